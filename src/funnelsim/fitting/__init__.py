@@ -1,0 +1,1 @@
+"""Layer 3: from a deal history to a funnel."""

@@ -1,0 +1,1 @@
+"""Layer 3: from files and frames to a validated deal history."""

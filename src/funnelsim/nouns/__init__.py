@@ -1,0 +1,1 @@
+"""Layer 2: the things users hold (history, funnel, forecast, lever)."""

@@ -1,0 +1,1 @@
+"""Layer 5: what users ask of forecasts (levers, synthetic worlds)."""

@@ -1,0 +1,80 @@
+"""The position at the cutoff, as arrays: open deals, and the wins already booked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.errors import FunnelsimError
+
+
+class PipelineError(FunnelsimError):
+    """Arrays of a pipeline that do not fit together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """Open deals and recent wins at the cutoff: what an engine starts from.
+
+    Parameters
+    ----------
+    clock : Clock
+        Steps in which ages are counted.
+    cutoff_step : int
+        Last step whose events are known.
+    deal_ids : ndarray of str, shape (n_deals,)
+    stage : ndarray of int, shape (n_deals,)
+        Code of the open stage each deal is in.
+    age_steps : ndarray of int, shape (n_deals,)
+        Steps since the deal entered that stage, >= 0.
+    amount : ndarray of float, shape (n_deals,)
+        Listed amount; NaN where none is recorded.
+    won_step, won_amount : ndarray of shape (n_won,)
+        Wins of the last twelve months, for what is already realised in the running period.
+    attributes : mapping of str to ndarray of shape (n_deals,)
+        Any other columns of the open deals.
+
+    Raises
+    ------
+    PipelineError
+        If lengths differ, an age is negative or an amount is negative or infinite.
+    """
+
+    clock: Clock
+    cutoff_step: int
+    deal_ids: npt.NDArray[np.object_]
+    stage: npt.NDArray[np.int64]
+    age_steps: npt.NDArray[np.int64]
+    amount: npt.NDArray[np.float64]
+    won_step: npt.NDArray[np.int64]
+    won_amount: npt.NDArray[np.float64]
+    attributes: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        per_deal = [self.deal_ids, self.stage, self.age_steps, self.amount, *self.attributes.values()]
+        if len({len(column) for column in per_deal}) != 1 or len(self.won_step) != len(self.won_amount):
+            raise PipelineError("every column of a pipeline must have one entry per deal (or per win)")
+        if (self.age_steps < 0).any():
+            raise PipelineError(f"ages must be >= 0, found {self.age_steps.min()}")
+        for amounts in (self.amount, self.won_amount):
+            if (amounts < 0).any() or np.isinf(amounts).any():
+                raise PipelineError("amounts must be finite and >= 0, or NaN where unknown")
+        for column in (*per_deal, self.won_step, self.won_amount):
+            column.flags.writeable = False
+
+    @property
+    def n_deals(self) -> int:
+        """Number of open deals."""
+        return len(self.stage)
+
+    def __repr__(self) -> str:
+        missing = int(np.isnan(self.amount).sum())
+        day = np.datetime_as_string(self.clock.start_of(self.cutoff_step), unit="D")
+        return (
+            f"Pipeline({self.n_deals:,} open deals worth {np.nansum(self.amount):,.0f} at {day}"
+            + (f", {missing:,} without an amount)" if missing else ")")
+        )

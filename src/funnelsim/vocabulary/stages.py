@@ -1,0 +1,154 @@
+"""The funnel's definition: open stages in order, outcomes, and what to do with unusual moves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.vocabulary.errors import FunnelsimError
+
+OnUnusualMove = Literal["allow", "merge", "reject"]
+OnReopened = Literal["merge", "cut", "reject"]
+Kind = Literal["won", "lost"]
+
+
+class StagesError(FunnelsimError):
+    """A definition of stages that contradicts itself."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One open step of the funnel.
+
+    Parameters
+    ----------
+    name : str
+    aliases : tuple of str
+        Other names the data uses for this stage.
+    nominal_win_rate : float, optional
+        The percentage the organisation assigns to the stage (0..1); compared with history, never trusted.
+    necessary_days, usual_days : float, optional
+        Dwell the organisation considers necessary and usual.
+    gate : str
+        Promotion standard: the evidence that lets a deal move on.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    nominal_win_rate: float | None = None
+    necessary_days: float | None = None
+    usual_days: float | None = None
+    gate: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One way a deal ends, e.g. ``Outcome("lost_expired", "lost")``; losses may have several causes."""
+
+    name: str
+    kind: Kind
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The funnel's open stages in order, its outcomes, and the rules for unusual moves.
+
+    Parameters
+    ----------
+    open : tuple of Stage
+        Open stages, first to last.
+    outcomes : tuple of Outcome
+        Ways to end; at least one must be of kind "won".
+    skipped : {"allow", "merge", "reject"}
+        A move forward past a stage. *allow* keeps it as a move of its own, *merge* lets the deal pass the
+        skipped stages in the same moment, *reject* leaves the deal out.
+    backward : {"allow", "merge", "reject"}
+        A move to an earlier stage. *allow* keeps it (its dwell starts anew), *merge* ignores it: the deal
+        counts as staying in the furthest stage it reached, *reject* leaves the deal out.
+    reopened : {"merge", "cut", "reject"}
+        A move after the deal had ended. *merge* undoes the ending: the deal stays in its last stage until it
+        moves again, *cut* keeps the first ending and ignores what follows, *reject* leaves the deal out.
+
+    Raises
+    ------
+    StagesError
+        If names repeat, a rule is unknown, no outcome is won, or a nominal rate is outside 0..1.
+
+    Notes
+    -----
+    A *code* numbers the places a deal can be: open stages first, then outcomes. Every use of a rule is
+    counted in ``DealHistory.issues``.
+
+    Examples
+    --------
+    >>> stages = Stages.named(["lead", "offer"])
+    >>> stages.names
+    ('lead', 'offer', 'won', 'lost')
+    """
+
+    open: tuple[Stage, ...]
+    outcomes: tuple[Outcome, ...] = (Outcome("won", "won"), Outcome("lost", "lost"))
+    skipped: OnUnusualMove = "allow"
+    backward: OnUnusualMove = "allow"
+    reopened: OnReopened = "merge"
+
+    def __post_init__(self) -> None:
+        if not self.open:
+            raise StagesError("a funnel needs at least one open stage")
+        if not any(outcome.kind == "won" for outcome in self.outcomes):
+            raise StagesError("no outcome is of kind 'won'; name the outcome that counts as a win")
+        every = [name for place in (*self.open, *self.outcomes) for name in (place.name, *place.aliases)]
+        repeated = [name for name, n in Counter(every).items() if n > 1]
+        if repeated:
+            raise StagesError(f"stage names and aliases must be unique; repeated: {', '.join(repeated)}")
+        for rule, choices in (("skipped", OnUnusualMove), ("backward", OnUnusualMove), ("reopened", OnReopened)):
+            if getattr(self, rule) not in get_args(choices):
+                raise StagesError(
+                    f"rule {rule} = {getattr(self, rule)!r} is unknown; use one of {', '.join(get_args(choices))}"
+                )
+        for stage in self.open:
+            if stage.nominal_win_rate is not None and not 0 <= stage.nominal_win_rate <= 1:
+                raise StagesError(
+                    f"stage {stage.name!r}: nominal_win_rate {stage.nominal_win_rate} is outside 0..1; "
+                    "write 20 % as 0.2"
+                )
+
+    @classmethod
+    def named(cls, open_names: list[str]) -> Stages:
+        """Stages with these open names and the outcomes ``won`` and ``lost``."""
+        return cls(tuple(Stage(name) for name in open_names))
+
+    @property
+    def n_open(self) -> int:
+        """Number of open stages."""
+        return len(self.open)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names by code: open stages, then outcomes."""
+        return tuple(place.name for place in (*self.open, *self.outcomes))
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """Code of every name and alias."""
+        places = (*self.open, *self.outcomes)
+        return {name: code for code, place in enumerate(places) for name in (place.name, *place.aliases)}
+
+    @property
+    def is_won(self) -> npt.NDArray[np.bool_]:
+        """Whether each code is an outcome of kind "won"; shape (n_places,)."""
+        return np.array([False] * self.n_open + [outcome.kind == "won" for outcome in self.outcomes])
+
+    @property
+    def is_lost(self) -> npt.NDArray[np.bool_]:
+        """Whether each code is an outcome of kind "lost"; shape (n_places,)."""
+        return np.array([False] * self.n_open + [outcome.kind == "lost" for outcome in self.outcomes])
+
+    def is_forward(self, stage_code: int) -> npt.NDArray[np.bool_]:
+        """Whether each code lies ahead of a stage: a later open stage, or won; shape (n_places,)."""
+        return (np.arange(len(self.names)) > stage_code) & ~self.is_lost

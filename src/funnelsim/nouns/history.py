@@ -1,0 +1,203 @@
+"""DealHistory: validated deals and their moves, as known at a cutoff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.nouns.paths import Paths, clean_paths
+from funnelsim.nouns.records import Records, issues_frame
+from funnelsim.numerics.hazards import Spells
+from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.stages import Stages
+
+
+class HistoryError(FunnelsimError):
+    """A history that cannot answer what is asked of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class DealHistory:
+    """What a company's records say about its deals, as known at one moment.
+
+    Built by :func:`funnelsim.read_deals` or :func:`funnelsim.simulate_history`, not by hand.
+
+    Parameters
+    ----------
+    records : Records
+        Deals and moves as recorded, before the rules about unusual moves.
+    stages : Stages
+    clock : Clock
+    cutoff : datetime64
+        Moment of observation (business time zone); everything up to the end of its step is known.
+    window_start : datetime64, optional
+        From when the log is complete. None: from its first event.
+    arrivals_until : datetime64, optional
+        Until when new deals are recorded completely. None: until the cutoff.
+    unit : str
+        Unit of the amounts, such as "EUR".
+    intake_issues : DataFrame, optional
+        Repairs, omissions and notes made while reading.
+    """
+
+    records: Records
+    stages: Stages
+    clock: Clock
+    cutoff: np.datetime64
+    window_start: np.datetime64 | None = None
+    arrivals_until: np.datetime64 | None = None
+    unit: str = ""
+    intake_issues: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        if not len(self.paths.deal):
+            raise HistoryError(
+                f"no deal is known at {self.cutoff}; choose a later moment, or look at the rows left out"
+            )
+
+    @cached_property
+    def _cleaned(self) -> tuple[Paths, pd.DataFrame]:
+        return clean_paths(self.records, self.stages)
+
+    @property
+    def paths(self) -> Paths:
+        """Moves after the rules, sorted by deal and time."""
+        return self._cleaned[0]
+
+    @property
+    def issues(self) -> pd.DataFrame:
+        """Every repair, omission and note; one row each."""
+        frames = [frame for frame in (self.intake_issues, self._cleaned[1]) if frame is not None and len(frame)]
+        return pd.concat(frames, ignore_index=True) if frames else issues_frame()
+
+    def issue_summary(self) -> pd.DataFrame:
+        """Issues counted by rule, with one example each: what a person reads first."""
+        grouped = self.issues.fillna("").groupby(["level", "rule", "message"], sort=True)
+        summary = grouped.agg(count=("rule", "size"), example_deal=("deal_id", "first"), example_value=("value", "first"))
+        return summary.reset_index()[["level", "rule", "count", "message", "example_deal", "example_value"]]
+
+    @property
+    def cutoff_step(self) -> int:
+        """Last step whose events are known."""
+        return int(self.clock.step_of(self.cutoff))
+
+    @property
+    def window_start_step(self) -> int | None:
+        """First step from which the log is complete; None: from its first event."""
+        return None if self.window_start is None else int(self.clock.step_of(self.window_start))
+
+    @property
+    def n_deals(self) -> int:
+        """Number of deals with at least one move."""
+        return int(self.paths.is_first.sum())
+
+    def __repr__(self) -> str:
+        won, lost = (int(kind[self._last_place].sum()) for kind in (self.stages.is_won, self.stages.is_lost))
+        return (
+            f"DealHistory({self.n_deals:,} deals at {np.datetime_as_string(self.cutoff, unit='D')}: {won:,} won, "
+            f"{lost:,} lost, {self.n_deals - won - lost:,} open; {len(self.issues):,} issues)"
+        )
+
+    @property
+    def _last_place(self) -> npt.NDArray[np.int64]:
+        return self.paths.place[self.paths.is_last]
+
+    @cached_property
+    def spells(self) -> Spells:
+        """Stays in open stages, in steps."""
+        paths, step = self.paths, self.clock.step_of(self.paths.entered_at)
+        follows = np.append(paths.deal[1:] == paths.deal[:-1], False)
+        is_stay = paths.place < self.stages.n_open
+        exit_step = np.where(follows, np.roll(step, -1), self.cutoff_step)
+        destination = np.where(follows, np.roll(paths.place, -1), -1)
+        return Spells(*(c[is_stay] for c in (paths.deal, paths.place, step, exit_step, destination)))
+
+    @property
+    def deals(self) -> pd.DataFrame:
+        """One row a deal: ``deal_id``, ``created_at``, ``place`` (stage or outcome now), ``outcome``,
+        ``entered_at`` (of that place), ``closed_at`` (NaT when open), ``amount``, then attributes.
+        """  # noqa: D205
+        first, last = self.paths.keep(self.paths.is_first), self.paths.keep(self.paths.is_last)
+        kind = np.select([self.stages.is_won[last.place], self.stages.is_lost[last.place]], ["won", "lost"], "open")
+        frame = self.records.deals.iloc[first.deal].reset_index(drop=True)
+        attributes = frame.drop(columns=["deal_id", "amount"])
+        head = pd.DataFrame(
+            {
+                "deal_id": frame["deal_id"],
+                "created_at": first.entered_at,
+                "place": np.array(self.stages.names, dtype=object)[last.place],
+                "outcome": kind,
+                "entered_at": last.entered_at,
+                "closed_at": np.where(kind == "open", np.datetime64("NaT"), last.entered_at),
+                "amount": frame["amount"].astype(float),
+            }
+        )
+        return pd.concat([head, attributes], axis=1)
+
+    def pipeline(self) -> Pipeline:
+        """The position at the cutoff: open deals with their age in stage, and the wins of twelve months."""
+        deals, last = self.deals, self.paths.keep(self.paths.is_last)
+        is_open = last.place < self.stages.n_open
+        step = self.clock.step_of(last.entered_at)
+        year_ago = self.clock.step_of(self.cutoff - np.timedelta64(366, "D"))
+        is_recent_win = self.stages.is_won[last.place] & (step > year_ago)
+        amount = deals["amount"].to_numpy(float)
+        attributes = deals.drop(columns=["created_at", "place", "outcome", "entered_at", "closed_at", "amount"])
+        return Pipeline(
+            clock=self.clock,
+            cutoff_step=self.cutoff_step,
+            deal_ids=deals["deal_id"].to_numpy(object)[is_open],
+            stage=last.place[is_open],
+            age_steps=self.cutoff_step - step[is_open],
+            amount=amount[is_open],
+            won_step=step[is_recent_win],
+            won_amount=amount[is_recent_win],
+            attributes={
+                str(name): column.to_numpy(object)[is_open]
+                for name, column in attributes.items()
+                if name != "deal_id"
+            },
+        )
+
+    def as_of(self, moment: str | np.datetime64 | pd.Timestamp) -> DealHistory:
+        """The history as it was known at an earlier moment.
+
+        Moves after it do not exist; nor do deals without a move by then, nor amounts recorded later. A plain
+        date means the end of that day. Amounts and attributes without a record of their own are taken from
+        the records as they stand now: a single export cannot say what they were.
+
+        Raises
+        ------
+        HistoryError
+            If `moment` lies after the cutoff (not yet known), or no deal is known by then.
+        """
+        at = end_of_day(moment)
+        if at > self.cutoff:
+            raise HistoryError(f"{at} lies after the cutoff {self.cutoff}: it is not known yet")
+        moves = self.records.moves
+        known = moves[moves[["entered_at", "recorded_at"]].max(axis=1) <= pd.Timestamp(at)]
+        deals = self.records.deals
+        if len(known) < len(moves) and moves["amount"].notna().any():
+            deals = deals.assign(amount=_last_amounts(known, len(deals)))
+        until = None if self.arrivals_until is None else min(self.arrivals_until, at)
+        records = replace(self.records, deals=deals, moves=known)
+        return replace(self, records=records, cutoff=at, arrivals_until=until)
+
+
+def end_of_day(moment: str | np.datetime64 | pd.Timestamp) -> np.datetime64:
+    """A moment as ``datetime64[s]``; a plain date means its last second."""
+    at = pd.Timestamp(moment)
+    is_date = at == at.normalize()
+    return np.datetime64(at.normalize() + pd.Timedelta(days=1, seconds=-1) if is_date else at, "s")
+
+
+def _last_amounts(known: pd.DataFrame, n_deals: int) -> npt.NDArray[np.float64]:
+    """Last amount recorded with a known move of each deal; NaN where none was."""
+    latest = known.sort_values("entered_at", kind="stable").groupby("deal")["amount"].last()
+    return latest.reindex(range(n_deals)).to_numpy(float)

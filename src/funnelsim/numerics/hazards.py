@@ -1,0 +1,202 @@
+"""Hazards by (stage, destination, age): counts and exposures, adaptive bins, Dirichlet draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PRIOR_WEIGHT = 0.5
+_LEAST_EXITS_PER_BIN = 10
+_LEAST_SHARE_PER_BIN = 0.02
+_HAZARD_RANGE = (1e-6, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Spells:
+    """Stays in open stages, one entry each.
+
+    Parameters
+    ----------
+    deal : ndarray of int
+        Which deal the stay belongs to.
+    stage : ndarray of int
+        Code of the open stage.
+    entry_step, exit_step : ndarray of int
+        Steps of entry and exit; for a stay that still goes on, ``exit_step`` is the cutoff step.
+    destination : ndarray of int
+        Code of the place the deal went to; -1 for a stay that still goes on (censored).
+    """
+
+    deal: Ints
+    stage: Ints
+    entry_step: Ints
+    exit_step: Ints
+    destination: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class AgeCounts:
+    """Exits and exposure of one stage by age; adds over deals.
+
+    Parameters
+    ----------
+    exits : ndarray of shape (n_ages, n_places)
+        Exits at each age to each place.
+    at_risk : ndarray of shape (n_ages,)
+        Stays under observation at each age.
+    """
+
+    exits: Floats
+    at_risk: Floats
+
+
+def count_ages(spells: Spells, stage: int, n_places: int, window_start_step: int | None = None) -> AgeCounts:
+    """Exits and exposure by age for one stage, with censoring and delayed entry.
+
+    A stay that began before the window is watched only from the age it had when the window opened; one that
+    ended before the window was never watched. A stay that still goes on was watched up to its present age,
+    that age included: everything on the cutoff step is known.
+
+    Parameters
+    ----------
+    spells : Spells
+    stage : int
+    n_places : int
+        Number of places (open stages and outcomes).
+    window_start_step : int, optional
+        First step from which the log is complete; None when it is complete from its first event.
+
+    Returns
+    -------
+    AgeCounts
+
+    References
+    ----------
+    .. [1] Klein, Moeschberger (2003), *Survival Analysis*, 2nd ed., sections 3.4 and 4.6 (left truncation).
+    """
+    chosen = spells.stage == stage
+    entry, last_step = spells.entry_step[chosen], spells.exit_step[chosen]
+    destination = spells.destination[chosen]
+    first_age = np.zeros_like(entry)
+    if window_start_step is not None:
+        watched = last_step >= window_start_step
+        entry, last_step, destination = entry[watched], last_step[watched], destination[watched]
+        first_age = np.maximum(window_start_step - entry, 0)
+    age = last_step - entry
+    n_ages = int(age.max()) + 1 if len(age) else 1
+    enters = np.bincount(first_age, minlength=n_ages + 1)
+    leaves = np.bincount(age + 1, minlength=n_ages + 1)
+    left = destination >= 0
+    cells = np.bincount(age[left] * n_places + destination[left], minlength=n_ages * n_places)
+    return AgeCounts(
+        exits=cells.reshape(n_ages, n_places).astype(float),
+        at_risk=np.cumsum(enters - leaves)[:n_ages].astype(float),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class StageHazards:
+    """Binned hazards of one stage: what a funnel keeps of the deals that passed it.
+
+    Parameters
+    ----------
+    first_age : ndarray of int, shape (n_bins,)
+        First age (steps in stage) of each bin; begins with 0; the last bin never ends.
+    exits : ndarray of float, shape (n_bins, n_places)
+    at_risk : ndarray of float, shape (n_bins,)
+        Stays at risk, summed over the ages of the bin (stay-steps).
+    prior_shares : ndarray of float, shape (n_places,)
+        Share of each destination that the prior of every bin expects; the stage's overall shares.
+    is_certain : bool
+        True for hand-written rates without a weight: they are used as they stand, without draws.
+    """
+
+    first_age: Ints
+    exits: Floats
+    at_risk: Floats
+    prior_shares: Floats
+    is_certain: bool = False
+
+    def __post_init__(self) -> None:
+        for column in (self.first_age, self.exits, self.at_risk, self.prior_shares):
+            column.flags.writeable = False
+
+    @property
+    def n_exits(self) -> float:
+        """Exits seen at any age."""
+        return float(self.exits.sum())
+
+    def posterior(self) -> Floats:
+        """Dirichlet parameters by bin, shape (n_bins, n_places + 1); the last column is staying.
+
+        Each bin starts from the hazard of the bin before it (the first from the stage's pooled hazard) with
+        the weight of half an exit, so that a bin without exits fades by its exposure.
+        """
+        total = self.exits.sum(axis=1)
+        exits_or_half = self.n_exits or PRIOR_WEIGHT  # without any exit: less than one, more than none
+        pooled = exits_or_half / max(self.at_risk.sum(), 1.0)
+        parameters = np.empty((len(total), self.exits.shape[1] + 1))
+        previous = pooled
+        for i in range(len(total)):
+            previous = float(np.clip(previous, *_HAZARD_RANGE))
+            stay = self.at_risk[i] - total[i] + PRIOR_WEIGHT * (1.0 / previous - 1.0)
+            parameters[i, :-1] = self.exits[i] + PRIOR_WEIGHT * self.prior_shares
+            parameters[i, -1] = stay
+            leave = parameters[i, :-1].sum()
+            previous = leave / (leave + stay)
+        return parameters
+
+    def mean_hazards(self) -> Floats:
+        """Expected chance of each exit per step, by bin; shape (n_bins, n_places)."""
+        if self.is_certain:
+            return self.exits / np.maximum(self.at_risk, 1e-300)[:, None]
+        parameters = self.posterior()
+        return parameters[:, :-1] / parameters.sum(axis=1, keepdims=True)
+
+    def draw_hazards(self, rng: np.random.Generator) -> Floats:
+        """One draw of the chances of each exit per step, by bin; shape (n_bins, n_places)."""
+        if self.is_certain:
+            return self.mean_hazards()
+        gammas = rng.standard_gamma(self.posterior())
+        return gammas[:, :-1] / gammas.sum(axis=1, keepdims=True)
+
+
+def bin_ages(counts: AgeCounts, shares_if_unseen: Floats) -> StageHazards:
+    """Merge ages into bins that hold enough exits to estimate a hazard.
+
+    Age 0 is a bin of its own (moves within the step of entry are another mechanism). Later ages merge until
+    a bin holds max(10, 2 % of the stage's exits); what is left at the end keeps its own bin. The last bin
+    begins after the oldest exit and holds exposure only, so that deals older than anything that ever left
+    fade towards zero by evidence.
+
+    Parameters
+    ----------
+    counts : AgeCounts
+    shares_if_unseen : ndarray of shape (n_places,)
+        Prior share of each destination for a stage that nobody has left yet.
+
+    Returns
+    -------
+    StageHazards
+    """
+    exits_by_age = counts.exits.sum(axis=1)
+    seen = np.flatnonzero(exits_by_age)
+    tail = max(int(seen[-1]) + 1, 1) if len(seen) else 1
+    enough = max(_LEAST_EXITS_PER_BIN, _LEAST_SHARE_PER_BIN * exits_by_age.sum())
+    edges, held = [0], 0.0
+    for age in range(1, tail):
+        if age == 1 or held >= enough:
+            edges.append(age)
+            held = 0.0
+        held += exits_by_age[age]
+    edges.append(tail)
+    first_age = np.array(edges, dtype=np.int64)
+    spans = list(zip(edges, [*edges[1:], max(len(exits_by_age), tail + 1)], strict=True))
+    exits = np.array([counts.exits[a:b].sum(axis=0) for a, b in spans])
+    shares = exits.sum(axis=0) / exits.sum() if len(seen) else shares_if_unseen
+    return StageHazards(first_age, exits, np.array([counts.at_risk[a:b].sum() for a, b in spans]), shares)

@@ -73,13 +73,17 @@ class DealHistory:
     @property
     def issues(self) -> pd.DataFrame:
         """Every repair, omission and note; one row each."""
-        frames = [frame for frame in (self.intake_issues, self._cleaned[1]) if frame is not None and len(frame)]
+        frames = [
+            frame for frame in (self.intake_issues, self._cleaned[1]) if frame is not None and len(frame)
+        ]
         return pd.concat(frames, ignore_index=True) if frames else issues_frame()
 
     def issue_summary(self) -> pd.DataFrame:
         """Issues counted by rule, with one example each: what a person reads first."""
         grouped = self.issues.fillna("").groupby(["level", "rule", "message"], sort=True)
-        summary = grouped.agg(count=("rule", "size"), example_deal=("deal_id", "first"), example_value=("value", "first"))
+        summary = grouped.agg(
+            count=("rule", "size"), example_deal=("deal_id", "first"), example_value=("value", "first")
+        )
         return summary.reset_index()[["level", "rule", "count", "message", "example_deal", "example_value"]]
 
     @property
@@ -99,9 +103,10 @@ class DealHistory:
 
     def __repr__(self) -> str:
         won, lost = (int(kind[self._last_place].sum()) for kind in (self.stages.is_won, self.stages.is_lost))
+        day = np.datetime_as_string(self.cutoff, unit="D")
         return (
-            f"DealHistory({self.n_deals:,} deals at {np.datetime_as_string(self.cutoff, unit='D')}: {won:,} won, "
-            f"{lost:,} lost, {self.n_deals - won - lost:,} open; {len(self.issues):,} issues)"
+            f"DealHistory({self.n_deals:,} deals at {day}: {won:,} won, {lost:,} lost, "
+            f"{self.n_deals - won - lost:,} open; {len(self.issues):,} issues)"
         )
 
     @property
@@ -124,7 +129,9 @@ class DealHistory:
         ``entered_at`` (of that place), ``closed_at`` (NaT when open), ``amount``, then attributes.
         """  # noqa: D205
         first, last = self.paths.keep(self.paths.is_first), self.paths.keep(self.paths.is_last)
-        kind = np.select([self.stages.is_won[last.place], self.stages.is_lost[last.place]], ["won", "lost"], "open")
+        kind = np.select(
+            [self.stages.is_won[last.place], self.stages.is_lost[last.place]], ["won", "lost"], "open"
+        )
         frame = self.records.deals.iloc[first.deal].reset_index(drop=True)
         attributes = frame.drop(columns=["deal_id", "amount"])
         head = pd.DataFrame(
@@ -148,7 +155,9 @@ class DealHistory:
         year_ago = self.clock.step_of(self.cutoff - np.timedelta64(366, "D"))
         is_recent_win = self.stages.is_won[last.place] & (step > year_ago)
         amount = deals["amount"].to_numpy(float)
-        attributes = deals.drop(columns=["created_at", "place", "outcome", "entered_at", "closed_at", "amount"])
+        attributes = deals.drop(
+            columns=["created_at", "place", "outcome", "entered_at", "closed_at", "amount"]
+        )
         return Pipeline(
             clock=self.clock,
             cutoff_step=self.cutoff_step,

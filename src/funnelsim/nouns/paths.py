@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,9 @@ class Paths:
     @property
     def is_first(self) -> Flags:
         """Whether a move is the first of its deal."""
-        return np.concatenate(([True], self.deal[1:] != self.deal[:-1])) if len(self.deal) else np.zeros(0, bool)
+        return (
+            np.concatenate(([True], self.deal[1:] != self.deal[:-1])) if len(self.deal) else np.zeros(0, bool)
+        )
 
     @property
     def is_last(self) -> Flags:
@@ -66,7 +69,7 @@ class _Ledger:
         self._deal_ids = records.deals["deal_id"].to_numpy(dtype=object)
         self._frames: list[pd.DataFrame] = []
 
-    def note(self, level: str, rule: str, message: str, paths: Paths, values: npt.ArrayLike) -> None:
+    def note(self, level: str, rule: str, message: str, paths: Paths, values: npt.NDArray[Any]) -> None:
         if not len(paths.deal):
             return
         frame = issues_frame().reindex(range(len(paths.deal))).astype(object)
@@ -112,7 +115,9 @@ def _names(stages: Stages, paths: Paths) -> npt.NDArray[np.object_]:
 
 def _leave_out(paths: Paths, offending: Flags, rule: str, stages: Stages, ledger: _Ledger) -> Paths:
     message = f"the deal is left out because stages set {rule} = 'reject'"
-    ledger.note("left out", f"{rule} move", message, paths.keep(offending), _names(stages, paths.keep(offending)))
+    ledger.note(
+        "left out", f"{rule} move", message, paths.keep(offending), _names(stages, paths.keep(offending))
+    )
     return paths.keep(~np.isin(paths.deal, paths.deal[offending]))
 
 
@@ -134,7 +139,7 @@ def _reopened(paths: Paths, stages: Stages, ledger: _Ledger) -> Paths:
 
 def _count_before(flags: Flags, paths: Paths) -> npt.NDArray[np.int64]:
     """How many flagged moves a deal made before each of its moves."""
-    seen = np.cumsum(flags) - flags
+    seen = np.cumsum(flags, dtype=np.int64) - flags
     return seen - _from_first(seen, paths)
 
 
@@ -148,7 +153,7 @@ def _furthest_before(paths: Paths, stages: Stages) -> npt.NDArray[np.int64]:
     """Furthest open stage a deal had reached before each move; -1 at its first move."""
     open_place = np.where(paths.place < stages.n_open, paths.place, -1)
     furthest = pd.Series(open_place).groupby(paths.deal).cummax().groupby(paths.deal).shift(fill_value=-1)
-    return furthest.to_numpy(np.int64)
+    return np.asarray(furthest, dtype=np.int64)
 
 
 def _backward(paths: Paths, stages: Stages, ledger: _Ledger) -> Paths:
@@ -186,4 +191,6 @@ def _skipped(paths: Paths, stages: Stages, ledger: _Ledger) -> Paths:
     source = np.repeat(np.arange(len(paths.deal)), copies)
     nth = np.arange(len(source)) - np.repeat(np.cumsum(copies) - copies, copies)
     filled = paths.keep(source)
-    return replace(filled, place=np.where(nth < jump[source], previous[source] + 1 + nth, paths.place[source]))
+    return replace(
+        filled, place=np.where(nth < jump[source], previous[source] + 1 + nth, paths.place[source])
+    )

@@ -74,7 +74,6 @@ class Pipeline:
     def __repr__(self) -> str:
         missing = int(np.isnan(self.amount).sum())
         day = np.datetime_as_string(self.clock.start_of(self.cutoff_step), unit="D")
-        return (
-            f"Pipeline({self.n_deals:,} open deals worth {np.nansum(self.amount):,.0f} at {day}"
-            + (f", {missing:,} without an amount)" if missing else ")")
+        return f"Pipeline({self.n_deals:,} open deals worth {np.nansum(self.amount):,.0f} at {day}" + (
+            f", {missing:,} without an amount)" if missing else ")"
         )

@@ -102,15 +102,15 @@ class Stages:
             raise StagesError("a funnel needs at least one open stage")
         if not any(outcome.kind == "won" for outcome in self.outcomes):
             raise StagesError("no outcome is of kind 'won'; name the outcome that counts as a win")
-        every = [name for place in (*self.open, *self.outcomes) for name in (place.name, *place.aliases)]
+        every = [name for place in self.places for name in (place.name, *place.aliases)]
         repeated = [name for name, n in Counter(every).items() if n > 1]
         if repeated:
             raise StagesError(f"stage names and aliases must be unique; repeated: {', '.join(repeated)}")
-        for rule, choices in (("skipped", OnUnusualMove), ("backward", OnUnusualMove), ("reopened", OnReopened)):
-            if getattr(self, rule) not in get_args(choices):
-                raise StagesError(
-                    f"rule {rule} = {getattr(self, rule)!r} is unknown; use one of {', '.join(get_args(choices))}"
-                )
+        rules = (("skipped", OnUnusualMove), ("backward", OnUnusualMove), ("reopened", OnReopened))
+        for rule, choices in rules:
+            value, allowed = getattr(self, rule), get_args(choices)
+            if value not in allowed:
+                raise StagesError(f"rule {rule} = {value!r} is unknown; use one of {', '.join(allowed)}")
         for stage in self.open:
             if stage.nominal_win_rate is not None and not 0 <= stage.nominal_win_rate <= 1:
                 raise StagesError(
@@ -124,6 +124,11 @@ class Stages:
         return cls(tuple(Stage(name) for name in open_names))
 
     @property
+    def places(self) -> tuple[Stage | Outcome, ...]:
+        """Everything a deal can be in, by code: open stages, then outcomes."""
+        return (*self.open, *self.outcomes)
+
+    @property
     def n_open(self) -> int:
         """Number of open stages."""
         return len(self.open)
@@ -131,13 +136,12 @@ class Stages:
     @property
     def names(self) -> tuple[str, ...]:
         """Names by code: open stages, then outcomes."""
-        return tuple(place.name for place in (*self.open, *self.outcomes))
+        return tuple(place.name for place in self.places)
 
     @property
     def codes(self) -> dict[str, int]:
         """Code of every name and alias."""
-        places = (*self.open, *self.outcomes)
-        return {name: code for code, place in enumerate(places) for name in (place.name, *place.aliases)}
+        return {name: code for code, place in enumerate(self.places) for name in (place.name, *place.aliases)}
 
     @property
     def is_won(self) -> npt.NDArray[np.bool_]:

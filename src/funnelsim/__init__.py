@@ -1,0 +1,109 @@
+"""funnelsim: honest sales-funnel forecasts.
+
+A tour in ten lines::
+
+    import funnelsim as fs
+    history = fs.read_deals("deals.csv", "stage_history.csv", stages="stages.toml", as_of="2026-09-30")
+    history.issues                                    # what was repaired, left out, suspicious
+    funnel = fs.fit(history)                          # frozen; no deal is kept inside
+    outlook = fs.forecast(funnel, history.pipeline(), periods="4Q", target=5_000_000)
+    outlook.table()                                   # ranges beside the classical weighted pipeline
+    outlook.chance()                                  # chance of the target
+    fs.compare_levers(funnel, history.pipeline(), periods="4Q", target=5_000_000).table()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
+    from funnelsim.engines.run import forecast as forecast
+    from funnelsim.fitting.fit import fit as fit
+    from funnelsim.intake.deals import read_deals as read_deals
+    from funnelsim.intake.stages_file import read_stages as read_stages
+    from funnelsim.nouns.forecast import Forecast as Forecast
+    from funnelsim.nouns.funnel import Funnel as Funnel
+    from funnelsim.nouns.history import DealHistory as DealHistory
+    from funnelsim.nouns.lever import (
+        Conversion as Conversion,
+    )
+    from funnelsim.nouns.lever import (
+        Lever as Lever,
+    )
+    from funnelsim.nouns.lever import (
+        Speed as Speed,
+    )
+    from funnelsim.nouns.lever import (
+        Together as Together,
+    )
+    from funnelsim.nouns.lever import (
+        Volume as Volume,
+    )
+    from funnelsim.nouns.lever import (
+        three_levers as three_levers,
+    )
+    from funnelsim.numerics.aalen_johansen import aalen_johansen as aalen_johansen
+    from funnelsim.questions.compare import (
+        LeverComparison as LeverComparison,
+    )
+    from funnelsim.questions.compare import (
+        compare_levers as compare_levers,
+    )
+    from funnelsim.questions.worlds import (
+        sample_funnel as sample_funnel,
+    )
+    from funnelsim.questions.worlds import (
+        simulate_history as simulate_history,
+    )
+    from funnelsim.vocabulary.clock import Clock as Clock
+    from funnelsim.vocabulary.errors import FunnelsimError as FunnelsimError
+    from funnelsim.vocabulary.periods import Periods as Periods
+    from funnelsim.vocabulary.pipeline import Pipeline as Pipeline
+    from funnelsim.vocabulary.stages import Outcome as Outcome
+    from funnelsim.vocabulary.stages import Stage as Stage
+    from funnelsim.vocabulary.stages import Stages as Stages
+
+__version__ = "0.1.0"
+
+# Names are loaded on first use: the command line's --help must not wait for pandas.
+_HOME = {
+    "read_deals": "intake.deals",
+    "read_stages": "intake.stages_file",
+    "Stages": "vocabulary.stages",
+    "Stage": "vocabulary.stages",
+    "Outcome": "vocabulary.stages",
+    "DealHistory": "nouns.history",
+    "Pipeline": "vocabulary.pipeline",
+    "fit": "fitting.fit",
+    "Funnel": "nouns.funnel",
+    "forecast": "engines.run",
+    "MonteCarlo": "engines.montecarlo",
+    "Forecast": "nouns.forecast",
+    "Lever": "nouns.lever",
+    "Volume": "nouns.lever",
+    "Conversion": "nouns.lever",
+    "Speed": "nouns.lever",
+    "Together": "nouns.lever",
+    "three_levers": "nouns.lever",
+    "compare_levers": "questions.compare",
+    "LeverComparison": "questions.compare",
+    "simulate_history": "questions.worlds",
+    "sample_funnel": "questions.worlds",
+    "aalen_johansen": "numerics.aalen_johansen",
+    "Clock": "vocabulary.clock",
+    "Periods": "vocabulary.periods",
+    "FunnelsimError": "vocabulary.errors",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'funnelsim' has no attribute {name!r}")
+    return getattr(import_module(f"funnelsim.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

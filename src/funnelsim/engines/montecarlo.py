@@ -1,0 +1,223 @@
+"""Monte Carlo engine: joint futures drawn from the chances that the recursion gives.
+
+A deal's fate over the periods is one draw from a handful of chances; the stages in between would add noise
+and time, but no information. So a future costs one random number per open deal, and new deals that are won
+come as a Poisson count of their own (thinned arrivals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.engines.chances import Chances, Positions, batch_chances
+from funnelsim.engines.protocol import EngineError
+from funnelsim.nouns.forecast import Forecast, OpenDeals
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.numerics.arrivals import poisson_quantile
+from funnelsim.vocabulary.periods import Periods
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.randomness import Streams
+
+Floats = npt.NDArray[np.float64]
+
+_DRAWS_PER_BATCH = 10  # fixed, so that the answer does not depend on the number of workers
+
+
+@dataclass(frozen=True)
+class MonteCarlo:
+    """Settings of the Monte Carlo engine.
+
+    Parameters
+    ----------
+    n_futures : int
+        Simulated futures; rounded up to a multiple of `n_draws`.
+    n_draws : int
+        Draws of the parameters, 25 to 200 are usual; futures are shared out equally among them.
+    workers : int
+        Processes (joblib). The answer is the same, to the bit, for any number.
+
+    Raises
+    ------
+    EngineError
+        If a number is below 1 (below 2 for `n_draws`: errors come from the spread over draws).
+    """
+
+    n_futures: int = 10_000
+    n_draws: int = 100
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.n_draws < 2 or self.n_futures < self.n_draws:
+            raise EngineError(
+                f"n_draws ({self.n_draws}) must be at least 2 and n_futures ({self.n_futures}) at least n_draws"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        return "Monte Carlo"
+
+    def run(self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams) -> Forecast:
+        """Joint distribution of wins and bookings over `periods`.
+
+        Raises
+        ------
+        EngineError
+            If the pipeline's clock or stages are not those of the funnel.
+        """
+        _check(funnel, pipeline)
+        positions = Positions.of(funnel, pipeline)
+        per_draw = -(-self.n_futures // self.n_draws)
+        batches = [
+            range(a, min(a + _DRAWS_PER_BATCH, self.n_draws))
+            for a in range(0, self.n_draws, _DRAWS_PER_BATCH)
+        ]
+        done = joblib.Parallel(n_jobs=self.workers)(
+            joblib.delayed(_run_batch)(funnel, pipeline, positions, periods, streams, batch, per_draw)
+            for batch in batches
+        )
+        chance = np.concatenate([part[1] for part in done])[:, positions.of_deal]
+        futures = [np.concatenate(columns) for columns in zip(*(part[0] for part in done), strict=True)]
+        has_money = funnel.amounts is not None
+        mean_amount = funnel.amounts.mean if funnel.amounts else 1.0
+        missing = np.isnan(pipeline.amount)
+        realised = periods.period_of(pipeline.won_step) == 0
+        won_amount = np.where(np.isnan(pipeline.won_amount), mean_amount, pipeline.won_amount)
+        return Forecast(
+            periods=periods,
+            realised_wins=float(realised.sum()),
+            realised_bookings=float(won_amount[realised].sum()) if has_money else 0.0,
+            open_wins=futures[0],
+            new_wins=futures[1],
+            open_bookings=futures[2] if has_money else np.empty((0, len(periods))),
+            new_bookings=futures[3] if has_money else np.empty((0, len(periods))),
+            n_draws=self.n_draws,
+            deals=OpenDeals(
+                deal_ids=pipeline.deal_ids,
+                stage=np.array(funnel.stages.names, dtype=object)[pipeline.stage],
+                age_steps=pipeline.age_steps,
+                amount=np.where(missing, mean_amount, pipeline.amount),
+                is_imputed=missing,
+                chance=chance.mean(axis=0),
+                chance_sd=chance.sum(axis=2).std(axis=0, ddof=1),
+            ),
+            unit=funnel.unit,
+            engine=self.name,
+            seed=streams.seed,
+        )
+
+
+def _check(funnel: Funnel, pipeline: Pipeline) -> None:
+    if funnel.clock != pipeline.clock:
+        raise EngineError(
+            f"the funnel counts {funnel.clock.step}s, the pipeline {pipeline.clock.step}s; read both with one step"
+        )
+    if pipeline.n_deals and pipeline.stage.max() >= funnel.stages.n_open:
+        raise EngineError(
+            "the pipeline has stages the funnel does not know; read it with the funnel's stages"
+        )
+
+
+Futures = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]
+
+
+def _run_batch(
+    funnel: Funnel,
+    pipeline: Pipeline,
+    positions: Positions,
+    periods: Periods,
+    streams: Streams,
+    draws: range,
+    n_futures: int,
+) -> tuple[Futures, Floats]:
+    """Futures of a batch of draws, and the chances of its positions."""
+    chances = batch_chances(funnel, positions, periods, streams, draws)
+    parts = list(_futures(funnel, pipeline, positions, chances, streams, draws, n_futures))
+    open_wins, new_wins, open_bookings, new_bookings = (np.concatenate(c) for c in zip(*parts, strict=True))
+    return (open_wins, new_wins, open_bookings, new_bookings), chances.open_deals
+
+
+def _futures(
+    funnel: Funnel,
+    pipeline: Pipeline,
+    positions: Positions,
+    chances: Chances,
+    streams: Streams,
+    draws: range,
+    n_futures: int,
+) -> Iterator[Futures]:
+    for i, draw in enumerate(draws):
+        shares = funnel.amount_draw(streams, draw)
+        amounts = _open_amounts(
+            funnel, pipeline, shares, streams.generator("missing amounts", draw), n_futures
+        )
+        chance = chances.open_deals[i][positions.of_deal]
+        open_wins, open_bookings = _open_futures(
+            chance, amounts, streams.generator("routes", draw), n_futures
+        )
+        new_wins = _new_wins(funnel, chances.new_wins[i], streams.generator("arrivals", draw), n_futures)
+        new_bookings = _new_bookings(funnel, new_wins, shares, streams.generator("money", draw))
+        yield open_wins, new_wins, open_bookings, new_bookings
+
+
+def _open_amounts(
+    funnel: Funnel, pipeline: Pipeline, shares: Floats, rng: np.random.Generator, n_futures: int
+) -> Floats:
+    """Amounts of open deals, shape (n_deals,), or (n_futures, n_deals) when missing ones are drawn."""
+    missing = np.isnan(pipeline.amount)
+    if funnel.amounts is None or not missing.any():
+        return pipeline.amount
+    amounts = np.repeat(pipeline.amount[None], n_futures, axis=0)
+    amounts[:, missing] = funnel.amounts.pick(shares, rng.random((n_futures, int(missing.sum()))))
+    return amounts
+
+
+def _open_futures(
+    chance: Floats, amounts: Floats, rng: np.random.Generator, n_futures: int
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Wins and bookings of open deals: one number per deal says in which period it is won, if in any."""
+    fate = rng.random((n_futures, len(chance)), dtype=np.float32)
+    wins = np.zeros((n_futures, chance.shape[1]), dtype=np.int64)
+    bookings = np.zeros((n_futures, chance.shape[1]))
+    edges = np.cumsum(chance, axis=1).astype(np.float32)
+    already = np.zeros(fate.shape, dtype=bool)
+    for period in range(chance.shape[1]):
+        by_now = fate < edges[:, period]
+        won = by_now & ~already
+        wins[:, period] = won.sum(axis=1)
+        bookings[:, period] = np.where(won, amounts, 0.0).sum(axis=1)
+        already = by_now
+    return wins, bookings
+
+
+def _new_wins(
+    funnel: Funnel, expected: Floats, rng: np.random.Generator, n_futures: int
+) -> npt.NDArray[np.int64]:
+    """Wins of deals yet to arrive: Poisson, mixed over the blocks' common swings when over-dispersed."""
+    n_blocks, n_periods = expected.shape
+    chance = rng.random((n_futures, n_periods))
+    dispersion = funnel.arrivals.dispersion
+    if dispersion > 0:
+        swings = rng.standard_gamma(1.0 / dispersion, (n_futures, n_blocks)) * dispersion
+        mean = np.einsum("fb,bp->fp", swings, expected)
+    else:
+        mean = np.broadcast_to(expected.sum(axis=0), chance.shape)
+    return poisson_quantile(chance, mean)
+
+
+def _new_bookings(
+    funnel: Funnel, wins: npt.NDArray[np.int64], shares: Floats, rng: np.random.Generator
+) -> Floats:
+    """Bookings of new wins; the k-th win of a future and period has the same amount under any lever."""
+    if funnel.amounts is None:
+        return np.zeros(wins.shape)
+    bookings = np.zeros(wins.shape)
+    for k in range(int(wins.max(initial=0))):
+        amounts = funnel.amounts.pick(shares, rng.random(wins.shape))
+        bookings += np.where(wins > k, amounts, 0.0)
+    return bookings

@@ -1,0 +1,29 @@
+"""What every engine is: the same inputs, the same Forecast out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from funnelsim.nouns.forecast import Forecast
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.periods import Periods
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.randomness import Streams
+
+
+class EngineError(FunnelsimError):
+    """A request an engine cannot honour; the message names one that can, or what to change."""
+
+
+class Engine(Protocol):
+    """Turns a funnel and a pipeline into a forecast."""
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        ...
+
+    def run(self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams) -> Forecast:
+        """Joint distribution of wins and bookings over `periods`; raises EngineError for what it cannot."""
+        ...

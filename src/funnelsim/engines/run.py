@@ -1,0 +1,117 @@
+"""``forecast``: one call from a funnel and a pipeline to a forecast with the classical figure beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.engines.montecarlo import MonteCarlo
+from funnelsim.engines.protocol import Engine
+from funnelsim.nouns.forecast import Classical, Forecast
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.numerics.weighted_pipeline import FORMULA, weighted_pipeline
+from funnelsim.vocabulary.periods import Periods
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.randomness import Streams
+
+
+def forecast(
+    funnel: Funnel,
+    pipeline: Pipeline,
+    *,
+    periods: str | Sequence[object] = "4Q",
+    target: float | None = None,
+    fiscal_start_month: int = 1,
+    engine: Engine | None = None,
+    seed: int | np.random.Generator | None = 0,
+) -> Forecast:
+    """Forecast wins and bookings by period, jointly, from today's pipeline and deals yet to come.
+
+    Parameters
+    ----------
+    funnel : Funnel
+        How deals move.
+    pipeline : Pipeline
+        The position at the cutoff.
+    periods : str or sequence of dates
+        ``"4Q"``, ``"6M"``, ``"13W"``, ``"2Y"``: the running period and those after it; or the edges.
+    target : float, optional
+        Amount (or number of wins, when there are no amounts) wanted in all periods together.
+    fiscal_start_month : int
+        Month in which the fiscal year begins.
+    engine : Engine, optional
+        ``MonteCarlo()`` by default.
+    seed : int, Generator or None
+        The same seed gives the same answer; None takes a new one, kept in ``Forecast.seed``.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    PeriodsError, ClockError, EngineError
+        If the periods are not understood or do not fit the clock, or funnel and pipeline do not match.
+
+    Examples
+    --------
+    >>> import funnelsim as fs
+    >>> history = fs.simulate_history(seed=1)
+    >>> outlook = fs.forecast(fs.fit(history), history.pipeline(), periods="4Q", target=5_000_000)
+    >>> outlook.table().index.tolist()
+    ['2026-Q3', '2026-Q4', '2027-Q1', '2027-Q2', 'total']
+    """
+    parsed = Periods.parse(
+        periods, pipeline.clock, pipeline.cutoff_step, fiscal_start_month=fiscal_start_month
+    )
+    outlook = (engine or MonteCarlo()).run(funnel, pipeline, parsed, Streams.of(seed))
+    return replace(
+        outlook,
+        target=target,
+        classical=_classical(funnel, pipeline, outlook.realised_bookings),
+        notes=(*funnel.notes, *_pipeline_notes(funnel, pipeline, parsed)),
+    )
+
+
+def _classical(funnel: Funnel, pipeline: Pipeline, realised: float) -> tuple[Classical, ...]:
+    """Weighted pipeline at closed-only rates, and at nominal rates where every stage has one."""
+    rates: list[tuple[str, npt.NDArray[np.float64]]] = []
+    if funnel.closed is not None and funnel.amounts is not None:
+        rates.append(("weighted_pipeline", funnel.closed.rates))
+    nominal = [stage.nominal_win_rate for stage in funnel.stages.open]
+    if funnel.amounts is not None and None not in nominal:
+        rates.append(("weighted_pipeline_nominal", np.array(nominal, dtype=float)))
+    return tuple(
+        Classical(label, *weighted_pipeline(pipeline.amount, rate[pipeline.stage], realised), FORMULA)
+        for label, rate in rates
+    )
+
+
+def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> list[str]:
+    notes = []
+    missing = np.isnan(pipeline.amount)
+    if funnel.amounts is None:
+        notes.append("no won deal has an amount: only the number of wins is forecast")
+    elif missing.any():
+        notes.append(
+            f"{int(missing.sum()):,} of {pipeline.n_deals:,} open deals have no amount: "
+            "it is drawn from the amounts of won deals"
+        )
+    unknown = np.isnan(pipeline.won_amount) & (periods.period_of(pipeline.won_step) == 0)
+    if unknown.any() and funnel.amounts is not None:
+        notes.append(
+            f"{int(unknown.sum()):,} wins of the running period have no amount: "
+            "each counts the mean of won deals"
+        )
+    tails = np.array([hazards.first_age[-1] for hazards in funnel.hazards])
+    old = pipeline.age_steps >= tails[pipeline.stage]
+    if old.any():
+        worth = f"{np.nansum(pipeline.amount[old]):,.0f} {funnel.unit}".strip()
+        notes.append(
+            f"{int(old.sum()):,} of {pipeline.n_deals:,} open deals, worth {worth}, are older in their stage "
+            "than any deal that ever left it; they stay in, with the small chance the evidence leaves them"
+        )
+    return notes

@@ -1,0 +1,307 @@
+"""Forecast: the joint distribution of wins and bookings over periods, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.vocabulary.periods import Periods
+
+Floats = npt.NDArray[np.float64]
+Measure = Literal["bookings", "wins"]
+Window = int | str | slice | Sequence[str] | None
+
+JOINT_NOTE = "Ranges of the total come from joint draws: they are not sums of the ranges of the periods."
+
+
+class ForecastError(FunnelsimError):
+    """A question this forecast cannot answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Classical:
+    """The classical weighted pipeline beside a forecast.
+
+    Parameters
+    ----------
+    label : str
+        Which stage rates were used.
+    figure : float
+        Realised + sum of amount x stage rate.
+    sd : float
+        Standard deviation if every open deal were one coin.
+    formula : str
+    """
+
+    label: str
+    figure: float
+    sd: float
+    formula: str
+
+    @property
+    def interval80(self) -> tuple[float, float]:
+        """Coin-flip 80 % range: figure -+ 1.2816 standard deviations."""
+        return self.figure - 1.2816 * self.sd, self.figure + 1.2816 * self.sd
+
+
+@dataclass(frozen=True, eq=False)
+class OpenDeals:
+    """What the forecast says of each open deal.
+
+    Parameters
+    ----------
+    deal_ids : ndarray of str, shape (n_deals,)
+    stage : ndarray of str, shape (n_deals,)
+    age_steps : ndarray of int, shape (n_deals,)
+    amount : ndarray of float, shape (n_deals,)
+        Listed amount; the mean of won amounts where none is listed.
+    is_imputed : ndarray of bool, shape (n_deals,)
+        Whether the amount was missing.
+    chance : ndarray of shape (n_deals, n_periods)
+        Chance to be won in each period, mean over parameter draws.
+    chance_sd : ndarray of shape (n_deals,)
+        Standard deviation over parameter draws of the chance to be won in any of the periods.
+    """
+
+    deal_ids: npt.NDArray[np.object_]
+    stage: npt.NDArray[np.object_]
+    age_steps: npt.NDArray[np.int64]
+    amount: Floats
+    is_imputed: npt.NDArray[np.bool_]
+    chance: Floats
+    chance_sd: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Joint distribution of wins and bookings over periods.
+
+    Parameters
+    ----------
+    periods : Periods
+    realised_wins, realised_bookings : float
+        Already won in the first period, before the cutoff.
+    open_wins, new_wins : ndarray of shape (n_futures, n_periods)
+        Wins of deals open now, and of deals that arrive later, in each simulated future.
+    open_bookings, new_bookings : ndarray of shape (n_futures, n_periods)
+        Their amounts; empty when the data has no amounts.
+    n_draws : int
+        Parameter draws; futures of one draw stand together, equally many each.
+    deals : OpenDeals
+    classical : tuple of Classical
+    target : float, optional
+        Target for all periods together, in units of bookings (of wins when there are no amounts).
+    unit : str
+    engine : str
+    seed : int
+    notes : tuple of str
+    """
+
+    periods: Periods
+    realised_wins: float
+    realised_bookings: float
+    open_wins: npt.NDArray[np.int64]
+    new_wins: npt.NDArray[np.int64]
+    open_bookings: Floats
+    new_bookings: Floats
+    n_draws: int
+    deals: OpenDeals
+    classical: tuple[Classical, ...] = ()
+    target: float | None = None
+    unit: str = ""
+    engine: str = ""
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_futures(self) -> int:
+        """Number of simulated futures."""
+        return len(self.open_wins)
+
+    @property
+    def measure(self) -> Measure:
+        """What is forecast by default: bookings, or wins when the data has no amounts."""
+        return "bookings" if self.open_bookings.size else "wins"
+
+    def draws(self, measure: Measure | None = None) -> Floats:
+        """Jointly drawn futures, what is already realised included; shape (n_futures, n_periods).
+
+        Raises
+        ------
+        ForecastError
+            If bookings are asked for and the data has no amounts.
+        """
+        if (measure or self.measure) == "wins":
+            draws = (self.open_wins + self.new_wins).astype(float)
+            draws[:, 0] += self.realised_wins
+            return draws
+        if not self.open_bookings.size:
+            raise ForecastError("the data has no amounts, so there are no bookings; ask for measure='wins'")
+        draws = self.open_bookings + self.new_bookings
+        draws[:, 0] += self.realised_bookings
+        return draws
+
+    def window(self, window: Window = None, measure: Measure | None = None) -> Floats:
+        """Draws of the sum over a window of periods; shape (n_futures,).
+
+        Parameters
+        ----------
+        window : optional
+            All periods (None), the number of leading periods, a label, several labels, or a slice.
+        measure : {"bookings", "wins"}, optional
+        """
+        return self.draws(measure)[:, self._columns(window)].sum(axis=1)
+
+    def _columns(self, window: Window) -> list[int]:
+        labels = self.periods.labels
+        if window is None or isinstance(window, slice):
+            return list(range(len(labels))[window or slice(None)])
+        if isinstance(window, int):
+            if not 1 <= window <= len(labels):
+                raise ForecastError(f"a window of {window} leading periods is not within 1..{len(labels)}")
+            return list(range(window))
+        wanted = [window] if isinstance(window, str) else list(window)
+        unknown = [label for label in wanted if label not in labels]
+        if unknown:
+            raise ForecastError(f"no period is called {unknown[0]!r}; the periods are {', '.join(labels)}")
+        return [labels.index(label) for label in wanted]
+
+    def _estimate(self, per_future: Floats) -> Estimate:
+        """Mean with its standard error: simulation and finite parameter draws together."""
+        by_draw = per_future.reshape(self.n_draws, -1).mean(axis=1)
+        error = by_draw.std(ddof=1) / np.sqrt(self.n_draws) if self.n_draws > 1 else float("nan")
+        return Estimate(float(by_draw.mean()), float(error))
+
+    def mean(self, window: Window = None, measure: Measure | None = None) -> Estimate:
+        """Expected total of a window, with its standard error."""
+        return self._estimate(self.window(window, measure))
+
+    def sd(self, window: Window = None, measure: Measure | None = None) -> float:
+        """Standard deviation of the total of a window: how far reality may lie from the mean."""
+        return float(self.window(window, measure).std(ddof=1))
+
+    def quantile(
+        self, chance: float | Sequence[float], window: Window = None, measure: Measure | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Amount that the total of a window stays below with the given chance(s)."""
+        return np.asarray(np.quantile(self.window(window, measure), chance))
+
+    def chance(
+        self, target: float | None = None, window: Window = None, measure: Measure | None = None
+    ) -> Estimate:
+        """Chance that the total of a window reaches a target, with its standard error.
+
+        Parameters
+        ----------
+        target : float, optional
+            The forecast's own target by default.
+        window : optional
+            All periods by default; see :meth:`window`.
+        measure : {"bookings", "wins"}, optional
+
+        Raises
+        ------
+        ForecastError
+            If no target is known.
+        """
+        wanted = self.target if target is None else target
+        if wanted is None:
+            raise ForecastError("no target is known; give one, such as chance(5_000_000)")
+        return self._estimate((self.window(window, measure) >= wanted).astype(float))
+
+    def table(self, measure: Measure | None = None) -> pd.DataFrame:
+        """Realised, mean, spread and range by period and in total, beside the classical figure.
+
+        Returns
+        -------
+        DataFrame
+            One row a period and ``total``: ``realised``, ``open_deals`` and ``new_deals`` (their expected
+            share), ``mean`` with ``mean_se``, ``sd``, ``p10``, ``p50``, ``p90``; in the total row one column
+            for each classical figure, empty by period because the formula has no timing. Bookings only:
+            the classical formula counts money.
+        """
+        measure = measure or self.measure
+        labels: list[Window] = [*self.periods.labels, None]
+        rows = [self._row(label, measure) for label in labels]
+        frame = pd.DataFrame(rows, index=pd.Index([*self.periods.labels, "total"], name="period"))
+        for figure in self.classical if measure == "bookings" else ():
+            frame[figure.label] = [np.nan] * len(self.periods) + [figure.figure]
+        return frame
+
+    def _row(self, window: Window, measure: Measure) -> dict[str, float]:
+        columns = self._columns(window)
+        is_money = measure == "bookings"
+        open_part, new_part = (
+            (self.open_bookings, self.new_bookings) if is_money else (self.open_wins, self.new_wins)
+        )
+        realised = (self.realised_bookings if is_money else self.realised_wins) if 0 in columns else 0.0
+        mean = self.mean(window, measure)
+        p10, p50, p90 = self.quantile([0.1, 0.5, 0.9], window, measure)
+        return {
+            "realised": realised,
+            "open_deals": float(open_part[:, columns].sum(axis=1).mean()),
+            "new_deals": float(new_part[:, columns].sum(axis=1).mean()),
+            "mean": mean.value,
+            "mean_se": mean.standard_error,
+            "sd": self.sd(window, measure),
+            "p10": float(p10),
+            "p50": float(p50),
+            "p90": float(p90),
+        }
+
+    def by_deal(self) -> pd.DataFrame:
+        """Each open deal: its chance to be won by the end of the periods, with its spread, and by period.
+
+        Returns
+        -------
+        DataFrame
+            Sorted by expected contribution. ``chance_sd`` is the uncertainty of the chance that comes from
+            the parameters; ``expected`` is amount x chance.
+        """
+        deals = self.deals
+        total = deals.chance.sum(axis=1)
+        frame = pd.DataFrame(
+            {
+                "deal_id": deals.deal_ids,
+                "stage": deals.stage,
+                "age_steps": deals.age_steps,
+                "amount": deals.amount,
+                "amount_is_imputed": deals.is_imputed,
+                "chance": total,
+                "chance_sd": deals.chance_sd,
+                "expected": deals.amount * total,
+            }
+        )
+        for column, label in enumerate(self.periods.labels):
+            frame[f"chance in {label}"] = deals.chance[:, column]
+        return frame.sort_values("expected", ascending=False, ignore_index=True)
+
+    def by_stage(self) -> pd.DataFrame:
+        """Open deals by stage: number, listed amount, expected wins and bookings within the periods."""
+        frame = self.by_deal()
+        grouped = frame.groupby("stage", sort=False).agg(
+            n_deals=("chance", "size"),
+            amount=("amount", "sum"),
+            expected_wins=("chance", "sum"),
+            expected_bookings=("expected", "sum"),
+        )
+        variance = (frame["chance"] * (1 - frame["chance"])).groupby(frame["stage"]).sum()
+        grouped["expected_wins_sd"] = np.sqrt(variance)
+        return grouped
+
+    def __repr__(self) -> str:
+        p10, p50, p90 = self.quantile([0.1, 0.5, 0.9])
+        text = (
+            f"Forecast({self.periods.labels[0]} .. {self.periods.labels[-1]}: {self.measure} P50 {p50:,.0f} "
+        )
+        text += f"{self.unit if self.measure == 'bookings' else ''}, 80 % range {p10:,.0f} to {p90:,.0f}"
+        if self.target is not None:
+            text += f"; chance of {self.target:,.0f}: {self.chance():.1%}"
+        return text + f"; {self.engine}, seed {self.seed})"

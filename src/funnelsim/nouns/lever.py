@@ -1,0 +1,232 @@
+"""Levers: named, printable, composable changes of a funnel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from scipy import optimize
+
+from funnelsim.nouns.funnel import Changes, Funnel
+from funnelsim.numerics.incidence import observed_routes, tilt_forward
+from funnelsim.vocabulary.errors import FunnelsimError
+
+
+class LeverError(FunnelsimError):
+    """A lever that cannot be applied; the message says why."""
+
+
+@runtime_checkable
+class Lever(Protocol):
+    """A change of a funnel that can be printed and applied; levers compose in any order."""
+
+    @property
+    def name(self) -> str:
+        """What the lever does, in words."""
+        ...
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after the change."""
+        ...
+
+
+def _check_factor(factor: float, what: str) -> None:
+    if not (np.isfinite(factor) and factor > 0):
+        raise LeverError(f"{what} must be a finite factor above 0, not {factor!r}; 1.1 means a tenth more")
+
+
+def _percent(factor: float) -> str:
+    return f"{(factor - 1) * 100:+.0f} %"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """More (or fewer) new deals: arrivals times `factor`. Deals already open are not touched.
+
+    Examples
+    --------
+    >>> Volume(1.1).name
+    'new deals +10 %'
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor, "volume")
+
+    @property
+    def name(self) -> str:
+        """What the lever does, in words."""
+        return f"new deals {_percent(self.factor)}"
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after the change."""
+        return funnel.with_changes(replace(funnel.changes, volume=funnel.changes.volume * self.factor))
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Higher (or lower) conversion: the odds of leaving a stage forward times `odds`.
+
+    The chance to leave at each age stays; losses and backward moves give up what forward moves gain. So odds
+    multiply, probabilities stay within 0..1 and speed does not change.
+
+    Parameters
+    ----------
+    odds : float
+        Factor on the odds; 1.1 is a tenth higher.
+    stage : str, optional
+        One open stage; all of them by default.
+
+    Examples
+    --------
+    >>> Conversion(1.1, stage="Proof").name
+    'conversion of Proof, odds +10 %'
+    """
+
+    odds: float
+    stage: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_factor(self.odds, "odds")
+
+    @property
+    def name(self) -> str:
+        """What the lever does, in words."""
+        where = f" of {self.stage}" if self.stage else ""
+        return f"conversion{where}, odds {_percent(self.odds)}"
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after the change."""
+        log_odds = funnel.changes.forward_log_odds.copy()
+        log_odds[_stage_codes(funnel, self.stage)] += np.log(self.odds)
+        return funnel.with_changes(replace(funnel.changes, forward_log_odds=log_odds))
+
+    @classmethod
+    def to(cls, conversion: float, funnel: Funnel, stage: str) -> Conversion:
+        """Lever that brings the conversion of a stage to a wanted value.
+
+        Parameters
+        ----------
+        conversion : float
+            Chance to move on to a later stage or a win, within the ages seen (as in ``Funnel.table``).
+        funnel : Funnel
+        stage : str
+
+        Raises
+        ------
+        LeverError
+            If no odds reach it: some deals never leave the stage, whatever the split of those who do.
+        """
+        code = int(_stage_codes(funnel, stage)[0])
+        age, hazards, forward = (
+            funnel.hazards[code].first_age,
+            funnel.mean_hazards(code),
+            funnel.stages.is_forward(code),
+        )
+
+        def reached(log_odds: float) -> float:
+            return float(observed_routes(age, tilt_forward(hazards, forward, log_odds))[forward].sum())
+
+        lowest, highest = reached(-30.0), reached(30.0)
+        if not lowest < conversion < highest:
+            raise LeverError(
+                f"conversion of {stage!r} cannot be brought to {conversion:.1%}: within the ages seen it lies "
+                f"between {lowest:.1%} and {highest:.1%}, because {1 - highest:.1%} are not decided by then"
+            )
+        log_odds = optimize.brentq(lambda x: reached(x) - conversion, -30.0, 30.0, xtol=1e-10)
+        return cls(float(np.exp(log_odds)), stage)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A shorter (or longer) cycle: deals leave stages `factor` times as fast, from the cutoff on.
+
+    Open deals keep the age they have. Where they finally go does not change, unless causes are excluded.
+
+    Parameters
+    ----------
+    factor : float
+        1.25 is a quarter faster: dwell times 0.8.
+    stage : str, optional
+        One open stage; all of them by default.
+    except_to : tuple of str
+        Destinations that keep their own clock, such as an expiry after 30 days. Conversion then changes too.
+
+    Examples
+    --------
+    >>> Speed(1.25).name
+    'speed +25 %'
+    """
+
+    factor: float
+    stage: str | None = None
+    except_to: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor, "speed")
+
+    @property
+    def name(self) -> str:
+        """What the lever does, in words."""
+        where = f" of {self.stage}" if self.stage else ""
+        kept = f" (not to {', '.join(self.except_to)})" if self.except_to else ""
+        return f"speed{where} {_percent(self.factor)}{kept}"
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after the change."""
+        unknown = [place for place in self.except_to if place not in funnel.stages.codes]
+        if unknown:
+            raise LeverError(
+                f"no stage or outcome is called {unknown[0]!r}; they are {', '.join(funnel.stages.names)}"
+            )
+        kept = [funnel.stages.codes[place] for place in self.except_to]
+        factors = np.full(len(funnel.stages.names), self.factor)
+        factors[kept] = 1.0
+        speed = funnel.changes.speed.copy()
+        speed[_stage_codes(funnel, self.stage)] *= factors
+        return funnel.with_changes(replace(funnel.changes, speed=speed))
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several levers at once.
+
+    Examples
+    --------
+    >>> Together((Volume(1.1), Speed(1.1))).name
+    'new deals +10 %; speed +10 %'
+    """
+
+    levers: tuple[Lever, ...]
+
+    @property
+    def name(self) -> str:
+        """What the levers do, in words."""
+        return "; ".join(lever.name for lever in self.levers)
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after all changes."""
+        for lever in self.levers:
+            funnel = lever.apply(funnel)
+        return funnel
+
+
+def three_levers(factor: float = 1.1) -> tuple[Lever, ...]:
+    """The three classical strategies, each improved by the same factor: more deals, conversion, speed."""
+    return (Volume(factor), Conversion(factor), Speed(factor))
+
+
+def _stage_codes(funnel: Funnel, stage: str | None) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    names: Iterable[str] = [place.name for place in funnel.stages.open]
+    if stage is None:
+        return np.arange(funnel.stages.n_open)
+    code = funnel.stages.codes.get(stage)
+    if code is None or code >= funnel.stages.n_open:
+        raise LeverError(f"no open stage is called {stage!r}; open stages are {', '.join(names)}")
+    return np.array([code])
+
+
+__all__ = ["Changes", "Conversion", "Lever", "LeverError", "Speed", "Together", "Volume", "three_levers"]

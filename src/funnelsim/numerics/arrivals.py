@@ -1,0 +1,157 @@
+"""Arrivals of new deals: a rate with its uncertainty, over-dispersion, and the stages they enter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LATEST_BLOCKS = 12
+_LEAST_MEDIAN_COUNT = 20
+_MOST_DISPERSION = 10.0
+_BLOCKS = {"hour": (24, 168, 672), "day": (7, 28, 91), "week": (1, 4, 13), "month": (1, 3, 12)}
+
+
+@dataclass(frozen=True, eq=False)
+class Arrivals:
+    """Law of new deals per block of steps: negative binomial, with an uncertain mean.
+
+    Parameters
+    ----------
+    block_steps : int
+        Steps in a block.
+    mean_per_block : float
+        Expected arrivals in a block.
+    worth_blocks : float
+        How many independent blocks of observation the mean is worth; infinite for a mean known for certain.
+    dispersion : float
+        Variance of a block beyond chance, over the mean squared; 0 is Poisson.
+    entry_counts : ndarray of float, shape (n_open,)
+        Arrivals that entered at each open stage.
+    """
+
+    block_steps: int
+    mean_per_block: float
+    worth_blocks: float
+    dispersion: float
+    entry_counts: Floats
+
+    def scaled(self, factor: float) -> Arrivals:
+        """The same law with `factor` times as many arrivals, as certain as before."""
+        return replace(
+            self,
+            mean_per_block=self.mean_per_block * factor,
+            worth_blocks=self.worth_blocks / max(factor, 1e-300),
+        )
+
+    def draw(self, rng: np.random.Generator) -> tuple[float, Floats]:
+        """One draw of the mean rate per step and of the shares of the entry stages."""
+        mean = self.mean_per_block
+        gamma = (
+            rng.standard_gamma(max(mean * self.worth_blocks, 1e-9))
+            if np.isfinite(self.worth_blocks)
+            else None
+        )
+        if gamma is not None:
+            mean = gamma / self.worth_blocks
+        shares = rng.standard_gamma(self.entry_counts)
+        total = shares.sum()
+        return mean / self.block_steps, shares / total if total > 0 else self.entry_counts
+
+
+def fit_arrivals(
+    entry_step: Ints, entry_stage: Ints, n_open: int, first_step: int, last_step: int, step: str
+) -> Arrivals:
+    """Arrival law from the latest complete blocks before `last_step`.
+
+    A block is the shortest of about a week, a month or a quarter whose median count is at least 20 (the
+    longest if none is). The mean is that of the last twelve blocks; its uncertainty counts over-dispersion.
+
+    Parameters
+    ----------
+    entry_step, entry_stage : ndarray of int, shape (n_arrivals,)
+    n_open : int
+        Number of open stages.
+    first_step, last_step : int
+        Steps between which arrivals are recorded completely, both included.
+    step : {"hour", "day", "week", "month"}
+        Step of the clock.
+
+    Returns
+    -------
+    Arrivals
+    """
+    inside = (entry_step >= first_step) & (entry_step <= last_step)
+    entry_step, entry_stage = entry_step[inside], entry_stage[inside]
+    span = last_step - first_step + 1
+    possible = [size for size in _BLOCKS[step] if size <= span] or [span]
+    for size in possible:
+        counts = _latest_counts(entry_step, last_step, size, span // size)
+        if np.median(counts) >= _LEAST_MEDIAN_COUNT:
+            break
+    n_blocks = len(counts)
+    mean = (counts.sum() + 0.5) / n_blocks
+    dispersion = fit_dispersion(counts)
+    recent = entry_step > last_step - n_blocks * size
+    entry_counts = np.bincount(entry_stage[recent], minlength=n_open).astype(float)
+    return Arrivals(size, mean, n_blocks / (1.0 + dispersion * mean), dispersion, entry_counts)
+
+
+def _latest_counts(entry_step: Ints, last_step: int, size: int, n_complete: int) -> Ints:
+    blocks_back = (last_step - entry_step) // size
+    n_blocks = min(n_complete, LATEST_BLOCKS)
+    return np.bincount(blocks_back[blocks_back < n_blocks], minlength=n_blocks)
+
+
+def fit_dispersion(counts: npt.ArrayLike) -> float:
+    """Over-dispersion of counts: maximum likelihood of the negative binomial with the sample mean.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (n_blocks,)
+
+    Returns
+    -------
+    float
+        ``phi`` in ``variance = mean + phi * mean**2``; 0 when Poisson fits as well, or with fewer than
+        three blocks, which cannot tell.
+
+    References
+    ----------
+    .. [1] Cameron, Trivedi (2013), *Regression Analysis of Count Data*, 2nd ed., section 3.3 (NB2).
+    """
+    y = np.asarray(counts, dtype=float)
+    mean = y.mean()
+    if len(y) < 3 or mean == 0 or y.var(ddof=1) <= mean:
+        return 0.0
+
+    def loss(log_dispersion: float) -> float:
+        r = np.exp(-log_dispersion)
+        terms = (
+            special.gammaln(y + r)
+            - special.gammaln(r)
+            + r * np.log(r / (r + mean))
+            + y * np.log(mean / (r + mean))
+        )
+        return -float(terms.sum())
+
+    found = optimize.minimize_scalar(loss, bounds=(np.log(1e-6), np.log(_MOST_DISPERSION)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def poisson_quantile(chance: Floats, mean: Floats) -> Ints:
+    """Smallest count whose Poisson distribution function reaches `chance`.
+
+    Counts by inversion rise with the mean for one and the same chance; so the futures of two scenarios are
+    paired even where their means differ.
+    """
+    positive = np.where(mean > 0, mean, 1.0)
+    count = np.ceil(special.pdtrik(chance, positive))
+    below = np.maximum(count - 1, 0)
+    count = np.where(special.pdtr(below, positive) >= chance, below, count)
+    return np.where(mean > 0, count, 0).astype(np.int64)

@@ -1,0 +1,214 @@
+"""Chances of winning by step: the renewal recursion over stages, for a batch of draws of the hazards.
+
+A *rate* is a cumulative hazard per step, split by destination: ``rate = -log(1 - h) * h_j / h``, so that
+chances stay in (0, 1) whatever multiplies a rate. The first axis of every array is the draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_LARGEST_HAZARD = 1.0 - 1e-12
+_LEAST_SURVIVAL = 1e-200  # below it a ratio of survivals loses its digits
+
+
+@dataclass(frozen=True, eq=False)
+class StageRates:
+    """Exit rates of one open stage.
+
+    Parameters
+    ----------
+    first_age : ndarray of int, shape (n_bins,)
+        First age of each bin: 0, 1, ...; at least two bins; the last bin never ends.
+    places : ndarray of int, shape (n_exits,)
+        Codes of the places that deals of this stage go to.
+    rates : ndarray of float, shape (n_draws, n_bins, n_exits)
+        Cumulative hazard per step to each of these places.
+    speed : ndarray of float, shape (n_exits,)
+        How fast each cause of exit runs from the cutoff on; 1 leaves it as it was, 1.25 is a quarter faster.
+    """
+
+    first_age: Ints
+    places: Ints
+    rates: Floats
+    speed: Floats
+
+    @classmethod
+    def from_hazards(cls, first_age: Ints, hazards: Floats, speed: Floats) -> StageRates:
+        """Rates from chances per step, shape (n_draws, n_bins, n_places); `speed` has shape (n_places,)."""
+        places = np.flatnonzero((hazards > 0).any(axis=(0, 1)))
+        seen = hazards[:, :, places]
+        total = seen.sum(axis=2, keepdims=True)
+        cumulative = -np.log1p(-np.minimum(total, _LARGEST_HAZARD))
+        shares = np.divide(seen, total, out=np.zeros_like(seen), where=total > 0)
+        return cls(first_age, places, cumulative * shares, speed[places])
+
+    @property
+    def same_step(self) -> Floats:
+        """Chance to leave to each place within the step of entry, shape (n_draws, n_exits)."""
+        return _chances(self.rates[:, 0], axis=1)
+
+    @property
+    def tail_age(self) -> int:
+        """Age from which all deals of the stage are alike, whatever their age."""
+        return int(self.first_age[-1]) - 1
+
+    def leaving(self, ages: Ints, n_steps: int) -> Floats:
+        """Chance to leave to each place in each coming step, given an age reached without leaving.
+
+        Parameters
+        ----------
+        ages : ndarray of int, shape (n_ages,)
+        n_steps : int
+
+        Returns
+        -------
+        ndarray of shape (n_draws, n_exits, n_ages, n_steps)
+
+        Notes
+        -----
+        With speed ``v`` the u-th step takes the rates between the ages ``a + (u - 1) v`` and ``a + u v``.
+        """
+        ages = np.minimum(ages, self.tail_age)
+        taken = np.empty((len(self.rates), len(self.places), len(ages), n_steps))
+        for speed in np.unique(self.speed):
+            causes = np.flatnonzero(self.speed == speed)
+            taken[:, causes] = self._taken(ages, n_steps, float(speed), causes)
+        total = taken.sum(axis=1, keepdims=True)
+        before = np.cumsum(total, axis=3) - total
+        leaving: Floats = _chances(taken, axis=1) * np.exp(-before)
+        return leaving
+
+    def _taken(self, ages: Ints, n_steps: int, speed: float, causes: Ints) -> Floats:
+        """Rates taken in each step by `causes`, shape (n_draws, n_causes, n_ages, n_steps)."""
+        rates = self.rates[:, :, causes]
+        knots = np.maximum(self.first_age - 1, 0).astype(float)  # age k takes its rate over (k - 1, k]
+        up_to_knot = np.zeros_like(rates)
+        up_to_knot[:, 2:] = np.cumsum(rates[:, 1:-1] * np.diff(knots[1:])[:, None], axis=1)
+        age = ages[:, None] + speed * np.arange(n_steps + 1)
+        bin_of = np.maximum(np.searchsorted(knots, age, side="left") - 1, 1)
+        taken = up_to_knot[:, bin_of] + rates[:, bin_of] * (age - knots[bin_of])[:, :, None]
+        return np.moveaxis(np.diff(taken, axis=2), 3, 1)
+
+    def by_age(self, n_ages: int) -> tuple[Floats, Floats]:
+        """Survival through each age and chance to leave at each age, for a deal that stayed at age 0.
+
+        Returns
+        -------
+        survival : ndarray of shape (n_draws, n_ages)
+            Chance to be still in the stage after age k; 1 at age 0.
+        leaves : ndarray of shape (n_draws, n_exits, n_ages)
+            Chance to leave to each place at age k; 0 at age 0.
+        """
+        bin_of = np.searchsorted(self.first_age, np.arange(n_ages), side="right") - 1
+        rates = self.rates.swapaxes(1, 2)[:, :, bin_of]
+        rates[:, :, 0] = 0.0
+        cumulative = np.cumsum(rates.sum(axis=1), axis=1)
+        survival = np.exp(-cumulative)
+        before = np.concatenate([np.ones((len(rates), 1)), survival[:, :-1]], axis=1)
+        return survival, _chances(rates, axis=1) * before[:, None]
+
+
+def _chances(rates: Floats, axis: int) -> Floats:
+    """Chances of each cause within a step, from the rates of all causes (along `axis`)."""
+    total = rates.sum(axis=axis, keepdims=True)
+    per_rate = np.divide(-np.expm1(-total), total, out=np.ones_like(total), where=total > 0)
+    return rates * per_rate
+
+
+def won_after_entry(stages: Sequence[StageRates], is_won: Flags, n_steps: int) -> Floats:
+    """Chance that a deal entering a stage is won within n further steps, for every n.
+
+    Parameters
+    ----------
+    stages : sequence of StageRates
+        One per open stage, by code.
+    is_won : ndarray of bool, shape (n_places,)
+    n_steps : int
+
+    Returns
+    -------
+    ndarray of shape (n_draws, n_steps + 1, n_open)
+        Row ``n`` counts wins up to the n-th step after the step of entry; row 0 those of the same step.
+
+    Notes
+    -----
+    Renewal equation ``W_n = (I - H)^-1 (won by own exit within n + sum_u f(u) W_{n-u})``, where H holds the
+    chances of moving on within the step of entry (one small system resolves chains within a step) and f(u)
+    those of moving on u steps later. Loops and backward moves need nothing special.
+
+    References
+    ----------
+    .. [1] Howard (1971), *Dynamic Probabilistic Systems*, vol. 2, ch. 10 (semi-Markov processes).
+    """
+    n_open, n_draws = len(stages), len(stages[0].rates)
+    same = np.zeros((n_draws, n_open, len(is_won)))
+    later = np.zeros((n_draws, n_open, n_steps, len(is_won)))
+    for code, stage in enumerate(stages):
+        same[:, code, stage.places] = stage.same_step
+        stays = 1.0 - same[:, code].sum(axis=1)
+        leaving = stage.leaving(np.zeros(1, np.int64), n_steps)[:, :, 0] * stays[:, None, None]
+        later[:, code, :, stage.places] = leaving.swapaxes(0, 1)
+    own = np.repeat(same[:, :, is_won].sum(axis=2)[:, :, None], n_steps + 1, axis=2)
+    own[:, :, 1:] += np.cumsum(later[..., is_won].sum(axis=3), axis=2)
+    resolve = np.linalg.inv(np.eye(n_open) - same[:, :, :n_open])
+    moves = np.ascontiguousarray(later[..., :n_open]).reshape(n_draws, n_open, -1)
+    # Kept backward in time, so that the history a step looks back on is one contiguous block.
+    backward = np.zeros((n_draws, (n_steps + 1) * n_open, 1))
+    for n in range(n_steps + 1):
+        start = (n_steps + 1 - n) * n_open
+        won = own[:, :, n, None] + moves[:, :, : n * n_open] @ backward[:, start:]
+        backward[:, start - n_open : start] = resolve @ won
+    return np.ascontiguousarray(backward.reshape(n_draws, n_steps + 1, n_open)[:, ::-1])
+
+
+def won_from_age(stage: StageRates, ages: Ints, after_entry: Floats, is_won: Flags, horizons: Ints) -> Floats:
+    """Chance that open deals of a stage are won within each horizon, given their age in the stage.
+
+    Parameters
+    ----------
+    stage : StageRates
+    ages : ndarray of int, shape (n_ages,)
+        Steps in stage at the cutoff, that step included without an exit.
+    after_entry : ndarray of shape (n_draws, n_steps + 1, n_open)
+        From :func:`won_after_entry`.
+    is_won : ndarray of bool, shape (n_places,)
+    horizons : ndarray of int, shape (n_horizons,)
+        Steps after the cutoff, each at most ``n_steps``.
+
+    Returns
+    -------
+    ndarray of shape (n_draws, n_ages, n_horizons)
+    """
+    longest, n_open = int(horizons.max()), after_entry.shape[2]
+    helps = np.flatnonzero(is_won[stage.places] | (stage.places < n_open))
+    value = np.zeros((len(stage.rates), len(helps), longest, len(horizons)))
+    for i, horizon in enumerate(horizons):
+        steps_left = horizon - np.arange(1, horizon + 1)
+        for k, place in enumerate(stage.places[helps]):
+            value[:, k, :horizon, i] = 1.0 if is_won[place] else after_entry[:, steps_left, place]
+    won: Floats = (_leaving(stage, ages, longest)[:, helps] @ value).sum(axis=1)
+    return won
+
+
+def _leaving(stage: StageRates, ages: Ints, n_steps: int) -> Floats:
+    """``stage.leaving``, several times faster where no speed has changed.
+
+    Every age then reads a window of one and the same curve, divided by its survival so far.
+    """
+    capped = np.minimum(ages, stage.tail_age)
+    survival, leaves = stage.by_age(int(capped.max(initial=0)) + n_steps + 1)
+    if (stage.speed != 1.0).any() or survival[:, capped].min(initial=1.0) < _LEAST_SURVIVAL:
+        return stage.leaving(ages, n_steps)
+    windows = np.lib.stride_tricks.sliding_window_view(leaves, n_steps, axis=2)[:, :, 1:]
+    leaving: Floats = windows[:, :, capped]
+    leaving /= survival[:, None, capped, None]
+    return leaving

@@ -1,0 +1,136 @@
+"""Comparing levers: what each does to the chance of the target, from paired draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.engines.protocol import Engine
+from funnelsim.engines.run import forecast
+from funnelsim.nouns.forecast import Forecast
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.lever import Lever, three_levers
+from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.randomness import Streams
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LeverComparison:
+    """Forecasts under each lever, in the same futures as without any.
+
+    Parameters
+    ----------
+    base : Forecast
+        Without a lever.
+    levers : tuple of Lever
+    outlooks : tuple of Forecast
+        One per lever; drawn from the same random streams as `base`.
+    target : float
+    """
+
+    base: Forecast
+    levers: tuple[Lever, ...]
+    outlooks: tuple[Forecast, ...]
+    target: float
+
+    def effect(self, lever: int) -> Estimate:
+        """Change of the chance of the target, with the standard error of the paired difference."""
+        return _paired(self.base, self.outlooks[lever], lambda total: (total >= self.target).astype(float))
+
+    def table(self) -> pd.DataFrame:
+        """Levers by their effect on the chance of the target, largest first.
+
+        Returns
+        -------
+        DataFrame
+            Index: lever. ``chance`` with it and ``change_of_chance`` (both 0..1), ``change_se`` (standard
+            error of the paired difference), ``change_of_mean`` with ``change_of_mean_se``, and P10, P50, P90
+            of the total with the lever. The first row is the forecast without any lever.
+        """
+        rows = [self._row(outlook) for outlook in self.outlooks]
+        frame = pd.DataFrame(rows, index=pd.Index([lever.name for lever in self.levers], name="lever"))
+        frame = frame.sort_values("change_of_chance", ascending=False, kind="stable")
+        return pd.concat(
+            [pd.DataFrame([self._row(self.base)], index=pd.Index(["as it is"], name="lever")), frame]
+        )
+
+    def _row(self, outlook: Forecast) -> dict[str, float]:
+        chance = _paired(self.base, outlook, lambda total: (total >= self.target).astype(float))
+        mean = _paired(self.base, outlook, lambda total: total)
+        p10, p50, p90 = outlook.quantile([0.1, 0.5, 0.9])
+        return {
+            "chance": outlook.chance(self.target).value,
+            "change_of_chance": chance.value,
+            "change_se": chance.standard_error,
+            "change_of_mean": mean.value,
+            "change_of_mean_se": mean.standard_error,
+            "p10": float(p10),
+            "p50": float(p50),
+            "p90": float(p90),
+        }
+
+
+def _paired(base: Forecast, other: Forecast, figure: Callable[[Floats], Floats]) -> Estimate:
+    difference = figure(other.window()) - figure(base.window())
+    by_draw = difference.reshape(base.n_draws, -1).mean(axis=1)
+    return Estimate(float(by_draw.mean()), float(by_draw.std(ddof=1) / np.sqrt(base.n_draws)))
+
+
+def compare_levers(
+    funnel: Funnel,
+    pipeline: Pipeline,
+    *,
+    target: float,
+    levers: Sequence[Lever] | None = None,
+    periods: str | Sequence[object] = "4Q",
+    fiscal_start_month: int = 1,
+    engine: Engine | None = None,
+    seed: int | np.random.Generator | None = 0,
+) -> LeverComparison:
+    """Compare levers by what they do to the chance of the target.
+
+    Each lever is run on the same random streams as the funnel without it, so that what is compared is the
+    lever and not luck.
+
+    Parameters
+    ----------
+    funnel : Funnel
+    pipeline : Pipeline
+    target : float
+        Wanted in all periods together.
+    levers : sequence of Lever, optional
+        By default the three classical ones, each improved by a tenth: volume, conversion, speed.
+    periods, fiscal_start_month, engine, seed
+        As in :func:`funnelsim.forecast`.
+
+    Returns
+    -------
+    LeverComparison
+
+    Raises
+    ------
+    LeverError
+        If a lever cannot be applied.
+    """
+    seed = Streams.of(seed).seed
+    chosen = tuple(levers) if levers is not None else three_levers()
+
+    def run(changed: Funnel) -> Forecast:
+        return forecast(
+            changed,
+            pipeline,
+            periods=periods,
+            target=target,
+            fiscal_start_month=fiscal_start_month,
+            engine=engine,
+            seed=seed,
+        )
+
+    return LeverComparison(run(funnel), chosen, tuple(run(lever.apply(funnel)) for lever in chosen), target)

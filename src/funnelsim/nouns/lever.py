@@ -133,7 +133,7 @@ class Conversion:
         lowest, highest = reached(-30.0), reached(30.0)
         if not lowest < conversion < highest:
             raise LeverError(
-                f"conversion of {stage!r} cannot be brought to {conversion:.1%}: within the ages seen it lies "
+                f"conversion of {stage!r} cannot be {conversion:.1%}: within the ages seen it lies "
                 f"between {lowest:.1%} and {highest:.1%}, because {1 - highest:.1%} are not decided by then"
             )
         log_odds = optimize.brentq(lambda x: reached(x) - conversion, -30.0, 30.0, xtol=1e-10)

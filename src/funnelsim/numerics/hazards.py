@@ -200,3 +200,35 @@ def bin_ages(counts: AgeCounts, shares_if_unseen: Floats) -> StageHazards:
     exits = np.array([counts.exits[a:b].sum(axis=0) for a, b in spans])
     shares = exits.sum(axis=0) / exits.sum() if len(seen) else shares_if_unseen
     return StageHazards(first_age, exits, np.array([counts.at_risk[a:b].sum() for a, b in spans]), shares)
+
+
+def hazards_by_hand(first_age: Ints, chances: Floats, weight_in_deals: float | None = None) -> StageHazards:
+    """Hazards from chances per step written by hand, as certain as a stated number of deals.
+
+    Parameters
+    ----------
+    first_age : ndarray of int, shape (n_bins,)
+        Begins 0, 1; the last bin never ends.
+    chances : ndarray of float, shape (n_bins, n_places)
+        Chance per step to leave to each place.
+    weight_in_deals : float, optional
+        How many deals of experience the chances are worth; None takes them as certain.
+
+    Returns
+    -------
+    StageHazards
+        With the exits and exposure that so many deals would show on average.
+    """
+    total = chances.sum(axis=1)
+    if weight_in_deals is None:
+        shares = chances.sum(axis=0) / max(total.sum(), 1e-300)
+        return StageHazards(first_age, chances, np.ones(len(first_age)), shares, is_certain=True)
+    n_steps = np.diff(first_age)
+    stays = (1.0 - total[:-1]) ** n_steps
+    reaches = weight_in_deals * np.concatenate([[1.0], np.cumprod(stays)])
+    leaving = np.where(total > 0, total, 1.0)
+    within = np.where(total[:-1] > 0, (1.0 - stays) / leaving[:-1], n_steps)
+    beyond = 1.0 / leaving[-1] if total[-1] > 0 else float(first_age[-1])
+    at_risk = reaches * np.append(within, beyond)
+    exits = at_risk[:, None] * chances
+    return StageHazards(first_age, exits, at_risk, exits.sum(axis=0) / max(exits.sum(), 1e-300))

@@ -62,7 +62,7 @@ def sample_funnel() -> Funnel:
         for pace, split in _SAMPLE_EXITS
     )
     quantiles = (np.arange(200) + 0.5) / 200
-    points: Floats = np.round(np.exp(10.35 + 0.75 * special.ndtri(quantiles)), -2)
+    points = np.round(np.exp(10.35 + 0.75 * special.ndtri(quantiles)), -2).astype(float)
     return Funnel(
         stages=SAMPLE_STAGES,
         clock=Clock("day"),

@@ -1,0 +1,292 @@
+"""The funnel as one readable JSON file, with a format version; also writable by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from funnelsim.nouns.funnel import Changes, Funnel, FunnelError
+from funnelsim.nouns.funnel_schema import (
+    AmountsPart,
+    ArrivalsPart,
+    ChancesPart,
+    ChangesPart,
+    ClosedPart,
+    CountedPart,
+    FunnelPart,
+    OutcomePart,
+    RoutesPart,
+    StagePart,
+)
+from funnelsim.numerics.amounts import Amounts
+from funnelsim.numerics.arrivals import Arrivals
+from funnelsim.numerics.hazards import StageHazards, hazards_by_hand
+from funnelsim.numerics.weighted_pipeline import ClosedRates
+from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.stages import Outcome, Stage, Stages
+
+FORMAT = "funnelsim-funnel/1"
+
+
+class FunnelFileError(FunnelsimError):
+    """A file that is no funnel of this version; the message names each key at fault."""
+
+
+def write_funnel(funnel: Funnel, path: Path) -> None:
+    """Write a funnel as JSON, whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(funnel_to_json(funnel))
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_funnel(path: Path) -> Funnel:
+    """Read a funnel file.
+
+    Raises
+    ------
+    FunnelFileError
+        With every fault of content at once, each with its key; or the line of a fault of syntax.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise FunnelFileError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise FunnelFileError(f"{path}: is not UTF-8 text, so not a funnel file") from error
+    except json.JSONDecodeError as error:
+        raise FunnelFileError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error
+    try:
+        part = FunnelPart.model_validate(content)
+        return _funnel(part)
+    except ValidationError as error:
+        faults = [f"  {_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+        raise FunnelFileError("\n".join([f"{path} is not a funnel of format {FORMAT}:", *faults])) from error
+    except FunnelsimError as error:
+        raise FunnelFileError(f"{path}: {error}") from error
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    forms = ("CountedPart", "ChancesPart", "RoutesPart")
+    return ".".join(str(part) for part in location if part not in forms) or "the file"
+
+
+def funnel_to_json(funnel: Funnel) -> str:
+    """The funnel as JSON text, numbers of a list on one line."""
+    names = funnel.stages.names
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "origin": funnel.origin,
+        "step": funnel.clock.step,
+        "unit": funnel.unit,
+        "stages": [_without_defaults(stage) for stage in funnel.stages.open],
+        "outcomes": [_without_defaults(outcome) for outcome in funnel.stages.outcomes],
+        "skipped": funnel.stages.skipped,
+        "backward": funnel.stages.backward,
+        "reopened": funnel.stages.reopened,
+        "hazards": {
+            stage.name: _hazards_part(h, names)
+            for stage, h in zip(funnel.stages.open, funnel.hazards, strict=True)
+        },
+        "arrivals": _arrivals_part(funnel.arrivals, names),
+        "amounts": funnel.amounts and _amounts_part(funnel.amounts),
+        "closed": funnel.closed and _closed_part(funnel.closed, names),
+        "changes": _changes_part(funnel.changes, names),
+        "notes": list(funnel.notes),
+    }
+    return _dump(content) + "\n"
+
+
+def _dump(value: Any, indent: str = "") -> str:
+    """JSON with one line a key and lists of numbers kept on their line."""
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        rows = [f"{inner}{json.dumps(k, ensure_ascii=False)}: {_dump(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(rows) + "\n" + indent + "}"
+    if isinstance(value, list) and value and isinstance(value[0], dict | str):
+        return "[\n" + ",\n".join(inner + _dump(v, inner) for v in value) + "\n" + indent + "]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(numbers: Any) -> list[float]:
+    """Numbers for JSON: whole ones without a decimal point."""
+    return [int(x) if float(x).is_integer() else float(x) for x in np.asarray(numbers).tolist()]
+
+
+def _without_defaults(place: Stage | Outcome) -> dict[str, Any]:
+    part = StagePart if isinstance(place, Stage) else OutcomePart
+    return part.model_validate(place, from_attributes=True).model_dump(exclude_defaults=True)
+
+
+def _hazards_part(hazards: StageHazards, names: tuple[str, ...]) -> dict[str, Any]:
+    seen = np.flatnonzero(hazards.exits.sum(axis=0))
+    if hazards.is_certain:
+        chance = hazards.mean_hazards()
+        return {
+            "first_age": _plain(hazards.first_age),
+            "chance_per_step": {names[j]: _plain(chance[:, j]) for j in seen},
+        }
+    prior = np.flatnonzero(hazards.prior_shares)
+    return {
+        "first_age": _plain(hazards.first_age),
+        "at_risk": _plain(hazards.at_risk),
+        "exits": {names[j]: _plain(hazards.exits[:, j]) for j in seen},
+        "prior_shares": {names[j]: float(hazards.prior_shares[j]) for j in prior},
+    }
+
+
+def _arrivals_part(arrivals: Arrivals, names: tuple[str, ...]) -> dict[str, Any]:
+    certain = np.isinf(arrivals.worth_blocks)
+    return {
+        "block_steps": arrivals.block_steps,
+        "mean_per_block": arrivals.mean_per_block,
+        "worth_blocks": None if certain else arrivals.worth_blocks,
+        "dispersion": arrivals.dispersion,
+        "entries": {names[j]: float(n) for j, n in enumerate(arrivals.entry_counts) if n > 0},
+    }
+
+
+def _amounts_part(amounts: Amounts) -> dict[str, Any]:
+    return {
+        "points": _plain(amounts.points),
+        "weights": _plain(amounts.weights),
+        "is_certain": amounts.is_certain,
+    }
+
+
+def _closed_part(closed: ClosedRates, names: tuple[str, ...]) -> dict[str, Any]:
+    pairs = zip(_plain(closed.n_won), _plain(closed.n_closed), strict=True)
+    return {names[j]: {"won": won, "closed": n} for j, (won, n) in enumerate(pairs)}
+
+
+def _changes_part(changes: Changes, names: tuple[str, ...]) -> dict[str, Any]:
+    odds = {names[s]: float(np.exp(x)) for s, x in enumerate(changes.forward_log_odds) if x != 0.0}
+    speed = {
+        names[s]: {names[j]: float(row[j]) for j in np.flatnonzero(row != 1.0)}
+        for s, row in enumerate(changes.speed)
+        if (row != 1.0).any()
+    }
+    return {"volume": changes.volume, "forward_odds": odds, "speed": speed}
+
+
+def _funnel(part: FunnelPart) -> Funnel:
+    stages = Stages(
+        open=tuple(Stage(**stage.model_dump()) for stage in part.stages),
+        outcomes=tuple(Outcome(**outcome.model_dump()) for outcome in part.outcomes),
+        skipped=part.skipped,
+        backward=part.backward,
+        reopened=part.reopened,
+    )
+    open_names = [stage.name for stage in stages.open]
+    absent = [name for name in open_names if name not in part.hazards]
+    extra = [name for name in part.hazards if name not in open_names]
+    if absent or extra:
+        raise FunnelError(f"hazards must name the open stages; missing {absent}, not a stage {extra}")
+    return Funnel(
+        stages=stages,
+        clock=Clock(part.step),
+        hazards=tuple(_stage_hazards(name, part.hazards[name], stages) for name in open_names),
+        arrivals=_arrivals(part.arrivals, stages),
+        amounts=_amounts(part.amounts) if part.amounts else None,
+        closed=_closed(part.closed, open_names) if part.closed else None,
+        unit=part.unit,
+        origin=part.origin,
+        notes=tuple(part.notes),
+        changes=_changes(part.changes, stages),
+    )
+
+
+def _columns(by_place: dict[str, Any], stages: Stages, where: str) -> list[int]:
+    unknown = [name for name in by_place if name not in stages.codes]
+    if unknown:
+        raise FunnelError(
+            f"{where}: {unknown[0]!r} is no stage or outcome; they are {', '.join(stages.names)}"
+        )
+    return [stages.codes[name] for name in by_place]
+
+
+def _spread(
+    by_place: dict[str, list[float]], stages: Stages, n_bins: int, where: str
+) -> np.ndarray[Any, Any]:
+    table = np.zeros((n_bins, len(stages.names)))
+    for code, (name, values) in zip(_columns(by_place, stages, where), by_place.items(), strict=True):
+        if len(values) != n_bins:
+            raise FunnelError(f"{where}.{name}: {len(values)} numbers for {n_bins} bins of age")
+        table[:, code] = values
+    return table
+
+
+def _stage_hazards(name: str, part: CountedPart | ChancesPart | RoutesPart, stages: Stages) -> StageHazards:
+    where = f"hazards.{name}"
+    if isinstance(part, RoutesPart):
+        if abs(sum(part.goes_to.values()) - 1.0) > 1e-9:
+            raise FunnelError(
+                f"{where}.goes_to: shares add to {sum(part.goes_to.values()):.6g}; they must add to 1"
+            )
+        pace = 1.0 - 0.5 ** (1.0 / part.median_steps)
+        chance = {place: [0.0, share * pace, share * pace] for place, share in part.goes_to.items()}
+        part = ChancesPart(first_age=[0, 1, 2], chance_per_step=chance, weight_in_deals=part.weight_in_deals)
+    first_age = np.array(part.first_age, dtype=np.int64)
+    if len(first_age) < 2 or first_age[0] != 0 or first_age[1] != 1 or (np.diff(first_age) <= 0).any():
+        raise FunnelError(f"{where}.first_age: must increase and begin 0, 1 (age 0 is a bin of its own)")
+    if isinstance(part, ChancesPart):
+        table = _spread(part.chance_per_step, stages, len(first_age), f"{where}.chance_per_step")
+        if (table.sum(axis=1) > 1).any():
+            raise FunnelError(f"{where}.chance_per_step: the chances of one bin add to more than 1")
+        return hazards_by_hand(first_age, table, part.weight_in_deals)
+    exits = _spread(part.exits, stages, len(first_age), f"{where}.exits")
+    if len(part.at_risk) != len(first_age) or (exits.sum(axis=1) > part.at_risk).any():
+        raise FunnelError(f"{where}.at_risk: one number per bin of age, none below the exits of its bin")
+    shares = exits.sum(axis=0) / max(exits.sum(), 1.0)
+    if part.prior_shares is not None:
+        shares = _spread({k: [v] for k, v in part.prior_shares.items()}, stages, 1, f"{where}.prior_shares")[
+            0
+        ]
+    return StageHazards(first_age, exits, np.array(part.at_risk), shares)
+
+
+def _arrivals(part: ArrivalsPart, stages: Stages) -> Arrivals:
+    entries = _spread({k: [v] for k, v in part.entries.items()}, stages, 1, "arrivals.entries")[0]
+    if entries[stages.n_open :].any():
+        raise FunnelError("arrivals.entries: deals arrive in open stages, not in outcomes")
+    worth = np.inf if part.worth_blocks is None else part.worth_blocks
+    return Arrivals(part.block_steps, part.mean_per_block, worth, part.dispersion, entries[: stages.n_open])
+
+
+def _amounts(part: AmountsPart) -> Amounts:
+    if len(part.points) != len(part.weights) or not part.points or (np.diff(part.points) < 0).any():
+        raise FunnelError("amounts: as many weights as points, and points must not decrease")
+    return Amounts(np.array(part.points, dtype=float), np.array(part.weights, dtype=float), part.is_certain)
+
+
+def _closed(part: dict[str, ClosedPart], open_names: list[str]) -> ClosedRates:
+    if set(part) != set(open_names):
+        raise FunnelError("closed: must name every open stage and nothing else")
+    rows = [part[name] for name in open_names]
+    return ClosedRates(np.array([row.won for row in rows]), np.array([row.closed for row in rows]))
+
+
+def _changes(part: ChangesPart, stages: Stages) -> Changes:
+    none = Changes.none(stages)
+    for code, (_, odds) in zip(
+        _columns(part.forward_odds, stages, "changes.forward_odds"), part.forward_odds.items(), strict=True
+    ):
+        none.forward_log_odds[code] = np.log(odds)
+    for stage, by_place in part.speed.items():
+        row = _columns({stage: 1}, stages, "changes.speed")[0]
+        for code, factor in zip(
+            _columns(by_place, stages, f"changes.speed.{stage}"), by_place.values(), strict=True
+        ):
+            none.speed[row, code] = factor
+    return Changes(part.volume, none.forward_log_odds, none.speed)

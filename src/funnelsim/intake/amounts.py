@@ -1,0 +1,163 @@
+"""Amounts as people write them, to numbers; what a comma means is decided by evidence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.intake.tables import Positions, Texts
+from funnelsim.vocabulary.errors import FunnelsimError
+
+Decimal = Literal[".", ","]
+
+_SIGNS = {
+    "€": "EUR",
+    "£": "GBP",
+    "US$": "USD",
+    "A$": "AUD",
+    "C$": "CAD",
+    "HK$": "HKD",
+    "R$": "BRL",
+    "₹": "INR",
+    "₩": "KRW",
+}
+_CURRENCY = r"(?:US\$|A\$|C\$|HK\$|R\$|[€£$¥₹₩]|[A-Z]{3})"
+_AMOUNT = re.compile(
+    rf"^(?P<open>\()?\s*(?P<before>{_CURRENCY})?\s*(?P<sign>[-−+])?\s*(?P<also_before>{_CURRENCY})?\s*"
+    rf"(?P<number>\d[\d.,'’\s]*?(?:[eE][+-]?\d+)?)\s*(?P<after>{_CURRENCY})?\s*(?P<close>\))?$"
+)
+_GROUPS = re.compile(r"[\s'’]")
+_PLAIN = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
+_GROUPED = {mark: re.compile(rf"\d{{1,3}}({re.escape(mark)}\d{{3}})+") for mark in ".,"}
+_OTHER: dict[str, Decimal] = {".": ",", ",": "."}
+_SAY_DECIMAL = "say which with decimal='.' or decimal=','"
+_UNITS = re.compile(r"\d\s*(万|亿|千|k|m|mn|mio|bn|thousand|million|billion|lakh|crore)\b", re.IGNORECASE)
+
+
+class AmbiguousAmount(FunnelsimError):  # noqa: N818 - it names what arrived, as users will search for it
+    """Decimal and thousands marks of a column cannot be told apart; `examples` are positions that show it."""
+
+    def __init__(self, message: str, examples: Positions) -> None:
+        super().__init__(message)
+        self.examples = examples
+
+
+@dataclass(frozen=True, eq=False)
+class Amounts:
+    """Amounts of a column.
+
+    Parameters
+    ----------
+    number : ndarray of float
+        NaN where empty or not understood.
+    currency : ndarray of str
+        Sign or code written with the number, such as "EUR"; ``""`` where none is.
+    problem : ndarray of str
+        What is wrong with a value and the way out; ``""`` where nothing is.
+    """
+
+    number: npt.NDArray[np.float64]
+    currency: Texts
+    problem: Texts
+
+
+def parse_amounts(texts: Texts, *, decimal: Decimal | None = None) -> Amounts:
+    """Amounts of a column of texts; ``""`` is no amount.
+
+    Parameters
+    ----------
+    texts : ndarray of str
+    decimal : {".", ","}, optional
+        The mark before the decimals. By default it is decided by the values that can be read one way only.
+        Where every value could be read both ways, a comma before three digits marks thousands (as nearly
+        every export means it), and a point before three digits is refused.
+
+    Raises
+    ------
+    AmbiguousAmount
+        If the values cannot be told apart, or contradict each other.
+
+    Examples
+    --------
+    >>> parse_amounts(np.array(["€1.234,50", "2.000", "(7)"], dtype=object)).number
+    array([1234.5, 2000. ,   -7. ])
+    """
+    codes, values = pd.factorize(texts)
+    fields = pd.Series(values, dtype=object).str.extract(_AMOUNT)
+    numbers = fields["number"].fillna("").str.replace(_GROUPS, "", regex=True)
+    try:
+        mark = decimal or _decimal_mark(numbers)
+    except AmbiguousAmount as error:
+        rows = [np.flatnonzero(codes == value)[0] for value in error.examples]
+        raise AmbiguousAmount(str(error), np.array(rows, dtype=np.int64)) from None
+    plain = numbers.str.replace(_OTHER[mark], "", regex=False).str.replace(mark, ".", regex=False)
+    number = pd.to_numeric(plain, errors="coerce").to_numpy(float)
+    number = np.where(_is_negative(fields), -number, number)
+    currency = fields["before"].fillna(fields["also_before"]).fillna(fields["after"]).fillna("")
+    problem = np.array(
+        [_why_not(text, value, mark) for text, value in zip(values, number, strict=True)], dtype=object
+    )
+    known = np.where(problem == "", number, np.nan)
+    return Amounts(known[codes], currency.replace(_SIGNS).to_numpy(object)[codes], problem[codes])
+
+
+def _decimal_mark(numbers: pd.Series) -> Decimal:
+    """The mark before the decimals, by the values of the column that can be read one way only."""
+    meanings = numbers.map(_meaning)
+    point, comma = (np.flatnonzero(meanings == f"decimal {mark}") for mark in ".,")
+    if len(point) and len(comma):
+        raise AmbiguousAmount(
+            f"some amounts have a decimal point, others a decimal comma; make them alike, or {_SAY_DECIMAL}",
+            np.array([point[0], comma[0]]),
+        )
+    grouped_by_point = np.flatnonzero(meanings == "grouped by . or not")
+    if len(point) or len(comma) or not len(grouped_by_point):
+        return "," if len(comma) else "."
+    raise AmbiguousAmount(
+        f"the point may mark thousands or decimals in every amount; {_SAY_DECIMAL}", grouped_by_point[:1]
+    )
+
+
+def _meaning(number: str) -> str:
+    """What one number tells about the marks: settled, open to two readings, or nothing."""
+    marks = [mark for mark in ".," if mark in number]
+    if not marks or "e" in number.casefold():
+        return ""
+    if len(marks) == 2:
+        return "decimal ." if number.rfind(".") > number.rfind(",") else "decimal ,"
+    mark = marks[0]
+    if number.count(mark) > 1:
+        return f"decimal {_OTHER[mark]}"
+    if _GROUPED[mark].fullmatch(number) and not number.startswith("0"):
+        return f"grouped by {mark} or not"
+    return f"decimal {mark}"
+
+
+def _is_negative(fields: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    in_parentheses = fields["open"].notna() & fields["close"].notna()
+    return (in_parentheses | fields["sign"].isin(["-", "−"])).to_numpy(bool)
+
+
+def _why_not(text: str, number: float, mark: Decimal) -> str:
+    if text == "":
+        return ""
+    if text.casefold().lstrip("+-") in ("inf", "infinity", "∞"):
+        return "an amount must be finite; correct it, or leave it empty when unknown"
+    if _UNITS.search(text):
+        return "an amount with a unit; write the number out (1.2万 as 12000, 3k as 3000)"
+    if np.isnan(number) or not _is_well_grouped(text, mark):
+        return "not an amount; write a number, or leave it empty when unknown"
+    return "an amount must not be negative; correct it, or leave it empty when unknown" if number < 0 else ""
+
+
+def _is_well_grouped(text: str, mark: Decimal) -> bool:
+    """Whether thousands marks stand before groups of three digits (or, as in India, of two and three)."""
+    match = _AMOUNT.match(text)
+    whole = match["number"].split(mark)[0] if match else ""
+    groups = re.split(r"[.,\s'’]", whole)
+    return len(groups) == 1 or (len(groups[-1]) == 3 and all(1 <= len(group) <= 3 for group in groups))

@@ -1,0 +1,268 @@
+"""Dates as people and systems write them, to moments; the order of day and month is decided by evidence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.intake.tables import Flags, Positions, Texts
+from funnelsim.vocabulary.errors import FunnelsimError
+
+Wall = npt.NDArray[np.datetime64]
+
+_TIME = (
+    r"(?:[T\s]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"\s*(?P<half>[AaPp][Mm])?\s*(?P<offset>[Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
+)
+_MONTH = r"(?P<name>[A-Za-z]{3,9})\.?"
+_YEAR_FIRST = (
+    r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
+    r"(?P<year>\d{4})年(?P<month>\d{1,2})月(?P<day>\d{1,2})日",
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
+)
+_SETTLED = (
+    *_YEAR_FIRST,
+    rf"(?P<day>\d{{1,2}})[ -]{_MONTH}[ -](?P<year>\d{{4}})",
+    rf"{_MONTH} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
+    r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})",  # with dots the day is always first
+)
+_UNSETTLED = r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-](?P<year>\d{4})"
+_SHORT_YEAR = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(\D.*)?")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SPREADSHEET_DAY_0 = np.datetime64("1899-12-30", "us")
+_SERIALS_1990_TO_2100 = (32874.0, 73051.0)
+_SAY_FORMAT = "say how they are written with date_format= (such as '%d/%m/%Y')"
+
+
+class AmbiguousDate(FunnelsimError):  # noqa: N818 - it names what arrived, as users will search for it
+    """Day and month of a column cannot be told apart; `examples` are positions that show it."""
+
+    def __init__(self, message: str, examples: Positions) -> None:
+        super().__init__(message)
+        self.examples = examples
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Moments as written, before any time zone.
+
+    Parameters
+    ----------
+    wall : ndarray of datetime64[us]
+        What a clock on the wall showed; NaT where empty or not understood.
+    offset_minutes : ndarray of float
+        Offset from UTC that was written; NaN where none was.
+    has_time : ndarray of bool
+        Whether a time of day was written.
+    problem : ndarray of str
+        What is wrong with a value and the way out; ``""`` where nothing is.
+    """
+
+    wall: Wall
+    offset_minutes: npt.NDArray[np.float64]
+    has_time: Flags
+    problem: Texts
+
+    @classmethod
+    def nothing(cls, size: int) -> Moments:
+        """Moments still to be filled in."""
+        return cls(
+            np.full(size, np.datetime64("NaT"), "datetime64[us]"),
+            np.full(size, np.nan),
+            np.zeros(size, bool),
+            np.full(size, "", object),
+        )
+
+    def put(self, at: Positions, other: Moments) -> None:
+        """Fill in the moments at some positions."""
+        for name in ("wall", "offset_minutes", "has_time", "problem"):
+            getattr(self, name)[at] = getattr(other, name)
+
+    def take(self, at: Positions) -> Moments:
+        """Moments at these positions."""
+        return Moments(self.wall[at], self.offset_minutes[at], self.has_time[at], self.problem[at])
+
+
+def parse_dates(texts: Texts, *, date_format: str | None = None, has_serial_dates: bool = False) -> Moments:
+    """Moments of a column of texts; ``""`` is no date.
+
+    Parameters
+    ----------
+    texts : ndarray of str
+    date_format : str, optional
+        How dates are written, in the directives of ``strptime``. Dates with the year first need none.
+    has_serial_dates : bool
+        Whether a number is a spreadsheet's count of days.
+
+    Raises
+    ------
+    AmbiguousDate
+        If day and month can be read both ways, or are written both ways.
+
+    Examples
+    --------
+    >>> parse_dates(np.array(["3/2/2026", "14/2/2026"], dtype=object)).wall.astype("datetime64[D]")
+    array(['2026-02-03', '2026-02-14'], dtype='datetime64[D]')
+    """
+    codes, values = pd.factorize(texts)
+    try:
+        return _parse(_Texts(values), date_format, has_serial_dates).take(codes)
+    except AmbiguousDate as error:
+        rows = [np.flatnonzero(codes == value)[0] for value in error.examples]
+        raise AmbiguousDate(str(error), np.array(rows, dtype=np.int64)) from None
+
+
+class _Texts:
+    """Distinct texts, and the moments found for them so far."""
+
+    def __init__(self, values: npt.ArrayLike) -> None:
+        self.left = pd.Series(np.asarray(values, dtype=object), dtype=object)
+        self.left = self.left[self.left != ""]
+        self.moments = Moments.nothing(len(np.asarray(values)))
+
+    def claim(self, form: str) -> pd.DataFrame:
+        """Fields of the texts written in this form; they are no longer left."""
+        fields = self.left.str.extract(f"^{form}{_TIME}$")
+        fields = fields[fields["year"].notna()]
+        self.left = self.left.drop(fields.index)
+        return fields
+
+    def put(self, at: pd.Index, moments: Moments) -> None:
+        self.moments.put(at.to_numpy(np.int64), moments)
+
+
+def _parse(texts: _Texts, date_format: str | None, has_serial_dates: bool) -> Moments:
+    for form in _YEAR_FIRST if date_format else _SETTLED:
+        fields = texts.claim(form)
+        texts.put(fields.index, _moments(fields))
+    if has_serial_dates:
+        _claim_serials(texts)
+    if date_format:
+        _claim_format(texts, date_format)
+    else:
+        fields = texts.claim(_UNSETTLED)
+        texts.put(fields.index, _moments(_settled(fields)))
+    problems = [_why_not(str(text), date_format) for text in texts.left]
+    texts.moments.problem[texts.left.index] = problems
+    return texts.moments
+
+
+class _Order(NamedTuple):
+    """The values that can be read in one order only."""
+
+    day_first: pd.Index
+    month_first: pd.Index
+
+
+def _settled(fields: pd.DataFrame) -> pd.DataFrame:
+    """Day and month of d/m/Y or m/d/Y, by the values of the column that can be read one way only."""
+    one, other = fields["one"].astype(int), fields["other"].astype(int)
+    only = _Order(fields.index[(one > 12) & (other <= 12)], fields.index[(other > 12) & (one <= 12)])
+    if len(only.day_first) and len(only.month_first):
+        raise AmbiguousDate(
+            f"some dates have the day first, others the month; make them alike, or {_SAY_FORMAT}",
+            np.array([only.day_first[0], only.month_first[0]]),
+        )
+    either = fields.index[(one <= 12) & (other <= 12) & (one != other)]
+    if len(either) and not len(only.day_first) and not len(only.month_first):
+        raise AmbiguousDate(
+            f"every date can be read as day/month or as month/day; {_SAY_FORMAT}", np.array([either[0]])
+        )
+    day, month = ("other", "one") if len(only.month_first) else ("one", "other")
+    return fields.rename(columns={day: "day", month: "month"})
+
+
+def _moments(fields: pd.DataFrame) -> Moments:
+    """Moments from text fields; a problem where the calendar or the clock has no such moment."""
+    moments = Moments.nothing(len(fields))
+    if not len(fields):
+        return moments
+    year, day = fields["year"].to_numpy(int), fields["day"].to_numpy(int)
+    month = fields["month"].to_numpy(int) if "month" in fields else _month_numbers(fields["name"])
+    hour, minute, second = (_whole(fields[name]) for name in ("hour", "minute", "second"))
+    hour, is_hour = _hours(hour, fields["half"])
+    first_of_month = (np.clip((year - 1970) * 12 + month - 1, -23640, 96359)).astype("datetime64[M]")
+    n_days = ((first_of_month + 1).astype("datetime64[D]") - first_of_month.astype("datetime64[D]")).astype(
+        int
+    )
+    is_date = (month >= 1) & (month <= 12) & (day >= 1) & (day <= n_days) & (year >= 1)
+    is_time = is_hour & (minute < 60) & (second < 60)
+    micros = fields["fraction"].fillna("").str.ljust(6, "0").str[:6].to_numpy(int)
+    of_day = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros
+    wall = (
+        first_of_month.astype("datetime64[us]") + (day - 1) * np.timedelta64(1, "D") + of_day.astype("m8[us]")
+    )
+    is_good = is_date & is_time
+    moments.wall[is_good] = wall[is_good]
+    moments.offset_minutes[:] = _offsets(fields["offset"])
+    moments.has_time[:] = fields["hour"].notna()
+    moments.problem[~is_time] = "no such time of day; correct it"
+    moments.problem[~is_date] = "there is no such day in the calendar; correct it"
+    return moments
+
+
+def _whole(field: pd.Series) -> npt.NDArray[np.int64]:
+    return field.fillna("0").to_numpy(dtype=np.int64)
+
+
+def _hours(hour: npt.NDArray[np.int64], half: pd.Series) -> tuple[npt.NDArray[np.int64], Flags]:
+    """Hours of 24, from clocks of 24 or of 12 hours, and whether the clock shows such an hour."""
+    halves = half.str.lower().to_numpy(object)
+    is_twelve = half.notna().to_numpy(bool)
+    is_hour = np.where(is_twelve, (hour >= 1) & (hour <= 12), hour < 24)
+    return np.where(is_twelve, hour % 12 + np.where(halves == "pm", 12, 0), hour), is_hour
+
+
+def _month_numbers(names: pd.Series) -> npt.NDArray[np.int64]:
+    numbers = {name: number for number, name in enumerate(_MONTHS, start=1)}
+    return names.str[:3].str.lower().map(numbers).fillna(0).to_numpy(np.int64)
+
+
+def _offsets(offset: pd.Series) -> npt.NDArray[np.float64]:
+    parts = offset.str.extract(r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
+    minutes = _whole(parts["hours"]) * 60 + _whole(parts["minutes"])
+    signed = np.where(parts["sign"] == "-", -minutes, minutes).astype(float)
+    return np.where(offset.isna(), np.nan, signed)
+
+
+def _claim_serials(texts: _Texts) -> None:
+    """Numbers of a spreadsheet that count days from 1990 to 2100, to the second."""
+    serial = pd.to_numeric(texts.left, errors="coerce")
+    serial = serial[serial.between(*_SERIALS_1990_TO_2100)]
+    moments = Moments.nothing(len(serial))
+    seconds = (serial.to_numpy(float) * 86400).round().astype(np.int64)
+    moments.wall[:] = _SPREADSHEET_DAY_0 + seconds.astype("m8[s]")
+    moments.has_time[:] = seconds % 86400 != 0
+    texts.left = texts.left.drop(serial.index)
+    texts.put(serial.index, moments)
+
+
+def _claim_format(texts: _Texts, date_format: str) -> None:
+    has_offset = "%z" in date_format
+    parsed = pd.to_datetime(texts.left, format=date_format, errors="coerce", utc=has_offset).dropna()
+    moments = Moments.nothing(len(parsed))
+    moments.wall[:] = parsed.dt.tz_localize(None) if has_offset else parsed
+    if has_offset:
+        moments.offset_minutes[:] = 0.0
+    moments.has_time[:] = any(directive in date_format for directive in ("%H", "%I", "%X", "%c"))
+    texts.left = texts.left.drop(parsed.index)
+    texts.put(parsed.index, moments)
+
+
+def _why_not(text: str, date_format: str | None) -> str:
+    if date_format:
+        return f"not a date written as {date_format!r}; correct it, or change date_format="
+    if _NUMBER.fullmatch(text):
+        return (
+            "a number, not a date; if it counts seconds or milliseconds since 1970, convert it first with "
+            "pandas.to_datetime(column, unit='s') (or 'ms')"
+        )
+    if _SHORT_YEAR.fullmatch(text):
+        return "a year of two digits; say how it is written with date_format= (such as '%d/%m/%y')"
+    return "not a date; write it as 2026-03-05, or say how it is written with date_format="

@@ -1,0 +1,71 @@
+"""How records are to be read: settings that a stages file may hold, and keywords that win over them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import get_args
+
+from funnelsim.intake.amounts import Decimal
+from funnelsim.intake.zones import Zones
+from funnelsim.vocabulary.clock import Clock, Step
+from funnelsim.vocabulary.errors import FunnelsimError
+
+Moment = str | dt.date | dt.datetime
+
+
+class ReadingError(FunnelsimError):
+    """A setting of ``read_deals`` with a value it does not know."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Settings of :func:`funnelsim.read_deals`, each None or empty where nothing was said.
+
+    Parameters
+    ----------
+    step, tz, file_tz, unit, date_format, decimal : str, optional
+    as_of, window_start, arrivals_until : date, datetime or str, optional
+    deals_columns, history_columns : mapping of str to str
+        Canonical name of a column to the file's name.
+    outcome_values : mapping of str to str
+        Value in the file's outcome column to an outcome's name, to "open", or to "" ("look in the
+        history"); ``"*"`` stands for every value that is not listed.
+    """
+
+    step: Step | None = None
+    tz: str | None = None
+    file_tz: str | None = None
+    unit: str | None = None
+    date_format: str | None = None
+    decimal: Decimal | None = None
+    as_of: Moment | None = None
+    window_start: Moment | None = None
+    arrivals_until: Moment | None = None
+    deals_columns: Mapping[str, str] = field(default_factory=dict)
+    history_columns: Mapping[str, str] = field(default_factory=dict)
+    outcome_values: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.decimal not in (None, *get_args(Decimal)):
+            raise ReadingError(f"decimal={self.decimal!r} is unknown; use '.' or ','")
+
+    def or_else(self, other: Reading) -> Reading:
+        """These settings, and those of `other` where these say nothing."""
+        merged = {}
+        for setting in fields(self):
+            mine, theirs = getattr(self, setting.name), getattr(other, setting.name)
+            is_mapping = isinstance(mine, Mapping)
+            merged[setting.name] = {**theirs, **mine} if is_mapping else theirs if mine is None else mine
+        return Reading(**merged)
+
+    @property
+    def clock(self) -> Clock:
+        """Clock of the history; days unless something else was said."""
+        return Clock(self.step or "day")
+
+    @property
+    def zones(self) -> Zones:
+        """Time zones of the business and of the file."""
+        return Zones(self.tz, self.file_tz)

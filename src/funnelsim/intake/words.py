@@ -1,0 +1,58 @@
+"""Words as people type them: one key for spellings that mean the same, and suggestions for near misses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_WON_WORDS = frozenset({"won", "win", "closedwon", "dealwon", "赢单", "成交", "已成交", "已赢单"})
+_LOST_WORDS = frozenset(
+    {"lost", "lose", "loss", "closedlost", "deallost", "输单", "丢单", "失单", "已输单", "已丢单"}
+)
+_OPEN_WORDS = frozenset({"open", "inprogress", "active", "pending", "进行中", "跟进中"})
+_IGNORED = re.compile(r"[\s_\-]+")
+_NEAR = 0.84  # above this, two short names differ by a letter or two
+
+
+def key_of(text: object) -> str:
+    """The text without case, blanks, underscores and hyphens: equal keys mean the same name."""
+    return _IGNORED.sub("", str(text)).casefold()
+
+
+def closest(text: str, names: Iterable[str], *, at_least: float = 0.6) -> str | None:
+    """The name spelled most like the text, or None when none comes near."""
+    by_key = {key_of(name): name for name in names}
+    found = get_close_matches(key_of(text), by_key, n=1, cutoff=at_least)
+    return by_key[found[0]] if found else None
+
+
+def misspelling(text: str, names: Iterable[str]) -> str | None:
+    """The name that the text probably misspells; None when it is likely to be a word of its own."""
+    return closest(text, names, at_least=_NEAR)
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str:
+    """``"; did you mean 'offer'?"``, or nothing when no name comes near."""
+    name = closest(text, names)
+    return f"; did you mean {name!r}?" if name else ""
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names in quotes, as a list in a sentence."""
+    return ", ".join(repr(str(name)) for name in names)
+
+
+def kind_of(text: str) -> str:
+    """``"won"``, ``"lost"`` or ``"open"`` where the word is well known, else ``""``.
+
+    Examples
+    --------
+    >>> [kind_of(word) for word in ("Closed Won", "lost_expired", "赢单", "In progress", "Lostwithiel")]
+    ['won', 'lost', 'won', 'open', '']
+    """
+    first = re.split(r"[\s_\-:(（]", text.strip().casefold(), maxsplit=1)[0]
+    for kind, words in (("won", _WON_WORDS), ("lost", _LOST_WORDS)):
+        if key_of(text) in words or first == kind:
+            return kind
+    return "open" if key_of(text) in _OPEN_WORDS else ""

@@ -1,0 +1,149 @@
+"""Columns of a table to typed values; what cannot be used is reported with its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.intake.amounts import AmbiguousAmount, Amounts, Decimal, parse_amounts
+from funnelsim.intake.dates import AmbiguousDate, Moments, Wall, parse_dates
+from funnelsim.intake.findings import Findings
+from funnelsim.intake.tables import Table, Texts
+from funnelsim.intake.zones import ZoneError, Zones
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How dates and amounts are written, and whom to tell of those that are not.
+
+    Parameters
+    ----------
+    findings : Findings
+    zones : Zones
+    date_format : str, optional
+    decimal : {".", ","}, optional
+    """
+
+    findings: Findings
+    zones: Zones = Zones()
+    date_format: str | None = None
+    decimal: Decimal | None = None
+
+    def dates(self, table: Table, column: str) -> Wall:
+        """Naive moments in the business's time zone; NaT where empty, faulty, or without such a column."""
+        if column not in table:
+            return np.full(len(table), np.datetime64("NaT"), "datetime64[us]")
+        try:
+            moments = self._moments(table, column)
+            wall, is_skipped, is_repeated = self.zones.to_business(moments)
+        except AmbiguousDate as error:
+            self._refuse("ambiguous date", str(error), table, column, error.examples)
+            return np.full(len(table), np.datetime64("NaT"), "datetime64[us]")
+        except ZoneError as error:
+            with_time = np.flatnonzero(moments.has_time)[:1]
+            self._refuse("no time zone", str(error), table, column, with_time)
+            return moments.wall
+        self._report("date", moments.problem, table, column)
+        self._note_utc(moments, table, column)
+        self.findings.repaired(
+            "clock change",
+            "this local time was skipped when clocks went forward; the next one that exists is taken",
+            table,
+            is_skipped,
+            column,
+        )
+        self.findings.repaired(
+            "clock change",
+            "this local time came twice when clocks went back; the first is taken",
+            table,
+            is_repeated,
+            column,
+        )
+        return wall
+
+    def _moments(self, table: Table, column: str) -> Moments:
+        cells = table.frame[column]
+        if pd.api.types.is_datetime64_any_dtype(cells.dtype):
+            return _typed_moments(cells)
+        return parse_dates(
+            table.text(column), date_format=self.date_format, has_serial_dates=table.has_serial_dates
+        )
+
+    def _note_utc(self, moments: Moments, table: Table, column: str) -> None:
+        is_aware = ~np.isnan(moments.offset_minutes) & ~np.isnat(moments.wall)
+        if is_aware.any() and not (self.zones.business or self.zones.file):
+            self.findings.note(
+                "time zone",
+                "no business time zone was given: days begin at midnight UTC; give tz= to change that",
+                file=table.name,
+                column=table.title(column),
+            )
+
+    def amounts(self, table: Table, column: str) -> Amounts:
+        """Amounts >= 0; NaN where empty, faulty, or without such a column."""
+        if column not in table:
+            return _no_amounts(len(table))
+        cells = table.frame[column]
+        if pd.api.types.is_bool_dtype(cells.dtype) or not pd.api.types.is_numeric_dtype(cells.dtype):
+            return self._written_amounts(table, column)
+        number = cells.to_numpy(float, na_value=np.nan)
+        problem = _why_not(number)
+        self._report("amount", problem, table, column)
+        return Amounts(np.where(problem == "", number, np.nan), np.full(len(table), "", object), problem)
+
+    def _written_amounts(self, table: Table, column: str) -> Amounts:
+        is_number = np.array([_is_number(cell) for cell in table.frame[column]], dtype=bool)
+        texts = table.text(column)
+        try:
+            written = parse_amounts(np.where(is_number, "", texts), decimal=self.decimal)
+        except AmbiguousAmount as error:
+            self._refuse("ambiguous amount", str(error), table, column, error.examples)
+            return _no_amounts(len(table))
+        # Numbers of a spreadsheet are not texts: they say nothing about the marks, and need no reading.
+        typed = pd.to_numeric(pd.Series(np.where(is_number & (texts != ""), texts, "nan"))).to_numpy(float)
+        number = np.where(is_number, typed, written.number)
+        problem = np.where(is_number, _why_not(typed), written.problem).astype(object)
+        self._report("amount", problem, table, column)
+        return Amounts(np.where(problem == "", number, np.nan), written.currency, problem)
+
+    def _report(self, rule: str, problem: Texts, table: Table, column: str) -> None:
+        for message in pd.unique(problem[problem != ""]):
+            self.findings.fault(rule, message, table, problem == message, column)
+
+    def _refuse(
+        self, rule: str, message: str, table: Table, column: str, examples: npt.NDArray[np.int64]
+    ) -> None:
+        values = table.text(column, examples)
+        for row, value in zip(table.rows[examples], values, strict=True):
+            self.findings.refuse(
+                rule, message, file=table.name, row=int(row), column=table.title(column), value=value
+            )
+
+
+def _typed_moments(cells: pd.Series) -> Moments:
+    moments = Moments.nothing(len(cells))
+    is_aware = cells.dt.tz is not None
+    utc = cells.dt.tz_convert("UTC").dt.tz_localize(None) if is_aware else cells
+    moments.wall[:] = utc.to_numpy("datetime64[us]")
+    moments.has_time[:] = cells.notna()
+    if is_aware:
+        moments.offset_minutes[:] = 0.0
+    return moments
+
+
+def _no_amounts(size: int) -> Amounts:
+    return Amounts(np.full(size, np.nan), np.full(size, "", object), np.full(size, "", object))
+
+
+def _why_not(number: npt.NDArray[np.float64]) -> Texts:
+    problem = np.full(len(number), "", object)
+    problem[number < 0] = "an amount must not be negative; correct it, or leave it empty when unknown"
+    problem[np.isinf(number)] = "an amount must be finite; correct it, or leave it empty when unknown"
+    return problem
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, (int, float)) and not isinstance(cell, bool)

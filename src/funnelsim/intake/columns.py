@@ -1,0 +1,143 @@
+"""Which column of a file is which: names matched loosely, misspellings told apart from absent columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from funnelsim.intake.findings import Findings
+from funnelsim.intake.tables import Table
+from funnelsim.intake.words import did_you_mean, key_of, listed, misspelling
+
+
+_SHORTEST_MISSPELT = 6  # "stage" must not be taken for a slip of a column called "Stage 1"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The canonical columns of a table, and which of them must be there.
+
+    Parameters
+    ----------
+    option : str
+        Keyword of ``read_deals`` that says what a file calls them.
+    required, optional : tuple of str
+    """
+
+    option: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All canonical names."""
+        return self.required + self.optional
+
+
+DEALS = Columns(
+    "columns",
+    ("deal_id",),
+    ("created_at", "amount", "outcome", "closed_at", "currency", "updated_at", "stage", "lost_reason"),
+)
+HISTORY = Columns("history_columns", ("deal_id", "stage", "entered_at"), ("recorded_at", "amount", "seq"))
+
+
+def resolve(table: Table, wanted: Columns, mapping: Mapping[str, str], findings: Findings) -> Table:
+    """The table with its canonical columns under their canonical names.
+
+    Parameters
+    ----------
+    table : Table
+    wanted : Columns
+    mapping : mapping of str to str
+        Canonical name to the file's name; other names are found by their own spelling, whatever the case,
+        blanks, underscores and hyphens.
+    findings : Findings
+        Told of columns that are missing or probably misspelt.
+    """
+    titles = [str(title) for title in table.frame.columns]
+    found: dict[str, str] = {}
+    for name, title in mapping.items():
+        if name != title:
+            _check_name(name, wanted, table, findings)
+        match = _match(title, titles)
+        if match is None:
+            _refuse_missing(title, titles, wanted, table, findings)
+        else:
+            found[name] = match
+    free = [title for title in titles if title not in found.values()]
+    for name in wanted.names:
+        if name not in mapping:
+            _find(name, free, wanted, table, findings, found)
+    return _renamed(table, found)
+
+
+def _check_name(name: str, wanted: Columns, table: Table, findings: Findings) -> None:
+    """A name that is almost canonical is a slip; any other becomes the name of an attribute."""
+    slip = None if name in wanted.names else misspelling(name, wanted.names)
+    if slip:
+        findings.refuse(
+            "misspelt option",
+            f"{wanted.option} names {name!r}, which is no column funnelsim knows; did you mean {slip!r}?",
+            file=table.name,
+            column=name,
+        )
+
+
+def _match(name: str, titles: Sequence[str]) -> str | None:
+    if name in titles:
+        return name
+    return next((title for title in titles if key_of(title) == key_of(name)), None)
+
+
+def _find(
+    name: str, free: list[str], wanted: Columns, table: Table, findings: Findings, found: dict[str, str]
+) -> None:
+    same = [title for title in free if key_of(title) == key_of(name)]
+    match = _match(name, free)
+    if len(same) > 1 and name not in same:
+        findings.refuse(
+            "two columns with one name",
+            f"the columns {listed(same)} could each be {name!r}; choose with {wanted.option}={{{name!r}: ...}}",
+            file=table.name,
+            column=name,
+        )
+    elif match is not None:
+        found[name] = match
+    elif name in wanted.required:
+        _refuse_missing(name, [str(title) for title in table.frame.columns], wanted, table, findings)
+    else:
+        _refuse_misspelt(name, free, wanted, table, findings)
+
+
+def _refuse_missing(name: str, titles: list[str], wanted: Columns, table: Table, findings: Findings) -> None:
+    findings.refuse(
+        "missing column",
+        f"there is no column {name!r}{did_you_mean(name, titles) or '.'} Columns found: {listed(titles)}; "
+        f"name yours with {wanted.option}={{canonical name: the file's name}}",
+        file=table.name,
+        column=name,
+    )
+
+
+def _refuse_misspelt(name: str, free: list[str], wanted: Columns, table: Table, findings: Findings) -> None:
+    """An optional column that seems to be there under a near name must not go unread without a word."""
+    others = [title for title in free if key_of(title) not in {key_of(other) for other in wanted.names}]
+    near = misspelling(name, others) if len(key_of(name)) >= _SHORTEST_MISSPELT else None
+    if near:
+        findings.refuse(
+            "misspelt column",
+            f"there is no column {name!r}; did you mean {near!r}? Use it with "
+            f"{wanted.option}={{{name!r}: {near!r}}}, or keep it as an attribute with "
+            f"{wanted.option}={{{near!r}: {near!r}}}",
+            file=table.name,
+            column=near,
+        )
+
+
+def _renamed(table: Table, found: Mapping[str, str]) -> Table:
+    rest = table.frame.drop(columns=list(set(found.values())))
+    # A file may have an "amount" of its own beside the column that was chosen as the amount.
+    rest = rest.rename(columns={name: f"{name} (unused)" for name in found if name in rest.columns})
+    chosen = table.frame[list(found.values())].set_axis(list(found), axis=1)
+    return replace(table, frame=chosen.join(rest), titles=dict(found))

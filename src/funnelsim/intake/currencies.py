@@ -1,0 +1,115 @@
+"""One currency for all amounts: mixed ones never add up without rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.intake.amounts import Amounts
+from funnelsim.intake.findings import Findings
+from funnelsim.intake.tables import Table, Texts
+from funnelsim.vocabulary.errors import FunnelsimError
+
+_UNSTATED = ""
+
+
+class RatesError(FunnelsimError):
+    """Exchange rates that are not positive numbers."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What one unit of each currency is worth in the unit of the forecast.
+
+    Parameters
+    ----------
+    by_currency : mapping of str to float
+        Such as ``{"EUR": 1.08, "USD": 1.0}``; empty where amounts are in one currency.
+    """
+
+    by_currency: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        bad = {code: rate for code, rate in self.by_currency.items() if not 0 < rate < np.inf}
+        if bad:
+            raise RatesError(f"rates must be positive numbers, not {bad}")
+
+    def __bool__(self) -> bool:
+        return bool(self.by_currency)
+
+    def factor(self, currency: Texts) -> npt.NDArray[np.float64]:
+        """Worth of one unit of each amount's currency; 1 where no currency is stated."""
+        return pd.Series(currency).map({**self.by_currency, _UNSTATED: 1.0}).to_numpy(float)
+
+
+def stated_currency(table: Table, amounts: Amounts) -> Texts:
+    """Currency of each row: that of the currency column, else the sign beside the amount."""
+    if "currency" not in table:
+        return amounts.currency
+    codes = table.text("currency")
+    return np.where(codes != "", codes, amounts.currency)
+
+
+def check_currencies(
+    table: Table,
+    amount: npt.NDArray[np.float64],
+    currency: Texts,
+    rates: Rates,
+    unit: str,
+    findings: Findings,
+) -> str:
+    """Refuse currencies that cannot be added up; the unit of the amounts once they can."""
+    counts = pd.Series(currency[~np.isnan(amount)], dtype=object).value_counts()
+    stated = [str(code) for code in counts.index if code != _UNSTATED]
+    if rates:
+        _check_rates(table, amount, currency, rates, findings)
+        return unit
+    if len(stated) > 1:
+        found = ", ".join(f"{code or 'none stated'}: {n:,}" for code, n in counts.items())
+        _refuse(f"amounts in several currencies ({found}) do not add up", stated, table, findings)
+    elif stated and unit and unit != stated[0] and _is_code(unit) and _is_code(stated[0]):
+        _refuse(f"the amounts are in {stated[0]}, not in the unit {unit}", stated, table, findings)
+    elif stated and _UNSTATED in counts.index:
+        message = f"amounts without a currency are taken to be in {stated[0]}, the only one in the file"
+        findings.note(
+            "currency", message, file=table.name, column=_column(table), value=int(counts[_UNSTATED])
+        )
+    return unit or (stated[0] if stated else "")
+
+
+def _refuse(what: str, stated: list[str], table: Table, findings: Findings) -> None:
+    example = ", ".join(f"{code!r}: ..." for code in stated)
+    message = f"{what}; give rates={{{example}}}, the worth of one in the unit of the forecast, and unit="
+    findings.refuse("mixed currencies", message, file=table.name, column=_column(table))
+
+
+def _column(table: Table) -> str:
+    return table.title("currency" if "currency" in table else "amount")
+
+
+def _is_code(text: str) -> bool:
+    return len(text) == 3 and text.isalpha() and text.isupper()
+
+
+def _check_rates(
+    table: Table, amount: npt.NDArray[np.float64], currency: Texts, rates: Rates, findings: Findings
+) -> None:
+    column = "currency" if "currency" in table else "amount"
+    has_amount = ~np.isnan(amount)
+    for code in pd.unique(currency[has_amount]):
+        at = has_amount & (currency == code)
+        if code == _UNSTATED:
+            message = "an amount without a currency, among amounts to be converted; state it"
+            findings.fault("currency", message, table, at, column)
+        elif code not in rates.by_currency:
+            message = f"no rate for {code}; add {code!r} to rates="
+            findings.fault("currency", message, table, at, column)
+        elif rates.by_currency[code] != 1.0:
+            message = f"amounts in {code} converted at {rates.by_currency[code]:g}"
+            findings.note(
+                "currency", message, file=table.name, column=table.title(column), value=int(at.sum())
+            )

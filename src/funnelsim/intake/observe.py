@@ -1,0 +1,137 @@
+"""The moment of observation: what was known by then, and from and until when the log is complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from funnelsim.intake.dates import AmbiguousDate, Wall, parse_dates
+from funnelsim.intake.findings import Findings
+from funnelsim.intake.places import Codes
+from funnelsim.intake.reading import Moment
+from funnelsim.intake.tables import Table
+from funnelsim.intake.windows import STILL_OPEN, last_arrival_before_silence, late_start
+from funnelsim.intake.zones import Zones
+from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.stages import Stages
+
+_LOOKBACK_STEPS = {"hour": 90 * 24, "day": 90, "week": 90, "month": 90}
+_DAY = np.timedelta64(1, "D")
+_INSTANT = np.timedelta64(1, "us")
+
+
+class MomentError(FunnelsimError):
+    """A moment of observation, or the edge of a window, that cannot be understood."""
+
+
+def parse_moment(value: Moment, option: str, zones: Zones, date_format: str | None) -> np.datetime64:
+    """A moment given as an option; without an offset it is in the business's time zone."""
+    try:
+        moments = parse_dates(np.array([str(value)], dtype=object), date_format=date_format)
+    except AmbiguousDate as error:
+        raise MomentError(f"{option}={value!r}: {error}") from error
+    if moments.problem[0] or np.isnat(moments.wall[0]):
+        raise MomentError(f"{option}={value!r}: {moments.problem[0] or 'not a date; write it as 2026-03-05'}")
+    if np.isnan(moments.offset_minutes[0]):
+        return np.datetime64(moments.wall[0], "us")
+    return np.datetime64(zones.to_business(moments)[0][0], "us")
+
+
+def end_of(moment: np.datetime64) -> np.datetime64:
+    """The last instant of a plain date (midnight counts as one); a moment with a time as it is."""
+    return moment + _DAY - _INSTANT if moment == moment.astype("datetime64[D]") else moment
+
+
+def report_future(table: Table, column: str, wall: Wall, today: np.datetime64, findings: Findings) -> None:
+    """Report dates after today: they cannot have been recorded."""
+    message = (
+        f"after today ({today.astype('datetime64[D]')}): an event cannot lie in the future; correct it, or "
+        "give as_of= to use only what was known by then"
+    )
+    findings.fault("future date", message, table, wall > end_of(today), column)
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """The moves known at a moment."""
+
+    cutoff: np.datetime64
+    moves: pd.DataFrame
+
+    @classmethod
+    def at(cls, as_of: np.datetime64, moves: pd.DataFrame, findings: Findings) -> Observation:
+        """What was known at a given moment; how much came later is noted."""
+        cutoff = end_of(as_of)
+        is_known = moves[["entered_at", "recorded_at"]].max(axis=1) <= pd.Timestamp(cutoff)
+        n_later = int((~is_known).sum())
+        if n_later:
+            n_deals = moves["deal"].nunique() - moves.loc[is_known, "deal"].nunique()
+            message = f"moves after {as_of} are not known yet and not used; so are {n_deals:,} deals that start later"
+            findings.note("after as_of", message, value=n_later)
+        return cls(cutoff, moves[is_known])
+
+    @classmethod
+    def at_last_event(cls, moves: pd.DataFrame, findings: Findings) -> Observation:
+        """Everything; the last event is taken as the moment of observation, and noted."""
+        last = np.datetime64(moves[["entered_at", "recorded_at"]].max().max(), "us")
+        message = "as_of was not given; the last recorded event is taken as the moment of observation"
+        findings.note("as_of", message, value=np.datetime_as_string(last, unit="s").replace("T", " "))
+        return cls(end_of(last), moves)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lives:
+    """Steps in which deals start and end."""
+
+    start_step: Codes
+    end_step: Codes
+    cutoff_step: int
+
+    @classmethod
+    def of(cls, seen: Observation, stages: Stages, clock: Clock) -> _Lives:
+        moves = seen.moves.sort_values("entered_at", kind="stable")
+        first = moves.drop_duplicates("deal").set_index("deal").sort_index()
+        last = moves.drop_duplicates("deal", keep="last").set_index("deal").sort_index()
+        end_step = clock.step_of(last["entered_at"].to_numpy())
+        is_open = last["stage"].to_numpy() < stages.n_open
+        start_step = clock.step_of(first["entered_at"].to_numpy())
+        return cls(start_step, np.where(is_open, STILL_OPEN, end_step), int(clock.step_of(seen.cutoff)))
+
+
+def infer_window_start(
+    seen: Observation, stages: Stages, clock: Clock, findings: Findings
+) -> np.datetime64 | None:
+    """From when endings are complete, if the log tells that earlier ones were left out."""
+    lives = _Lives.of(seen, stages, clock)
+    found = late_start(lives.start_step, lives.end_step, lives.cutoff_step)
+    if found is None or not found.is_late:
+        return None
+    start = np.datetime64(clock.start_of(found.first_end_step), "us")
+    message = (
+        f"no deal is recorded as ended before {start.astype('datetime64[D]')}, though {found.n_expected:.0f} of "
+        "those that arrived earlier should have; the log is taken to be complete from then on (window_start)"
+    )
+    findings.note("window_start", message, value=str(start.astype("datetime64[D]")))
+    return start
+
+
+def infer_arrivals_until(
+    seen: Observation, stages: Stages, clock: Clock, findings: Findings
+) -> np.datetime64 | None:
+    """Until when new deals are recorded, if they stop before the log does."""
+    lives = _Lives.of(seen, stages, clock)
+    last = last_arrival_before_silence(
+        lives.start_step, lives.cutoff_step, lookback_steps=_LOOKBACK_STEPS[clock.step]
+    )
+    if last is None:
+        return None
+    until = np.datetime64(clock.start_of(last + 1), "us") - _INSTANT
+    message = (
+        f"no deal arrives after {until.astype('datetime64[D]')}, though events go on for "
+        f"{lives.cutoff_step - last:,} {clock.step}s; arrivals are taken to be complete until then (arrivals_until)"
+    )
+    findings.note("arrivals_until", message, value=str(until.astype("datetime64[D]")))
+    return until

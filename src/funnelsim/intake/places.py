@@ -1,0 +1,132 @@
+"""Names of stages and outcomes, as a file spells them, to codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.intake.findings import Findings
+from funnelsim.intake.tables import Flags, Table, Texts
+from funnelsim.intake.words import closest, key_of, kind_of, listed
+from funnelsim.vocabulary.stages import Stages
+
+Codes = npt.NDArray[np.int64]
+
+UNSAID, OPEN = -1, -2  # what the outcome column says besides an outcome: nothing, or that the deal is open
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What the outcome column says of each deal.
+
+    Parameters
+    ----------
+    code : ndarray of int
+        Code of an outcome, `OPEN` or `UNSAID`.
+    is_guess : ndarray of bool
+        Whether the file says won or lost without saying which of several such outcomes.
+    """
+
+    code: Codes
+    is_guess: Flags
+
+
+class Places:
+    """Finds the code of a stage or outcome by any of its names, whatever the case, blanks or underscores."""
+
+    def __init__(self, stages: Stages) -> None:
+        self.stages = stages
+        self._by_key = {key_of(name): code for name, code in stages.codes.items()}
+
+    def code_of(self, text: str) -> int | None:
+        """Code of a place, or None when no place has such a name."""
+        code = self.stages.codes.get(text)
+        return self._by_key.get(key_of(text)) if code is None else code
+
+    def first_of_kind(self, kind: str) -> int | None:
+        """Code of the first outcome of a kind, or None when the funnel has none."""
+        codes = np.flatnonzero(self.stages.is_won if kind == "won" else self.stages.is_lost)
+        return int(codes[0]) if len(codes) else None
+
+    def is_only_one_of_kind(self, kind: str) -> bool:
+        """Whether the funnel has a single outcome of a kind."""
+        return int((self.stages.is_won if kind == "won" else self.stages.is_lost).sum()) == 1
+
+    def suggestion(self, text: str) -> str:
+        """``"did you mean 'offer'?"`` and the names there are."""
+        near = closest(text, self.stages.codes)
+        known = f"the stages file has {listed(self.stages.names)}"
+        return f"did you mean {near!r}? {known}" if near else known
+
+
+def stage_codes(table: Table, column: str, places: Places, findings: Findings) -> Codes:
+    """Code of the place each cell names; -1 where empty or unknown (which is a fault)."""
+    texts = table.text(column)
+    labels, names = pd.factorize(texts)
+    codes = np.full(len(names), -1, dtype=np.int64)
+    for position, name in enumerate(names):
+        code = places.code_of(name)
+        if code is not None:
+            codes[position] = code
+        elif name:
+            message = (
+                f"no such stage; {places.suggestion(name)}. Correct it, or add it as an alias of a stage"
+            )
+            findings.fault("unknown stage", message, table, labels == position, column)
+    return codes[labels]
+
+
+def read_outcomes(
+    table: Table, places: Places, outcome_values: Mapping[str, str], findings: Findings
+) -> Outcomes:
+    """What the outcome column says; without one, what the stage column says."""
+    column = "outcome" if "outcome" in table else "stage"
+    if column not in table:
+        return Outcomes(np.full(len(table), UNSAID, dtype=np.int64), np.zeros(len(table), bool))
+    labels, names = pd.factorize(table.text(column))
+    codes = np.full(len(names), UNSAID, dtype=np.int64)
+    is_guess = np.zeros(len(names), bool)
+    for position, name in enumerate(names):
+        code = _outcome_code(name, places, outcome_values)
+        if code is None:
+            message = f"no such outcome; {places.suggestion(name)}. Say what it means under [outcome_values]"
+            findings.fault("unknown outcome", message, table, labels == position, column)
+        else:
+            codes[position], is_guess[position] = code
+    return _by_reason(Outcomes(codes[labels], is_guess[labels]), table, places)
+
+
+def _outcome_code(text: str, places: Places, outcome_values: Mapping[str, str]) -> tuple[int, bool] | None:
+    """Code of an outcome text and whether it is a guess; None when it is not understood."""
+    by_key = {key_of(value): target for value, target in outcome_values.items()}
+    meant = by_key.get(key_of(text), text)
+    code = places.code_of(meant)
+    if meant == "":
+        return UNSAID, False
+    if code is not None:
+        return (code, False) if code >= places.stages.n_open else (OPEN, False)
+    kind = kind_of(meant)
+    if kind == "open":
+        return OPEN, False
+    first = places.first_of_kind(kind) if kind else None
+    if first is not None:
+        return first, not places.is_only_one_of_kind(kind)
+    default = outcome_values.get("*")
+    return None if default is None or text == "*" else _outcome_code(default, places, {})
+
+
+def _by_reason(outcomes: Outcomes, table: Table, places: Places) -> Outcomes:
+    """Among several outcomes of a kind, the one that the reason of the loss names."""
+    if "lost_reason" not in table or not outcomes.is_guess.any():
+        return outcomes
+    labels, reasons = pd.factorize(table.text("lost_reason"))
+    named = [places.code_of(reason) for reason in reasons]
+    code = np.array([-1 if found is None else found for found in named], dtype=np.int64)[labels]
+    is_won, is_lost = places.stages.is_won, places.stages.is_lost
+    is_same_kind = (is_won[code] & is_won[outcomes.code]) | (is_lost[code] & is_lost[outcomes.code])
+    is_named = outcomes.is_guess & (code >= 0) & is_same_kind
+    return Outcomes(np.where(is_named, code, outcomes.code), outcomes.is_guess & ~is_named)

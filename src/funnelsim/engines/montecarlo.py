@@ -54,7 +54,7 @@ class MonteCarlo:
     def __post_init__(self) -> None:
         if self.n_draws < 2 or self.n_futures < self.n_draws:
             raise EngineError(
-                f"n_draws ({self.n_draws}) must be at least 2 and n_futures ({self.n_futures}) at least n_draws"
+                f"n_draws={self.n_draws} must be at least 2, n_futures={self.n_futures} at least n_draws"
             )
 
     @property
@@ -115,7 +115,7 @@ class MonteCarlo:
 def _check(funnel: Funnel, pipeline: Pipeline) -> None:
     if funnel.clock != pipeline.clock:
         raise EngineError(
-            f"the funnel counts {funnel.clock.step}s, the pipeline {pipeline.clock.step}s; read both with one step"
+            f"the funnel counts {funnel.clock.step}s, the pipeline {pipeline.clock.step}s; use one step"
         )
     if pipeline.n_deals and pipeline.stage.max() >= funnel.stages.n_open:
         raise EngineError(
@@ -216,8 +216,10 @@ def _new_bookings(
     """Bookings of new wins; the k-th win of a future and period has the same amount under any lever."""
     if funnel.amounts is None:
         return np.zeros(wins.shape)
-    bookings = np.zeros(wins.shape)
-    for k in range(int(wins.max(initial=0))):
-        amounts = funnel.amounts.pick(shares, rng.random(wins.shape))
-        bookings += np.where(wins > k, amounts, 0.0)
+    most = int(wins.max(initial=0))
+    chance = rng.random((most, *wins.shape))
+    is_win = np.arange(most)[:, None, None] < wins
+    amounts = np.zeros(chance.shape)
+    amounts[is_win] = funnel.amounts.pick(shares, chance[is_win])
+    bookings: Floats = amounts.sum(axis=0)
     return bookings

@@ -16,7 +16,6 @@ from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.incidence import (
     dwell_quantile,
     incidence_by_age,
-    observed_routes,
     tilt_forward,
     win_rates,
 )
@@ -115,9 +114,9 @@ class Funnel:
         """The same funnel under other changes."""
         return replace(self, changes=changes)
 
-    def hazard_draw(self, stage: int, streams: Streams, draw: int) -> Floats:
-        """Chances per step of draw `draw`, changes included; shape (n_bins, n_places)."""
-        hazards = self.hazards[stage].draw_hazards(streams.generator("hazards", draw, stage))
+    def hazard_draws(self, stage: int, streams: Streams, draws: Sequence[int]) -> Floats:
+        """Chances per step of a batch of draws, changes included; shape (n_draws, n_bins, n_places)."""
+        hazards = self.hazards[stage].draw_hazards([streams.generator("hazards", b, stage) for b in draws])
         return tilt_forward(hazards, self.stages.is_forward(stage), self.changes.forward_log_odds[stage])
 
     def rates(self, streams: Streams, draws: Sequence[int]) -> list[StageRates]:
@@ -125,7 +124,7 @@ class Funnel:
         return [
             StageRates.from_hazards(
                 hazards.first_age,
-                np.stack([self.hazard_draw(stage, streams, draw) for draw in draws]),
+                self.hazard_draws(stage, streams, draws),
                 self.changes.speed[stage],
             )
             for stage, hazards in enumerate(self.hazards)
@@ -198,16 +197,13 @@ class Funnel:
         Only ages at which deals have been seen to leave count, so conversion and win rate say what happens
         within the ages the history has seen.
         """
-        streams = Streams(seed)
-        per_draw = [
-            self._stage_figures([self.hazard_draw(s, streams, b) for s in range(self.stages.n_open)])
-            for b in range(n_draws)
-        ]
-        best = self._stage_figures([self.mean_hazards(s) for s in range(self.stages.n_open)])
+        streams, draws, n_open = Streams(seed), range(n_draws), self.stages.n_open
+        per_draw = self._stage_figures([self.hazard_draws(stage, streams, draws) for stage in range(n_open)])
+        best = self._stage_figures([self.mean_hazards(stage) for stage in range(n_open)])
         tails = [(1 - interval) / 2, (1 + interval) / 2]
         columns: dict[str, Floats | list[float]] = {"n_exits": [hazards.n_exits for hazards in self.hazards]}
         for name, value in best.items():
-            low, high = np.quantile([figures[name] for figures in per_draw], tails, axis=0)
+            low, high = np.quantile(per_draw[name], tails, axis=0)
             columns |= {name: value, f"{name}_low": low, f"{name}_high": high}
             if name == "win_rate":
                 columns["nominal"] = [
@@ -216,17 +212,19 @@ class Funnel:
         return pd.DataFrame(columns, index=pd.Index([s.name for s in self.stages.open], name="stage"))
 
     def _stage_figures(self, hazards: list[Floats]) -> dict[str, Floats]:
-        """Conversion, win rate, undecided share and dwell for one set of hazards."""
-        ages = [stage.first_age for stage in self.hazards]
-        routes = np.array([observed_routes(age, h) for age, h in zip(ages, hazards, strict=True)])
-        forward = np.array([self.stages.is_forward(s) for s in range(self.stages.n_open)])
-        curves = [incidence_by_age(age, h, int(age[-1])) for age, h in zip(ages, hazards, strict=True)]
+        """Conversion, win rate, undecided share and dwell; each of shape (..., n_open)."""
+        curves = [
+            incidence_by_age(stage.first_age, h, int(stage.first_age[-1]))
+            for stage, h in zip(self.hazards, hazards, strict=True)
+        ]
+        routes = np.stack([curve.sum(axis=-2) for curve in curves], axis=-2)
+        forward = np.array([self.stages.is_forward(stage) for stage in range(self.stages.n_open)])
         return {
-            "conversion": np.where(forward, routes, 0.0).sum(axis=1),
+            "conversion": np.where(forward, routes, 0.0).sum(axis=-1),
             "win_rate": win_rates(routes, self.stages.is_won),
-            "undecided": 1.0 - routes.sum(axis=1),
-            "median_dwell": np.array([dwell_quantile(curve, 0.5) for curve in curves]),
-            "p90_dwell": np.array([dwell_quantile(curve, 0.9) for curve in curves]),
+            "undecided": 1.0 - routes.sum(axis=-1),
+            "median_dwell": np.stack([dwell_quantile(curve, 0.5) for curve in curves], axis=-1),
+            "p90_dwell": np.stack([dwell_quantile(curve, 0.9) for curve in curves], axis=-1),
         }
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,14 +142,14 @@ class StageHazards:
         exits_or_half = self.n_exits or PRIOR_WEIGHT  # without any exit: less than one, more than none
         pooled = exits_or_half / max(self.at_risk.sum(), 1.0)
         parameters = np.empty((len(total), self.exits.shape[1] + 1))
-        previous = pooled
-        for i in range(len(total)):
-            previous = float(np.clip(previous, *_HAZARD_RANGE))
-            stay = self.at_risk[i] - total[i] + PRIOR_WEIGHT * (1.0 / previous - 1.0)
-            parameters[i, :-1] = self.exits[i] + PRIOR_WEIGHT * self.prior_shares
-            parameters[i, -1] = stay
-            leave = parameters[i, :-1].sum()
-            previous = leave / (leave + stay)
+        parameters[:, :-1] = self.exits + PRIOR_WEIGHT * self.prior_shares
+        leaves, stays = parameters[:, :-1].sum(axis=1).tolist(), (self.at_risk - total).tolist()
+        previous, (least, most) = pooled, _HAZARD_RANGE
+        for i, leave in enumerate(leaves):
+            previous = min(max(previous, least), most)
+            stays[i] += PRIOR_WEIGHT * (1.0 / previous - 1.0)
+            previous = leave / (leave + stays[i])
+        parameters[:, -1] = stays
         return parameters
 
     def mean_hazards(self) -> Floats:
@@ -158,12 +159,13 @@ class StageHazards:
         parameters = self.posterior()
         return parameters[:, :-1] / parameters.sum(axis=1, keepdims=True)
 
-    def draw_hazards(self, rng: np.random.Generator) -> Floats:
-        """One draw of the chances of each exit per step, by bin; shape (n_bins, n_places)."""
+    def draw_hazards(self, rngs: Sequence[np.random.Generator]) -> Floats:
+        """One draw for each generator of the chances per step; shape (n_draws, n_bins, n_places)."""
         if self.is_certain:
-            return self.mean_hazards()
-        gammas = rng.standard_gamma(self.posterior())
-        return gammas[:, :-1] / gammas.sum(axis=1, keepdims=True)
+            return np.repeat(self.mean_hazards()[None], len(rngs), axis=0)
+        parameters = self.posterior()
+        gammas = np.stack([rng.standard_gamma(parameters) for rng in rngs])
+        return gammas[..., :-1] / gammas.sum(axis=-1, keepdims=True)
 
 
 def bin_ages(counts: AgeCounts, shares_if_unseen: Floats) -> StageHazards:

@@ -27,11 +27,14 @@ class Positions:
     stage, age : ndarray of int, shape (n_positions,)
     of_deal : ndarray of int, shape (n_deals,)
         Position of each deal.
+    unrecorded_steps : int
+        Latest steps whose new deals are not recorded yet.
     """
 
     stage: Ints
     age: Ints
     of_deal: Ints
+    unrecorded_steps: int
 
     @classmethod
     def of(cls, funnel: Funnel, pipeline: Pipeline) -> Positions:
@@ -39,7 +42,7 @@ class Positions:
         tails = np.array([hazards.first_age[-1] - 1 for hazards in funnel.hazards], dtype=np.int64)
         ages = np.minimum(pipeline.age_steps, tails[pipeline.stage])
         pairs, of_deal = np.unique(np.stack([pipeline.stage, ages]), axis=1, return_inverse=True)
-        return cls(pairs[0], pairs[1], of_deal.reshape(-1))
+        return cls(pairs[0], pairs[1], of_deal.reshape(-1), pipeline.unrecorded_steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,8 @@ class Chances:
     open_deals : ndarray of shape (n_draws, n_positions, n_periods)
         Chance to be won in each period; disjoint, so a window adds them.
     new_wins : ndarray of shape (n_draws, n_blocks, n_periods)
-        Expected wins in each period of deals that arrive in each block of steps after the cutoff.
+        Expected wins in each period of deals that arrive in each block of steps after the cutoff (or after
+        the last step whose arrivals are recorded).
     """
 
     open_deals: Floats
@@ -77,7 +81,8 @@ def batch_chances(
     Chances
     """
     stages, is_won, ahead = funnel.rates(streams, draws), funnel.stages.is_won, periods.steps_ahead
-    after_entry = won_after_entry(stages, is_won, int(ahead[-1]))
+    unrecorded = positions.unrecorded_steps
+    after_entry = won_after_entry(stages, is_won, int(ahead[-1]) + unrecorded)
     within = np.zeros((len(draws), len(positions.stage), len(ahead)))
     for code, stage in enumerate(stages):
         here = positions.stage == code
@@ -86,17 +91,22 @@ def batch_chances(
     arrivals = [funnel.arrival_draw(streams, draw) for draw in draws]
     new_wins = np.stack(
         [
-            _expected_new_wins(rate, won @ shares, ahead, funnel.arrivals.block_steps)
+            _expected_new_wins(rate, won @ shares, ahead + unrecorded, funnel.arrivals.block_steps)
             for (rate, shares), won in zip(arrivals, after_entry, strict=True)
         ]
     )
     return Chances(np.maximum(np.diff(within, axis=2), 0.0), new_wins)
 
 
-def _expected_new_wins(rate_per_step: float, won_within: Floats, ahead: Ints, block_steps: int) -> Floats:
-    """Expected wins by block of arrival and period; `won_within[n]` is the chance n steps after arrival."""
-    n_steps = int(ahead[-1])
-    left = ahead[None, :] - np.arange(1, n_steps + 1)[:, None]
+def _expected_new_wins(rate_per_step: float, won_within: Floats, edges: Ints, block_steps: int) -> Floats:
+    """Expected wins by block of arrival and period.
+
+    Steps are counted from the last one whose arrivals are recorded: deals may arrive from the next step on,
+    and the first period begins at ``edges[0]``; what they win before it is not counted. ``won_within[n]`` is
+    the chance to be won within n steps of arrival.
+    """
+    n_steps = int(edges[-1])
+    left = edges[None, :] - np.arange(1, n_steps + 1)[:, None]
     won_by_edge = np.where(left >= 0, won_within[np.maximum(left, 0)], 0.0)
     starts = np.arange(0, n_steps, block_steps)
     expected: Floats = rate_per_step * np.add.reduceat(np.diff(won_by_edge, axis=1), starts, axis=0)

@@ -99,7 +99,8 @@ class MonteCarlo:
             n_draws=self.n_draws,
             deals=OpenDeals(
                 deal_ids=pipeline.deal_ids,
-                stage=np.array(funnel.stages.names, dtype=object)[pipeline.stage],
+                stage=pipeline.stage,
+                stage_names=tuple(stage.name for stage in funnel.stages.open),
                 age_steps=pipeline.age_steps,
                 amount=np.where(missing, mean_amount, pipeline.amount),
                 is_imputed=missing,

@@ -106,16 +106,14 @@ def _fit_arrivals(history: DealHistory, notes: list[str]) -> Arrivals:
     step = clock.step_of(first.entered_at)
     is_entry = first.place < history.stages.n_open
     first_step = int(step.min()) if history.window_start_step is None else history.window_start_step
-    last_step = history.cutoff_step
-    if history.arrivals_until is not None:
-        last_step = int(clock.step_of(history.arrivals_until))
-        gap = history.cutoff_step - last_step
-        if gap > 0:
-            until = np.datetime_as_string(history.arrivals_until, unit="D")
-            notes.append(
-                f"new deals are recorded until {until}: arrivals are estimated up to there; those of the "
-                f"{gap:,} {clock.step}s since are unknown and not in the forecast"
-            )
+    last_step = history.last_arrival_step
+    gap = history.cutoff_step - last_step
+    if gap:
+        until = np.datetime_as_string(clock.start_of(last_step), unit="D")
+        notes.append(
+            f"new deals are recorded until {until}: their rate is estimated up to there, and those of the "
+            f"{gap:,} {clock.step}s since, not recorded yet, are expected at that rate"
+        )
     if not is_entry.all():
         notes.append(f"{int((~is_entry).sum()):,} deals were first seen at their end and count as no arrival")
     return fit_arrivals(

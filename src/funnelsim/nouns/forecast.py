@@ -58,7 +58,10 @@ class OpenDeals:
     Parameters
     ----------
     deal_ids : ndarray of str, shape (n_deals,)
-    stage : ndarray of str, shape (n_deals,)
+    stage : ndarray of int, shape (n_deals,)
+        Code of the open stage.
+    stage_names : tuple of str
+        Name of each code.
     age_steps : ndarray of int, shape (n_deals,)
     amount : ndarray of float, shape (n_deals,)
         Listed amount; the mean of won amounts where none is listed.
@@ -71,7 +74,8 @@ class OpenDeals:
     """
 
     deal_ids: npt.NDArray[np.object_]
-    stage: npt.NDArray[np.object_]
+    stage: npt.NDArray[np.int64]
+    stage_names: tuple[str, ...]
     age_steps: npt.NDArray[np.int64]
     amount: Floats
     is_imputed: npt.NDArray[np.bool_]
@@ -270,7 +274,7 @@ class Forecast:
         frame = pd.DataFrame(
             {
                 "deal_id": deals.deal_ids,
-                "stage": deals.stage,
+                "stage": np.array(deals.stage_names, dtype=object)[deals.stage],
                 "age_steps": deals.age_steps,
                 "amount": deals.amount,
                 "amount_is_imputed": deals.is_imputed,
@@ -284,17 +288,30 @@ class Forecast:
         return frame.sort_values("expected", ascending=False, ignore_index=True)
 
     def by_stage(self) -> pd.DataFrame:
-        """Open deals by stage: number, listed amount, expected wins and bookings within the periods."""
-        frame = self.by_deal()
-        grouped = frame.groupby("stage", sort=False).agg(
-            n_deals=("chance", "size"),
-            amount=("amount", "sum"),
-            expected_wins=("chance", "sum"),
-            expected_bookings=("expected", "sum"),
+        """Open deals by stage: number, listed amount, expected wins (with spread) and bookings.
+
+        Returns
+        -------
+        DataFrame
+            One row per open stage with deals, in the order of the funnel. ``expected_wins_sd`` is the spread
+            of the number of wins given the chances.
+        """
+        deals, chance = self.deals, self.deals.chance.sum(axis=1)
+        columns = {
+            "n_deals": np.ones(len(chance)),
+            "amount": deals.amount,
+            "expected_wins": chance,
+            "expected_wins_sd": chance * (1 - chance),
+            "expected_bookings": deals.amount * chance,
+        }
+        n_stages = len(deals.stage_names)
+        frame = pd.DataFrame(
+            {name: np.bincount(deals.stage, value, n_stages) for name, value in columns.items()}
         )
-        variance = (frame["chance"] * (1 - frame["chance"])).groupby(frame["stage"]).sum()
-        grouped["expected_wins_sd"] = np.sqrt(variance)
-        return grouped
+        frame["n_deals"] = frame["n_deals"].astype(int)
+        frame["expected_wins_sd"] = np.sqrt(frame["expected_wins_sd"])
+        frame.index = pd.Index(deals.stage_names, name="stage")
+        return frame[frame["n_deals"] > 0]
 
     def __repr__(self) -> str:
         p10, p50, p90 = self.quantile([0.1, 0.5, 0.9])

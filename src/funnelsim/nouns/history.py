@@ -80,7 +80,8 @@ class DealHistory:
 
     def issue_summary(self) -> pd.DataFrame:
         """Issues counted by rule, with one example each: what a person reads first."""
-        grouped = self.issues.fillna("").groupby(["level", "rule", "message"], sort=True)
+        issues = self.issues
+        grouped = issues.where(issues.notna(), "").groupby(["level", "rule", "message"], sort=True)
         summary = grouped.agg(
             count=("rule", "size"), example_deal=("deal_id", "first"), example_value=("value", "first")
         )
@@ -95,6 +96,13 @@ class DealHistory:
     def window_start_step(self) -> int | None:
         """First step from which the log is complete; None: from its first event."""
         return None if self.window_start is None else int(self.clock.step_of(self.window_start))
+
+    @property
+    def last_arrival_step(self) -> int:
+        """Last step until which new deals are recorded completely."""
+        if self.arrivals_until is None:
+            return self.cutoff_step
+        return min(int(self.clock.step_of(self.arrivals_until)), self.cutoff_step)
 
     @property
     def n_deals(self) -> int:
@@ -167,6 +175,7 @@ class DealHistory:
             amount=amount[is_open],
             won_step=step[is_recent_win],
             won_amount=amount[is_recent_win],
+            unrecorded_steps=self.cutoff_step - self.last_arrival_step,
             attributes={
                 str(name): column.to_numpy(object)[is_open]
                 for name, column in attributes.items()

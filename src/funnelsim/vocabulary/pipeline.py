@@ -35,6 +35,8 @@ class Pipeline:
         Listed amount; NaN where none is recorded.
     won_step, won_amount : ndarray of shape (n_won,)
         Wins of the last twelve months, for what is already realised in the running period.
+    unrecorded_steps : int
+        Latest steps up to the cutoff whose new deals are not recorded yet; an engine expects them.
     attributes : mapping of str to ndarray of shape (n_deals,)
         Any other columns of the open deals.
 
@@ -52,6 +54,7 @@ class Pipeline:
     amount: npt.NDArray[np.float64]
     won_step: npt.NDArray[np.int64]
     won_amount: npt.NDArray[np.float64]
+    unrecorded_steps: int = 0
     attributes: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,6 +63,8 @@ class Pipeline:
             raise PipelineError("every column of a pipeline must have one entry per deal (or per win)")
         if (self.age_steps < 0).any():
             raise PipelineError(f"ages must be >= 0, found {self.age_steps.min()}")
+        if self.unrecorded_steps < 0:
+            raise PipelineError(f"unrecorded_steps must be >= 0, not {self.unrecorded_steps}")
         for amounts in (self.amount, self.won_amount):
             if (amounts < 0).any() or np.isinf(amounts).any():
                 raise PipelineError("amounts must be finite and >= 0, or NaN where unknown")
@@ -73,7 +78,9 @@ class Pipeline:
 
     def __repr__(self) -> str:
         missing = int(np.isnan(self.amount).sum())
-        day = np.datetime_as_string(self.clock.start_of(self.cutoff_step), unit="D")
+        day = np.datetime_as_string(
+            self.clock.start_of(self.cutoff_step + 1) - np.timedelta64(1, "s"), unit="D"
+        )
         return f"Pipeline({self.n_deals:,} open deals worth {np.nansum(self.amount):,.0f} at {day}" + (
             f", {missing:,} without an amount)" if missing else ")"
         )

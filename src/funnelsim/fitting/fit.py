@@ -33,7 +33,7 @@ def fit(history: DealHistory) -> Funnel:
     Notes
     -----
     Hazards: exits over exposure in adaptive bins of age, with Dirichlet draws. Arrivals: mean of the latest
-    twelve blocks with over-dispersion. Amounts: the latest wins as at most 200 points.
+    year with over-dispersion. Amounts: the latest wins as at most 200 points.
 
     Examples
     --------

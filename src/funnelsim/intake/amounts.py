@@ -54,7 +54,7 @@ class Amounts:
     Parameters
     ----------
     number : ndarray of float
-        NaN where empty or not understood.
+        NaN where empty or unusable.
     currency : ndarray of str
         Sign or code written with the number, such as "EUR"; ``""`` where none is.
     problem : ndarray of str
@@ -84,31 +84,51 @@ def parse_amounts(texts: Texts, *, decimal: Decimal | None = None) -> Amounts:
 
     Examples
     --------
-    >>> parse_amounts(np.array(["€1.234,50", "2.000", "(7)"], dtype=object)).number
-    array([1234.5, 2000. ,   -7. ])
+    >>> parse_amounts(np.array(["€1.234,50", "2.000"], dtype=object)).number
+    array([1234.5, 2000. ])
     """
     codes, values = pd.factorize(texts)
-    fields = pd.Series(values, dtype=object).str.extract(_AMOUNT)
-    numbers = fields["number"].fillna("").str.replace(_GROUPS, "", regex=True)
+    written = [_Written.of(str(text)) for text in values]
     try:
-        mark = decimal or _decimal_mark(numbers)
+        mark = decimal or _decimal_mark([item.number for item in written])
     except AmbiguousAmount as error:
         rows = [np.flatnonzero(codes == value)[0] for value in error.examples]
         raise AmbiguousAmount(str(error), np.array(rows, dtype=np.int64)) from None
-    plain = numbers.str.replace(_OTHER[mark], "", regex=False).str.replace(mark, ".", regex=False)
-    number = pd.to_numeric(plain, errors="coerce").to_numpy(float)
-    number = np.where(_is_negative(fields), -number, number)
-    currency = fields["before"].fillna(fields["also_before"]).fillna(fields["after"]).fillna("")
+    number = np.array([item.value(mark) for item in written], dtype=float)
     problem = np.array(
-        [_why_not(text, value, mark) for text, value in zip(values, number, strict=True)], dtype=object
+        [_why_not(str(text), value, mark) for text, value in zip(values, number, strict=True)], dtype=object
     )
-    known = np.where(problem == "", number, np.nan)
-    return Amounts(known[codes], currency.replace(_SIGNS).to_numpy(object)[codes], problem[codes])
+    currency = np.array([item.currency for item in written], dtype=object)
+    return Amounts(np.where(problem == "", number, np.nan)[codes], currency[codes], problem[codes])
 
 
-def _decimal_mark(numbers: pd.Series) -> Decimal:
+@dataclass(frozen=True)
+class _Written:
+    """One text taken apart: digits with their marks, currency, sign."""
+
+    number: str = ""
+    currency: str = ""
+    is_negative: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> _Written:
+        match = _AMOUNT.match(text)
+        if match is None:
+            return cls()
+        currency = match["before"] or match["also_before"] or match["after"] or ""
+        is_negative = bool(match["open"] and match["close"]) or match["sign"] in ("-", "−")
+        return cls(_GROUPS.sub("", match["number"]), _SIGNS.get(currency, currency), is_negative)
+
+    def value(self, mark: Decimal) -> float:
+        plain = self.number.replace(_OTHER[mark], "").replace(mark, ".")
+        if not _PLAIN.fullmatch(plain):
+            return np.nan
+        return -float(plain) if self.is_negative else float(plain)
+
+
+def _decimal_mark(numbers: list[str]) -> Decimal:
     """The mark before the decimals, by the values of the column that can be read one way only."""
-    meanings = numbers.map(_meaning)
+    meanings = np.array([_meaning(number) for number in numbers], dtype=object)
     point, comma = (np.flatnonzero(meanings == f"decimal {mark}") for mark in ".,")
     if len(point) and len(comma):
         raise AmbiguousAmount(
@@ -126,7 +146,7 @@ def _decimal_mark(numbers: pd.Series) -> Decimal:
 def _meaning(number: str) -> str:
     """What one number tells about the marks: settled, open to two readings, or nothing."""
     marks = [mark for mark in ".," if mark in number]
-    if not marks or "e" in number.casefold():
+    if not marks:
         return ""
     if len(marks) == 2:
         return "decimal ." if number.rfind(".") > number.rfind(",") else "decimal ,"
@@ -136,11 +156,6 @@ def _meaning(number: str) -> str:
     if _GROUPED[mark].fullmatch(number) and not number.startswith("0"):
         return f"grouped by {mark} or not"
     return f"decimal {mark}"
-
-
-def _is_negative(fields: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    in_parentheses = fields["open"].notna() & fields["close"].notna()
-    return (in_parentheses | fields["sign"].isin(["-", "−"])).to_numpy(bool)
 
 
 def _why_not(text: str, number: float, mark: Decimal) -> str:

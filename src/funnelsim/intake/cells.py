@@ -28,7 +28,7 @@ class Cells:
     """
 
     findings: Findings
-    zones: Zones = Zones()
+    zones: Zones
     date_format: str | None = None
     decimal: Decimal | None = None
 
@@ -103,7 +103,7 @@ class Cells:
             self._refuse("ambiguous amount", str(error), table, column, error.examples)
             return _no_amounts(len(table))
         # Numbers of a spreadsheet are not texts: they say nothing about the marks, and need no reading.
-        typed = pd.to_numeric(pd.Series(np.where(is_number & (texts != ""), texts, "nan"))).to_numpy(float)
+        typed = np.where(is_number & (texts != ""), texts, "nan").astype(float)
         number = np.where(is_number, typed, written.number)
         problem = np.where(is_number, _why_not(typed), written.problem).astype(object)
         self._report("amount", problem, table, column)

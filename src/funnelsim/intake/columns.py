@@ -9,7 +9,6 @@ from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Table
 from funnelsim.intake.words import did_you_mean, key_of, listed, misspelling
 
-
 _SHORTEST_MISSPELT = 6  # "stage" must not be taken for a slip of a column called "Stage 1"
 
 
@@ -98,7 +97,8 @@ def _find(
     if len(same) > 1 and name not in same:
         findings.refuse(
             "two columns with one name",
-            f"the columns {listed(same)} could each be {name!r}; choose with {wanted.option}={{{name!r}: ...}}",
+            f"the columns {listed(same)} could each be {name!r}; "
+            f"choose with {wanted.option}={{{name!r}: ...}}",
             file=table.name,
             column=name,
         )

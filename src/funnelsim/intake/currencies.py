@@ -43,7 +43,9 @@ class Rates:
 
     def factor(self, currency: Texts) -> npt.NDArray[np.float64]:
         """Worth of one unit of each amount's currency; 1 where no currency is stated."""
-        return pd.Series(currency).map({**self.by_currency, _UNSTATED: 1.0}).to_numpy(float)
+        worth = {**self.by_currency, _UNSTATED: 1.0}
+        codes, names = pd.factorize(currency)
+        return np.array([worth.get(str(name), np.nan if self else 1.0) for name in names], dtype=float)[codes]
 
 
 def stated_currency(table: Table, amounts: Amounts) -> Texts:

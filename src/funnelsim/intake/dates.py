@@ -221,7 +221,7 @@ def _hours(hour: npt.NDArray[np.int64], half: pd.Series) -> tuple[npt.NDArray[np
 
 def _month_numbers(names: pd.Series) -> npt.NDArray[np.int64]:
     numbers = {name: number for number, name in enumerate(_MONTHS, start=1)}
-    return names.str[:3].str.lower().map(numbers).fillna(0).to_numpy(np.int64)
+    return np.array([numbers.get(str(name)[:3].lower(), 0) for name in names], dtype=np.int64)
 
 
 def _offsets(offset: pd.Series) -> npt.NDArray[np.float64]:

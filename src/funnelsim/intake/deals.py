@@ -42,7 +42,93 @@ def read_deals(
     rates: Mapping[str, float] | None = None,
     faulty: Faulty = "refuse",
 ) -> DealHistory:
-    """Deal history from files or frames, checked; every repair is listed in its ``issues``."""
+    """Deal history from files or frames, checked; every repair is listed in its ``issues``.
+
+    Parameters
+    ----------
+    deals : path or DataFrame
+        One row a deal: ``deal_id``, ``created_at``, ``amount``, ``outcome``, ``closed_at`` and, where there
+        are such, ``currency``, ``updated_at`` (last change of the record), ``stage`` (where it is now),
+        ``lost_reason``. Any other column is kept as an attribute. CSV, TSV or text (also gzipped), Parquet,
+        or the first sheet of an Excel workbook.
+    history : path or DataFrame, optional
+        One row for each entry into a stage: ``deal_id``, ``stage``, ``entered_at`` and, where there are
+        such, ``recorded_at``, ``amount``, ``seq`` (order within the deal). Without it, `deals` may have a
+        date column for each stage, called like the stage; or the funnel has a single stage.
+    stages : path, StagesFile or Stages, optional
+        The funnel's definition; a path is read by :func:`funnelsim.read_stages`. By default the stages are
+        taken from the history, ordered by the mean place of their first entry, with a warning.
+    as_of : date, datetime or str, optional
+        Moment of observation: what is dated later is not used. A plain date (or midnight) means the end of
+        that day. By default the last recorded event, which is then noted.
+    window_start, arrivals_until : date, datetime or str, optional
+        From when endings, and until when new deals, are recorded completely. By default they are detected,
+        which is then noted.
+    columns, history_columns : mapping of str to str, optional
+        What the files call a column: ``{"deal_id": "Opportunity ID"}``. Names that differ only in case,
+        blanks, underscores or hyphens need none. A name of your own renames an attribute.
+    tz : str, optional
+        The business's time zone, such as "Europe/Amsterdam": days begin at its midnight. Needed where times
+        of day are written without an offset; with offsets and without `tz`, days begin at midnight UTC.
+    file_tz : str, optional
+        Time zone of times written without an offset; by default `tz`.
+    date_format : str, optional
+        How dates are written (``"%d/%m/%y"``), where they do not tell it themselves.
+    decimal : {".", ","}, optional
+        The mark before the decimals of written amounts, where they do not tell it themselves.
+    step : {"day", "hour", "week", "month"}, optional
+        Length of a step of the clock; a day by default.
+    unit : str, optional
+        Unit of the amounts; by default the currency they state.
+    rates : mapping of str to float, optional
+        Worth of one of each currency in `unit`. Without it amounts in several currencies are refused.
+    faulty : {"refuse", "set aside"}
+        Whether a deal with a fault stops the reading, or is left out and listed.
+
+    Returns
+    -------
+    DealHistory
+
+    Raises
+    ------
+    DataError
+        If the records have faults; all of them are in the error's ``faults``, the first 20 in its message.
+    StagesFileError
+        If the stages file cannot be used.
+    MomentError, ZoneError, RatesError, ReadingError
+        If an option cannot be used.
+
+    Warns
+    -----
+    InferredStagesWarning
+        If the stages were guessed.
+
+    Notes
+    -----
+    What is repaired, and listed with the level "repaired": a deal lost without a closing date is dated at
+    its record's last update or its last move, whichever is later; one created after its first move is
+    created with that move; one closed before its last move is closed with that move; a row that says the
+    same twice counts once; a local time skipped or repeated when clocks change is the next, or the first.
+    Left out and listed: moves of deals that are not in `deals`, and deals without any date.
+
+    Settings of the stages file hold where a keyword says nothing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> deals = pd.DataFrame(
+    ...     {
+    ...         "Deal ID": ["A1", "A2", "A3"],
+    ...         "Created at": ["5 Jan 2026", "7 Jan 2026", "9 Jan 2026"],
+    ...         "Closed at": ["20 Feb 2026", "25 Feb 2026", ""],
+    ...         "Outcome": ["Won", "Lost", "Open"],
+    ...         "Amount": ["€1,200.00", "€900.50", "€4,000.00"],
+    ...     }
+    ... )
+    >>> history = read_deals(deals, as_of="2026-03-31")
+    >>> history.unit, history.pipeline()
+    ('EUR', Pipeline(1 open deals worth 4,000 at 2026-03-31))
+    """
     if faulty not in ("refuse", "set aside"):
         raise ReadingError(f"faulty={faulty!r} is unknown; use 'refuse' or 'set aside'")
     said = Reading(

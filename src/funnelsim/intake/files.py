@@ -31,16 +31,17 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"{", "JSON", "read it with pandas.read_json and give the frame"),
     (b"[", "JSON", "read it with pandas.read_json and give the frame"),
 )
-_BINARY_KINDS = {
-    ".parquet": (b"PAR1",),
-    ".pq": (b"PAR1",),
-    ".xlsx": (b"PK\x03\x04",),
-    ".xlsm": (b"PK\x03\x04",),
+_ZIP, _PARQUET, _OLE = (signature for signature, _, _ in _SIGNATURES[:3])
+_BINARY_KINDS: dict[str, tuple[bytes, ...]] = {
+    ".parquet": (_PARQUET,),
+    ".pq": (_PARQUET,),
+    ".xlsx": (_ZIP,),
+    ".xlsm": (_ZIP,),
+    ".xls": (_OLE, _ZIP),  # Excel opens both under this name
 }
-_BINARY_KINDS[".xls"] = (b"\xd0\xcf\x11\xe0", b"PK\x03\x04")
 
 
-class _Refused(Exception):
+class _UnreadableError(Exception):
     """Why a file cannot be read, and the way out; becomes a finding with the file's name."""
 
 
@@ -67,8 +68,8 @@ def load(source: Source, label: str, findings: Findings) -> Table:
         else:
             table = _load_file(Path(source), name, findings)
         if not len(table):
-            raise _Refused("there is a header, but no row below it; export the records again")
-    except _Refused as refusal:
+            raise _UnreadableError("there is a header, but no row below it; export the records again")
+    except _UnreadableError as refusal:
         findings.refuse("unreadable file", str(refusal), file=name)
         raise DataError(findings.faults()) from refusal
     return table
@@ -78,11 +79,11 @@ def _load_file(path: Path, name: str, findings: Findings) -> Table:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _Refused(f"{path} cannot be read ({error.strerror}); check the path") from error
+        raise _UnreadableError(f"{path} cannot be read ({error.strerror}); check the path") from error
     if content.startswith(b"\x1f\x8b"):
         content, path = gzip.decompress(content), path.with_suffix("")
     if not content.strip():
-        raise _Refused("the file is empty; export the records again")
+        raise _UnreadableError("the file is empty; export the records again")
     suffix = path.suffix.lower()
     _check_signature(content, suffix)
     if suffix in (".parquet", ".pq"):
@@ -99,16 +100,18 @@ def _check_signature(content: bytes, suffix: str) -> None:
         return
     for signature, kind, way_out in _SIGNATURES:
         if head.startswith(signature):
-            raise _Refused(f"it seems to be {kind}; {way_out}")
+            raise _UnreadableError(f"it seems to be {kind}; {way_out}")
     if expected:
-        raise _Refused(f"it is no {suffix} file; it seems to be text: rename it to .csv, or {_CSV_HINT}")
+        raise _UnreadableError(
+            f"it is no {suffix} file; it seems to be text: rename it to .csv, or {_CSV_HINT}"
+        )
 
 
 def _parquet(content: bytes, name: str) -> Table:
     try:
         import pyarrow.parquet as parquet
     except ImportError as error:
-        raise _Refused("reading Parquet needs pyarrow; pip install 'funnelsim[parquet]'") from error
+        raise _UnreadableError("reading Parquet needs pyarrow; pip install 'funnelsim[parquet]'") from error
     return Table.of_frame(name, _opened(lambda: parquet.read_table(io.BytesIO(content)).to_pandas()))
 
 
@@ -116,14 +119,16 @@ def _workbook(content: bytes, name: str, findings: Findings) -> Table:
     try:
         import python_calamine
     except ImportError as error:
-        raise _Refused("reading Excel needs python-calamine; pip install 'funnelsim[excel]'") from error
+        raise _UnreadableError(
+            "reading Excel needs python-calamine; pip install 'funnelsim[excel]'"
+        ) from error
     book = _opened(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)))
     sheets = {
         title: book.get_sheet_by_name(title).to_python(skip_empty_area=False) for title in book.sheet_names
     }
     filled = [title for title, rows in sheets.items() if rows]
     if not filled:
-        raise _Refused("the workbook is empty; export the records again")
+        raise _UnreadableError("the workbook is empty; export the records again")
     if len(filled) > 1:
         message = f"only the sheet {filled[0]!r} was read, not {listed(filled[1:])}"
         findings.note("other sheets", message, file=name)
@@ -134,7 +139,7 @@ def _opened(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except Exception as error:  # the libraries raise classes of their own for broken files
-        raise _Refused(f"the file is damaged ({error}); export the records again") from error
+        raise _UnreadableError(f"the file is damaged ({error}); export the records again") from error
 
 
 def _text(content: bytes, name: str, findings: Findings) -> Table:
@@ -144,7 +149,9 @@ def _text(content: bytes, name: str, findings: Findings) -> Table:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
-        raise _Refused(f"the text is no table ({error}); look for a quote that is never closed") from error
+        raise _UnreadableError(
+            f"the text is no table ({error}); look for a quote that is never closed"
+        ) from error
     return _of_rows(name, rows, findings=findings)
 
 
@@ -152,13 +159,13 @@ def _decoded(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16")
     if b"\0" in content:
-        raise _Refused(f"it is no text file; {_CSV_HINT}")
+        raise _UnreadableError(f"it is no text file; {_CSV_HINT}")
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise _Refused("its text is neither UTF-8 nor GB18030; save it as 'CSV UTF-8'")
+    raise _UnreadableError("its text is neither UTF-8 nor GB18030; save it as 'CSV UTF-8'")
 
 
 def _of_rows(
@@ -168,7 +175,7 @@ def _of_rows(
     filled = [
         (number, row) for number, row in enumerate(rows, start=1) if any(_is_filled(cell) for cell in row)
     ]
-    titles = _titles([cell for cell in filled[0][1]], name)
+    titles = _titles(filled[0][1])
     numbers, body = [number for number, _ in filled[1:]], [row for _, row in filled[1:]]
     if findings is not None:
         numbers, body = _fitting(numbers, body, len(titles), name, findings)
@@ -180,11 +187,13 @@ def _is_filled(cell: object) -> bool:
     return cell is not None and str(cell).strip() != ""
 
 
-def _titles(cells: list[object], name: str) -> list[str]:
+def _titles(cells: list[Any]) -> list[str]:
     titles = [str(cell).strip() or f"column {place}" for place, cell in enumerate(cells, start=1)]
     repeated = sorted({title for title in titles if titles.count(title) > 1})
     if repeated:
-        raise _Refused(f"the header names {listed(repeated)} more than once; give each column its own name")
+        raise _UnreadableError(
+            f"the header names {listed(repeated)} more than once; give each column its own name"
+        )
     return titles
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,7 +42,7 @@ def _describe(faults: pd.DataFrame) -> str:
     return "\n".join([head, *lines])
 
 
-def _line(fault: dict[str, object]) -> str:
+def _line(fault: dict[Hashable, object]) -> str:
     parts = [str(fault["file"])] if fault["file"] else []
     if fault["row"] != "":
         parts.append(f"row {fault['row']}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from funnelsim.intake.dates import Wall
@@ -26,6 +25,7 @@ def infer_stages(deal: Texts, stage: Texts, entered_at: Wall) -> Stages:
 
     Examples
     --------
+    >>> import numpy as np
     >>> moments = np.array(["2026-01-01", "2026-01-02", "2026-01-03"], dtype="datetime64[D]")
     >>> infer_stages(np.array(["a", "a", "a"]), np.array(["lead", "offer", "Closed Won"]), moments).names
     ('lead', 'offer', 'Closed Won', 'lost')

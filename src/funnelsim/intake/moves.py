@@ -231,8 +231,8 @@ def _dated(
     findings.fault("won without a date", message, deals.table, is_won, "closed_at")
     is_lost = is_undated & ~is_won
     message = (
-        "lost without a closing date; dated at the record's last update or the deal's last move, whichever is "
-        "later, and open until then"
+        "lost without a closing date; dated at the record's last update or the deal's last move, whichever "
+        "is later, and open until then"
     )
     findings.repaired("lost without a date", message, deals.table, is_lost, "closed_at")
     updated_at = np.fmax(deals.dates("updated_at"), last.entered_at)
@@ -254,15 +254,15 @@ def without_repeated_rows(log: Parsed, findings: Findings) -> Parsed:
 
 
 def linked(deals: Parsed, log: Parsed, findings: Findings) -> Parsed:
-    """The log with the position of each row's deal; rows of deals that are not in the deals table left out."""
+    """The log with the position of each row's deal, without rows of deals that are not in the deals table."""
     ids = pd.Index(deals.table.text("deal_id"))
     position = ids.get_indexer(pd.Index(log.table.text("deal_id")))
     is_known = position >= 0
     if not is_known.any() and len(log.table):
         findings.refuse(
             "no deal in common",
-            f"no deal of the history is in {deals.table.name} (such as {log.table.text('deal_id')[0]!r}, where "
-            f"the deals are such as {ids[0]!r}); check that both have the same kind of id",
+            f"no deal of the history is in {deals.table.name} (such as {log.table.text('deal_id')[0]!r}, "
+            f"where the deals are such as {ids[0]!r}); check that both have the same kind of id",
             file=log.table.name,
             column=log.table.title("deal_id"),
         )

@@ -69,7 +69,7 @@ class Observation:
         n_later = int((~is_known).sum())
         if n_later:
             n_deals = moves["deal"].nunique() - moves.loc[is_known, "deal"].nunique()
-            message = f"moves after {as_of} are not known yet and not used; so are {n_deals:,} deals that start later"
+            message = f"moves after {as_of} are not known yet and not used ({n_deals:,} deals start later)"
             findings.note("after as_of", message, value=n_later)
         return cls(cutoff, moves[is_known])
 
@@ -101,6 +101,10 @@ class _Lives:
         return cls(start_step, np.where(is_open, STILL_OPEN, end_step), int(clock.step_of(seen.cutoff)))
 
 
+def _start_of(clock: Clock, step: int) -> np.datetime64:
+    return np.datetime64(clock.start_of(step).item(), "us")
+
+
 def infer_window_start(
     seen: Observation, stages: Stages, clock: Clock, findings: Findings
 ) -> np.datetime64 | None:
@@ -109,10 +113,11 @@ def infer_window_start(
     found = late_start(lives.start_step, lives.end_step, lives.cutoff_step)
     if found is None or not found.is_late:
         return None
-    start = np.datetime64(clock.start_of(found.first_end_step), "us")
+    start = _start_of(clock, found.first_end_step)
     message = (
-        f"no deal is recorded as ended before {start.astype('datetime64[D]')}, though {found.n_expected:.0f} of "
-        "those that arrived earlier should have; the log is taken to be complete from then on (window_start)"
+        f"no deal is recorded as ended before {start.astype('datetime64[D]')}, though about "
+        f"{found.n_expected:.0f} of those that arrived earlier should have been; the log is taken to be "
+        "complete from then on (window_start)"
     )
     findings.note("window_start", message, value=str(start.astype("datetime64[D]")))
     return start
@@ -128,10 +133,11 @@ def infer_arrivals_until(
     )
     if last is None:
         return None
-    until = np.datetime64(clock.start_of(last + 1), "us") - _INSTANT
+    until = _start_of(clock, last + 1) - _INSTANT
     message = (
         f"no deal arrives after {until.astype('datetime64[D]')}, though events go on for "
-        f"{lives.cutoff_step - last:,} {clock.step}s; arrivals are taken to be complete until then (arrivals_until)"
+        f"{lives.cutoff_step - last:,} {clock.step}s; new deals are taken to be recorded until then "
+        "(arrivals_until)"
     )
     findings.note("arrivals_until", message, value=str(until.astype("datetime64[D]")))
     return until

@@ -18,13 +18,13 @@ from funnelsim.intake.tables import Table
 
 Numbers = npt.NDArray[np.float64]
 
-_NO_MOVES = {
-    "deal": int,
-    "stage": int,
+_NO_MOVES: dict[str, str] = {
+    "deal": "int64",
+    "stage": "int64",
     "entered_at": "M8[us]",
     "recorded_at": "M8[us]",
-    "amount": float,
-    "row": int,
+    "amount": "float64",
+    "row": "int64",
 }
 
 
@@ -85,18 +85,18 @@ def parse_log(table: Table, entered_at: Wall, places: Places, cells: Cells) -> P
     return Parsed(table, values.assign(seq=_sequence(table, findings))).sorted_by("seq")
 
 
-def _sequence(table: Table, findings: Findings) -> pd.Series:
-    seq = pd.to_numeric(pd.Series(table.text("seq")), errors="coerce")
+def _sequence(table: Table, findings: Findings) -> Numbers:
+    texts: pd.Series = pd.Series(table.text("seq"), dtype=object)
+    seq = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
     message = "not a sequence number; number the moves of a deal 1, 2, 3, or leave the column out"
-    findings.fault("sequence", message, table, seq.isna().to_numpy(bool), "seq")
+    findings.fault("sequence", message, table, np.isnan(seq), "seq")
     return seq
 
 
 def empty_log(name: str) -> Parsed:
     """The log of a funnel that is known by its deals table only."""
     table = Table(name, pd.DataFrame({"deal_id": []}, dtype=object), np.zeros(0, dtype=np.int64))
-    columns = {column: pd.Series(dtype=kind) for column, kind in _NO_MOVES.items()}
-    return Parsed(table, pd.DataFrame(columns))
+    return Parsed(table, pd.DataFrame({column: np.array([], kind) for column, kind in _NO_MOVES.items()}))
 
 
 def in_one_currency(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.intake.findings import Findings
-from funnelsim.intake.tables import Flags, Table, Texts
+from funnelsim.intake.tables import Flags, Table
 from funnelsim.intake.words import closest, key_of, kind_of, listed
 from funnelsim.vocabulary.stages import Stages
 

@@ -185,8 +185,8 @@ def _check_one_stage(table: Table, stages: Stages, findings: Findings) -> None:
     if stages.n_open > 1:
         names = listed(stage.name for stage in stages.open)
         message = (
-            f"a deals table alone cannot tell when deals moved between {names}; give the stage history, a date "
-            "column for each stage, or stages= with a single stage"
+            f"a deals table alone cannot tell when deals moved between {names}; give the stage history, a "
+            "date column for each stage, or stages= with a single stage"
         )
         findings.refuse("no history", message, file=table.name)
     if "created_at" not in table:

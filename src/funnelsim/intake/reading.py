@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import get_args
+from typing import Any, get_args
 
 from funnelsim.intake.amounts import Decimal
 from funnelsim.intake.zones import Zones
@@ -53,7 +53,7 @@ class Reading:
 
     def or_else(self, other: Reading) -> Reading:
         """These settings, and those of `other` where these say nothing."""
-        merged = {}
+        merged: dict[str, Any] = {}
         for setting in fields(self):
             mine, theirs = getattr(self, setting.name), getattr(other, setting.name)
             is_mapping = isinstance(mine, Mapping)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from funnelsim.intake.reading import Reading
@@ -27,7 +27,7 @@ class StagesFile:
     """
 
     stages: Stages
-    reading: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
 
 
 def read_stages(path: str | Path) -> StagesFile:

@@ -105,7 +105,7 @@ def _stages(file: _File) -> Stages:
 def _outcome_value_faults(file: _File) -> list[str]:
     known = [OPEN, *(outcome.name for outcome in file.outcome)]
     return [
-        f"outcome_values.{value!r} = {target!r}: there is no such outcome{did_you_mean(target, known) or ';'} "
+        f"outcome_values.{value!r} = {target!r}: no such outcome{did_you_mean(target, known) or ';'} "
         f"use one of {listed(known)}, or '' to look in the history"
         for value, target in file.outcome_values.items()
         if target not in known and target != LOOK_IN_HISTORY

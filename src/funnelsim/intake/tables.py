@@ -41,10 +41,10 @@ class Table:
     has_serial_dates: bool = False
 
     @classmethod
-    def of_frame(cls, name: str, frame: pd.DataFrame, **details: bool) -> Table:
+    def of_frame(cls, name: str, frame: pd.DataFrame) -> Table:
         """A table whose first record stands on row 2."""
         plain = frame.reset_index(drop=True).set_axis([str(title) for title in frame.columns], axis=1)
-        return cls(name, plain, np.arange(2, len(plain) + 2), **details)
+        return cls(name, plain, np.arange(2, len(plain) + 2))
 
     def __len__(self) -> int:
         return len(self.frame)

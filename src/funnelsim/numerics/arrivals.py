@@ -11,10 +11,10 @@ from scipy import optimize, special
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-LATEST_BLOCKS = 12
-_LEAST_MEDIAN_COUNT = 20
+_LEAST_BLOCKS = 12
 _MOST_DISPERSION = 10.0
-_BLOCKS = {"hour": (24, 168, 672), "day": (7, 28, 91), "week": (1, 4, 13), "month": (1, 3, 12)}
+_BLOCKS = {"hour": (672, 168, 24), "day": (28, 7, 1), "week": (4, 1), "month": (1,)}
+_STEPS_A_YEAR = {"hour": 8736, "day": 364, "week": 52, "month": 12}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +67,12 @@ class Arrivals:
 def fit_arrivals(
     entry_step: Ints, entry_stage: Ints, n_open: int, first_step: int, last_step: int, step: str
 ) -> Arrivals:
-    """Arrival law from the latest complete blocks before `last_step`.
+    """Arrival law from the latest year of complete blocks before `last_step`.
 
-    A block is the shortest of about a week, a month or a quarter whose median count is at least 20 (the
-    longest if none is). The mean is that of the last twelve blocks; its uncertainty counts over-dispersion.
+    A whole year, so that peak and slack months weigh as they should; less where the record is shorter. A
+    block is four weeks (or a month) when twelve of them are on record, else a week, else a day: longer
+    blocks show the slow swings that matter to a forecast of several months. The uncertainty of the mean
+    counts over-dispersion.
 
     Parameters
     ----------
@@ -89,11 +91,9 @@ def fit_arrivals(
     inside = (entry_step >= first_step) & (entry_step <= last_step)
     entry_step, entry_stage = entry_step[inside], entry_stage[inside]
     span = last_step - first_step + 1
-    possible = [size for size in _BLOCKS[step] if size <= span] or [span]
-    for size in possible:
-        counts = _latest_counts(entry_step, last_step, size, span // size)
-        if np.median(counts) >= _LEAST_MEDIAN_COUNT:
-            break
+    sizes = _BLOCKS[step]
+    size = next((size for size in sizes if span >= _LEAST_BLOCKS * size), min(sizes[-1], span))
+    counts = _latest_counts(entry_step, last_step, size, min(span, _STEPS_A_YEAR[step]) // size)
     n_blocks = len(counts)
     mean = (counts.sum() + 0.5) / n_blocks
     dispersion = fit_dispersion(counts)
@@ -102,9 +102,8 @@ def fit_arrivals(
     return Arrivals(size, mean, n_blocks / (1.0 + dispersion * mean), dispersion, entry_counts)
 
 
-def _latest_counts(entry_step: Ints, last_step: int, size: int, n_complete: int) -> Ints:
+def _latest_counts(entry_step: Ints, last_step: int, size: int, n_blocks: int) -> Ints:
     blocks_back = (last_step - entry_step) // size
-    n_blocks = min(n_complete, LATEST_BLOCKS)
     return np.bincount(blocks_back[blocks_back < n_blocks], minlength=n_blocks)
 
 

@@ -33,6 +33,7 @@ from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
 
 FORMAT = "funnelsim-funnel/1"
+_MEDIANS_UNTIL_GONE = 10  # one deal in a thousand is then still in the stage
 
 
 class FunnelFileError(FunnelsimError):
@@ -236,7 +237,11 @@ def _stage_hazards(name: str, part: CountedPart | ChancesPart | RoutesPart, stag
             )
         pace = 1.0 - 0.5 ** (1.0 / part.median_steps)
         chance = {place: [0.0, share * pace, share * pace] for place, share in part.goes_to.items()}
-        part = ChancesPart(first_age=[0, 1, 2], chance_per_step=chance, weight_in_deals=part.weight_in_deals)
+        part = ChancesPart(
+            first_age=[0, 1, 1 + int(np.ceil(_MEDIANS_UNTIL_GONE * part.median_steps))],
+            chance_per_step=chance,
+            weight_in_deals=part.weight_in_deals,
+        )
     first_age = np.array(part.first_age, dtype=np.int64)
     if len(first_age) < 2 or first_age[0] != 0 or first_age[1] != 1 or (np.diff(first_age) <= 0).any():
         raise FunnelError(f"{where}.first_age: must increase and begin 0, 1 (age 0 is a bin of its own)")

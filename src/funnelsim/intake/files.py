@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def _load_file(path: Path, name: str, findings: Findings) -> Table:
         raise _UnreadableError(f"{path} cannot be read ({error.strerror}); check the path") from error
     if content.startswith(b"\x1f\x8b"):
         content, path = gzip.decompress(content), path.with_suffix("")
-    if not content.strip():
+    if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise _UnreadableError("the file is empty; export the records again")
     suffix = path.suffix.lower()
     _check_signature(content, suffix)
@@ -143,7 +144,7 @@ def _opened(read: Callable[[], Any]) -> Any:
 
 
 def _text(content: bytes, name: str, findings: Findings) -> Table:
-    text = _decoded(content)
+    text = _decoded(content, name, findings)
     header = next(line for line in text.splitlines() if line.strip())
     delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
     try:
@@ -155,16 +156,28 @@ def _text(content: bytes, name: str, findings: Findings) -> Table:
     return _of_rows(name, rows, findings=findings)
 
 
-def _decoded(content: bytes) -> str:
+def _decoded(content: bytes, name: str, findings: Findings) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16")
     if b"\0" in content:
         raise _UnreadableError(f"it is no text file; {_CSV_HINT}")
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = _chinese(content)
+    findings.note("encoding", "the text is not UTF-8; it was read as GB18030", file=name)
+    return text
+
+
+def _chinese(content: bytes) -> str:
+    """Text in GB18030, told from a Western encoding, which it would turn into Chinese without complaint."""
+    beyond_ascii = re.findall(rb"[\x80-\xff]+", content)
+    n_single = sum(len(run) == 1 for run in beyond_ascii)  # common Chinese characters are two such bytes
+    try:
+        if n_single * 2 <= len(beyond_ascii):
+            return content.decode("gb18030")
+    except UnicodeDecodeError:
+        pass
     raise _UnreadableError("its text is neither UTF-8 nor GB18030; save it as 'CSV UTF-8'")
 
 

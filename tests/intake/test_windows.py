@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from funnelsim.intake.windows import STILL_OPEN, last_arrival_before_silence, late_start
+
+
+def test_expected_endings_worked_by_hand():
+    # First ending at step 5. Ages at step 5: 5, 3, 0 (the fourth arrives at 6).
+    # At risk by age, from the age at step 5 on: ages 0, 1, 2: deals 3, 4; ages 3, 4: deals 2, 3;
+    # age 5: deals 1, 3. Endings: deal 1 at age 5, deal 2 at age 4, deal 4 at age 2; deal 3 is open at age 5.
+    # Hazards 0, 0, 1/2, 0, 1/2, 1/2. Before step 5 deal 1 passed ages 0-4 (hazards 1), deal 2 ages 0-2 (1/2).
+    start = np.array([0, 2, 5, 6])
+    end = np.array([5, 6, STILL_OPEN, 8])
+    found = late_start(start, end, cutoff_step=10)
+    assert found is not None
+    assert found.first_end_step == 5
+    assert found.n_expected == pytest.approx(1.5, rel=1e-12)
+    assert not found.is_late
+
+
+def test_no_ending_no_late_start():
+    assert late_start(np.array([0, 1]), np.array([STILL_OPEN, STILL_OPEN]), 5) is None
+
+
+def geometric_log(seed: int, recorded_from: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Two deals a step for 400 steps, each ending with probability 0.05 a step; earlier endings cut away."""
+    rng = np.random.default_rng(seed)
+    start = np.repeat(np.arange(400), 2)
+    end = start + rng.geometric(0.05, len(start))
+    kept = end >= recorded_from
+    end = np.where(end > 400, STILL_OPEN, end)
+    return start[kept], end[kept], 400
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_log_cut_by_closing_date_is_seen_and_a_complete_one_is_not(seed):
+    # A deal carries 0.05 expected endings for each step it lived before step 100. In the cut log about
+    # 2 / 0.05 = 40 of them are still open at step 100, after 20 steps on average: 40 expected, sd about 7.
+    cut = late_start(*geometric_log(seed, recorded_from=100))
+    whole = late_start(*geometric_log(seed, recorded_from=0))
+    assert cut is not None
+    assert whole is not None
+    assert 10 < cut.n_expected < 90
+    assert cut.is_late
+    assert not whole.is_late
+
+
+def test_silence_is_chance_until_one_in_a_million():
+    # One arrival a step: exp(-13) = 2.3e-6 is chance, exp(-14) = 8.3e-7 is not.
+    start = np.arange(200)
+    assert last_arrival_before_silence(start, 199 + 13) is None
+    assert last_arrival_before_silence(start, 199 + 14) == 199
+
+
+def test_only_recent_arrivals_make_the_rate():
+    # Twenty a step long ago, then one every ten steps: a gap of 30 has chance exp(-3).
+    start = np.concatenate([np.repeat(np.arange(100), 20), np.arange(100, 300, 10)])
+    assert last_arrival_before_silence(start, 290 + 30) is None
+
+
+def test_weekends_are_no_end_of_arrivals():
+    weekdays = np.flatnonzero(np.arange(140) % 7 < 5)
+    start = np.repeat(weekdays, 20)
+    last = int(start.max())
+    assert last_arrival_before_silence(start, last + 2) is None
+    assert last_arrival_before_silence(start, last + 3) == last
+
+
+def test_a_short_log_takes_its_rate_from_the_steps_it_has():
+    # Ten arrivals over five steps: two a step, so exp(-2 * 7) = 8.3e-7.
+    start = np.repeat(np.arange(5), 2)
+    assert last_arrival_before_silence(start, 4 + 6) is None
+    assert last_arrival_before_silence(start, 4 + 7) == 4

@@ -25,6 +25,7 @@ from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
 
+_MOST_NUMBERS = 2_000_000  # at once in memory; futures come in slices
 _DRAWS_PER_BATCH = 10  # fixed, so that the answer does not depend on the number of workers
 
 
@@ -182,18 +183,27 @@ def _open_futures(
     chance: Floats, amounts: Floats, rng: np.random.Generator, n_futures: int
 ) -> tuple[npt.NDArray[np.int64], Floats]:
     """Wins and bookings of open deals: one number per deal says in which period it is won, if in any."""
-    fate = rng.random((n_futures, len(chance)), dtype=np.float32)
     wins = np.zeros((n_futures, chance.shape[1]), dtype=np.int64)
     bookings = np.zeros((n_futures, chance.shape[1]))
     edges = np.cumsum(chance, axis=1).astype(np.float32)
-    already = np.zeros(fate.shape, dtype=bool)
-    for period in range(chance.shape[1]):
-        by_now = fate < edges[:, period]
-        won = by_now & ~already
-        wins[:, period] = won.sum(axis=1)
-        bookings[:, period] = np.where(won, amounts, 0.0).sum(axis=1)
-        already = by_now
+    for rows in _slices(n_futures, len(chance)):
+        fate = rng.random((rows.stop - rows.start, len(chance)), dtype=np.float32)
+        amount = amounts[rows] if amounts.ndim == 2 else amounts
+        already = np.zeros(fate.shape, dtype=bool)
+        for period in range(chance.shape[1]):
+            by_now = fate < edges[:, period]
+            won = by_now & ~already
+            wins[rows, period] = won.sum(axis=1)
+            bookings[rows, period] = np.where(won, amount, 0.0).sum(axis=1)
+            already = by_now
     return wins, bookings
+
+
+def _slices(n: int, width: int) -> Iterator[slice]:
+    """Slices of 0..n whose rows of `width` numbers stay within bounded memory."""
+    size = max(_MOST_NUMBERS // max(width, 1), 1)
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
 
 
 def _new_wins(
@@ -217,10 +227,12 @@ def _new_bookings(
     """Bookings of new wins; the k-th win of a future and period has the same amount under any lever."""
     if funnel.amounts is None:
         return np.zeros(wins.shape)
-    most = int(wins.max(initial=0))
-    chance = rng.random((most, *wins.shape))
-    is_win = np.arange(most)[:, None, None] < wins
-    amounts = np.zeros(chance.shape)
-    amounts[is_win] = funnel.amounts.pick(shares, chance[is_win])
-    bookings: Floats = amounts.sum(axis=0)
+    bookings = np.zeros(wins.shape)
+    for block in _slices(int(wins.max(initial=0)), wins.size):
+        nth = np.arange(block.start, block.stop)[:, None, None]
+        chance = rng.random((len(nth), *wins.shape))
+        is_win = nth < wins
+        amounts = np.zeros(chance.shape)
+        amounts[is_win] = funnel.amounts.pick(shares, chance[is_win])
+        bookings += amounts.sum(axis=0)
     return bookings

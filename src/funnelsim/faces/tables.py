@@ -1,0 +1,205 @@
+"""Text for people: aligned tables, numbers with separators, bars; nothing raw reaches a terminal."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+LINE_WIDTH = 100
+_WIDEST_NAME = 32
+_GAP = "  "
+_SOLID, _UNSURE = "█", "▒"
+# What a terminal without these characters shows instead.
+_ASCII = str.maketrans({_SOLID: "#", _UNSURE: "~", "±": "+-", "…": "...", "–": "-", "×": "x"})
+
+
+def visible(text: object, *, keep: str = "") -> str:
+    r"""Text with control and other invisible characters written as escapes.
+
+    A name in a file may hold a terminal's commands or marks that turn the reading direction; shown raw they
+    could change what a person sees.
+
+    Parameters
+    ----------
+    text : object
+        Anything with a text form.
+    keep : str
+        Characters to leave as they are, such as ``"\n"`` in a message of several lines.
+
+    Examples
+    --------
+    >>> print(visible("Acme\x1b[2J"))
+    Acme\x1b[2J
+    """
+    return "".join(mark if mark in keep or _is_visible(mark) else _escaped(mark) for mark in str(text))
+
+
+def _is_visible(mark: str) -> bool:
+    category = unicodedata.category(mark)
+    return category[0] != "C" and category not in ("Zl", "Zp")
+
+
+def _escaped(mark: str) -> str:
+    return mark.encode("unicode_escape").decode("ascii")
+
+
+def plain(text: str, encoding: str | None) -> str:
+    r"""The text as far as an encoding can show it; the rest is spelled out or escaped.
+
+    Examples
+    --------
+    >>> plain("24 % ± 2 赢", "ascii")
+    '24 % +- 2 \\u8d62'
+    """
+    encoding = encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def display_width(text: str) -> int:
+    """Columns a text takes on a terminal: Chinese characters take two, combining marks none.
+
+    Examples
+    --------
+    >>> display_width("赢单"), display_width("won")
+    (4, 3)
+    """
+    return sum(
+        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1
+        for mark in text
+    )
+
+
+def shorten(text: str, most: int = _WIDEST_NAME) -> str:
+    """The text, cut to a number of columns with "…" where it is longer."""
+    if display_width(text) <= most:
+        return text
+    while display_width(text) > most - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def wrapped(text: str, room: int) -> list[str]:
+    """The text in lines of at most `room` columns, broken at blanks where possible."""
+    lines, line = [], ""
+    for word in text.split():
+        while display_width(word) > room:
+            head = next(n for n in range(len(word), 0, -1) if display_width(word[:n]) <= max(room, 2))
+            lines += [line, word[:head]] if line else [word[:head]]
+            line, word = "", word[head:]
+        joined = f"{line} {word}" if line else word
+        if display_width(joined) > room:
+            lines.append(line)
+            joined = word
+        line = joined
+    return [*lines, line] if line or not lines else lines
+
+
+def paragraph(text: str, *, first: str = "", rest: str | None = None) -> list[str]:
+    """Lines of a text under a lead-in; the lines after the first are indented as far, or by `rest`."""
+    indent = " " * display_width(first) if rest is None else rest
+    lines = wrapped(visible(text), LINE_WIDTH - display_width(first))
+    return [first + lines[0], *(indent + line for line in lines[1:])]
+
+
+def _pad(text: str, width: int, align: str) -> str:
+    blanks = " " * (width - display_width(text))
+    return blanks + text if align == "r" else text + blanks
+
+
+def text_table(
+    titles: Sequence[str], rows: Iterable[Sequence[object]], align: str, *, indent: str = ""
+) -> list[str]:
+    r"""Lines of an aligned table that fits the page.
+
+    Parameters
+    ----------
+    titles : sequence of str
+    rows : iterable of sequences
+        Cells; text is made visible, long names are cut, a long last column is wrapped.
+    align : str
+        One letter a column: ``"l"`` or ``"r"``.
+    indent : str
+        Stands before each line.
+
+    Examples
+    --------
+    >>> print("\n".join(text_table(["stage", "deals"], [["lead", "1,204"], ["offer", "87"]], "lr")))
+    stage  deals
+    lead   1,204
+    offer     87
+    """
+    cells = [[visible(cell) for cell in row] for row in (titles, *rows)]
+    for row in cells:
+        row[:-1] = [shorten(cell) for cell in row[:-1]]
+    widths = [max(display_width(row[column]) for row in cells) for column in range(len(titles))]
+    used = len(indent) + sum(widths[:-1]) + len(_GAP) * (len(titles) - 1)
+    widths[-1] = min(widths[-1], max(LINE_WIDTH - used, 20))
+    lines = []
+    for row in cells:
+        *head, last = row
+        first, *rest = wrapped(last, widths[-1])
+        parts = [
+            _pad(cell, width, side) for cell, width, side in zip([*head, first], widths, align, strict=True)
+        ]
+        lines.append((indent + _GAP.join(parts)).rstrip())
+        lines += [" " * used + line for line in rest]
+    return lines
+
+
+def number(value: float, *, decimals: int = 0) -> str:
+    """A number with thousands separators; a dash where there is none.
+
+    Examples
+    --------
+    >>> number(1234567.8), number(float("nan")), number(-0.2)
+    ('1,234,568', '-', '0')
+    """
+    if not math.isfinite(value):
+        return "-"
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text
+
+
+def decimals_for(values: Iterable[float]) -> int:
+    """Decimals that suit a column: none for large numbers, two for small ones."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return 0 if largest >= 1000 else 1 if largest >= 10 else 2
+
+
+def percent(value: float, *, decimals: int = 1) -> str:
+    """A share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.2441), percent(float("nan"))
+    ('24.4 %', '-')
+    """
+    return f"{number(100 * value, decimals=decimals)} %" if math.isfinite(value) else "-"
+
+
+def error_bar(value: float, error: float, *, largest: float, room: int = 30) -> str:
+    """A bar from zero: solid up to the low end of the error, shaded over its range.
+
+    Parameters
+    ----------
+    value, error : float
+        The bar's length and the half-width of its range.
+    largest : float
+        Value that fills `room` characters.
+
+    Examples
+    --------
+    >>> error_bar(0.20, 0.05, largest=0.25, room=20)
+    '████████████▒▒▒▒▒▒▒▒'
+    """
+    if not (largest > 0 and math.isfinite(value)):
+        return ""
+    spread = error if math.isfinite(error) else 0.0
+    low, high = (round(room * end / largest) for end in (abs(value) - spread, abs(value) + spread))
+    low, high = max(low, 0), min(max(high, 0), room)
+    return _SOLID * low + _UNSURE * max(high - low, 0)

@@ -1,0 +1,92 @@
+"""``funnelsim demo``: the whole product on one screen, on the embedded sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.levers import compared
+from funnelsim.faces.cli.options import Drawing, Question, drawing_options, output_options, question_options
+from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.writing import json_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from funnelsim.nouns.history import DealHistory
+    from funnelsim.questions.compare import LeverComparison
+
+_FACTOR = 1.1
+_EPILOG = """\b
+Examples:
+  funnelsim demo
+  funnelsim demo --target 5M --periods 12M
+  funnelsim demo --format json
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="The main job on one screen, on an embedded sample.")
+@question_options
+@drawing_options
+@output_options
+def demo(question: Question, drawing: Drawing, output: Output) -> None:
+    """Show the main job on one screen, on an embedded sample: chance of a target, ranges, levers.
+
+    For your own files use check, forecast and levers.
+    """
+    from funnelsim.questions.worlds import SAMPLE_TARGET, simulate_history
+
+    output.check()
+    output.progress("making the sample")
+    history = simulate_history()
+    target = SAMPLE_TARGET if question.target is None else question.target
+    comparison = compared(history, replace(question, target=target), drawing, target, _FACTOR, output)
+    output.give(_Demo(history, comparison))
+
+
+@dataclass(frozen=True, eq=False)
+class _Demo:
+    """The demonstration in its three forms."""
+
+    history: DealHistory
+    comparison: LeverComparison
+
+    def frame(self) -> pd.DataFrame:
+        """Ranges by period."""
+        return self.comparison.base.table().reset_index()
+
+    def json(self) -> bytes:
+        """The forecast and the levers."""
+        told = facts.heading("demo", ()) | {"records": facts.record_facts(self.history)}
+        levers = {"levers": self.comparison.table().reset_index()}
+        return json_bytes(told | facts.outlook_facts(self.comparison.base) | levers)
+
+    def lines(self) -> list[str]:
+        """The screen."""
+        base = self.comparison.base
+        blocks = [
+            ["funnelsim on its embedded sample: a made-up company that sells in five stages"],
+            [*parts.record_lines(self.history), *parts.issue_lines(self.history), *parts.chance_lines(base)],
+            [*parts.period_lines(base, is_short=True), *_LEGEND],
+            parts.classical_lines(base),
+            [_QUESTION, *parts.lever_lines(self.comparison)],
+            parts.note_lines(base.notes),
+            [*_NEXT, parts.run_line(base)],
+        ]
+        return parts.spaced(blocks)
+
+
+_LEGEND = [
+    "Realised: won before the cutoff, and part of the other figures. One future in ten ends below P10,",
+    "one above P90. Ranges of the total come from joint draws: they are no sums of ranges.",
+]
+_QUESTION = "What would move that chance most? Each lever improved by a tenth, in the same futures:"
+_NEXT = [
+    "Next, with your own files:",
+    "  funnelsim check deals.csv stage_history.csv                  can the records be used?",
+    "  funnelsim forecast deals.csv stage_history.csv --target 5M   the same for your company",
+    "  funnelsim simulate -o example                                such files, to see their columns",
+]

@@ -1,0 +1,92 @@
+"""What goes wrong, as a person at a terminal needs it: one message, one exit code, no traceback."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import NoReturn
+
+import click
+
+from funnelsim.faces.cli.streams import tell
+from funnelsim.vocabulary.errors import FunnelsimError
+
+FAILED, INTERRUPTED = 1, 130
+
+# Keywords of the Python functions that are options here.
+_KEYWORDS = (
+    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|periods|seed|stages|step|target|tz|unit"
+    "|window_start"
+)
+OPTION_NAMES = {"columns": "column", "history_columns": "history-column", "rates": "rate"}
+_FIXED = (
+    ("faulty='set aside'", "--faulty set-aside"),
+    ("see the error's .faults", "`funnelsim check ... --format csv` lists them all"),
+    ("n_futures", "--futures"),
+    ("n_draws", "--draws"),
+)
+
+
+class RequestError(FunnelsimError):
+    """A request the command line cannot honour; the message says why and the way out."""
+
+
+class Commands(click.Group):
+    """A group of commands whose failures end in one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; 1 when it cannot be honoured, 130 when interrupted."""
+        try:
+            return super().invoke(ctx)
+        except FunnelsimError as error:
+            _end(ctx, f"Error: {as_options(str(error))}", FAILED)
+        except MemoryError:
+            _end(ctx, "Error: not enough memory; ask for fewer --futures, or for shorter --periods", FAILED)
+        except KeyboardInterrupt:
+            _end(ctx, "interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            _let_go_of_stdout()
+            ctx.exit(0)  # the reader has what it wanted (`| head`)
+
+
+def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
+    tell(message)
+    ctx.exit(code)
+
+
+def _let_go_of_stdout() -> None:
+    """Send what is still buffered nowhere, or Python would complain of the broken pipe as it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def as_options(message: str) -> str:
+    """A message of the Python functions in the words of the command line.
+
+    Examples
+    --------
+    >>> as_options("give tz= (or file_tz=), or faulty='set aside'")
+    'give --tz (or --file-tz), or --faulty set-aside'
+    >>> as_options("add it with rates={'EUR': ..., 'USD': ...}")
+    'add it with --rate EUR=... --rate USD=...'
+    """
+    for keyword, option in _FIXED:
+        message = message.replace(keyword, option)
+    message = re.sub(r"\b(columns|history_columns|rates)=\{([^{}]*)\}", _pairs, message)
+    message = re.sub(
+        r"\b(columns|history_columns|rates)=", lambda found: f"--{OPTION_NAMES[found[1]]}", message
+    )
+    message = re.sub(rf"\b({_KEYWORDS})=(?=[\s;,.)]|$)", _option, message)
+    return re.sub(rf"\b({_KEYWORDS})=", lambda found: _option(found) + " ", message)
+
+
+def _option(found: re.Match[str]) -> str:
+    return "--" + found[1].replace("_", "-")
+
+
+def _pairs(found: re.Match[str]) -> str:
+    """``columns={'amount': 'Value'}`` as ``--column amount=Value``."""
+    pairs = [re.sub(r"^'([^']*)': ?", r"\1: ", pair) for pair in found[2].split(", ")]
+    values = [re.sub(r"^([^:]*): ?'?(.*?)'?$", r"\1=\2", pair) for pair in pairs]
+    quoted = [f'"{value}"' if " " in value else value for value in values]
+    return " ".join(f"--{OPTION_NAMES[found[1]]} {value}" for value in quoted)

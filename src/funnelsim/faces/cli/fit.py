@@ -1,0 +1,105 @@
+"""``funnelsim fit``: what the history says of conversion, win rate and time in each stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from funnelsim.faces.cli import parts
+from funnelsim.faces.cli.options import number_option, output_options, source_options
+from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.source import Source
+from funnelsim.faces.tables import number, paragraph, percent, text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from funnelsim.nouns.funnel import Funnel
+    from funnelsim.nouns.history import DealHistory
+
+_EPILOG = """\b
+Examples:
+  funnelsim fit
+  funnelsim fit deals.csv stage_history.csv --stages stages.toml
+  funnelsim fit deals.csv stage_history.csv -o funnel.json
+  funnelsim forecast deals.csv stage_history.csv --funnel funnel.json
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Conversion, win rate and time in each stage.")
+@source_options
+@number_option("--seed", least=0, default=0, text="Seed of the intervals.")
+@number_option("--draws", least=2, default=200, text="Draws of the intervals.")
+@output_options
+def fit(source: Source, output: Output, seed: int, draws: int) -> None:
+    """Learn how deals move: conversion, win rate and time in each stage, each with its interval.
+
+    Written as JSON (--format json, or -o funnel.json) it is the funnel itself, for `forecast --funnel`.
+    """
+    from funnelsim.fitting.fit import fit as learn
+
+    output.check()
+    history = source.read(output)
+    output.progress("fitting the funnel")
+    output.give(_Fitted(history, learn(history), seed, draws))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A fitted funnel in its forms."""
+
+    history: DealHistory
+    funnel: Funnel
+    seed: int
+    draws: int
+
+    def json(self) -> bytes:
+        """The funnel file, which `forecast --funnel` reads."""
+        from funnelsim.nouns.funnel_file import funnel_to_json
+
+        return funnel_to_json(self.funnel).encode("utf-8", "backslashreplace")
+
+    def frame(self) -> pd.DataFrame:
+        """The table of stages."""
+        return self.funnel.table(n_draws=self.draws, seed=self.seed).reset_index()
+
+    def lines(self) -> list[str]:
+        """The screen."""
+        step = self.funnel.clock.step
+        times = [f"Half left by ({step})", f"9 in 10 by ({step})"]
+        titles = ["Stage", "Left", "Moves on", "Is won", "Nominal", *times]
+        rows = [_row(row) for row in self.frame().to_dict("records")]
+        legend = (
+            "Left: deals that have left the stage. Moves on: chance to reach a later stage or a win. Is won: "
+            "chance to be won in the end, beside the nominal rate of the stages file. Times count "
+            f"{step}s in the stage, of those who leave. In brackets: 80 % intervals ({self.draws:,} draws, "
+            f"seed {self.seed})."
+        )
+        rate = self.funnel.arrivals.mean_per_block / self.funnel.arrivals.block_steps
+        blocks = [
+            [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
+            [*text_table(titles, rows, "lrrrrrr"), *paragraph(legend)],
+            [f"New deals: {rate:,.3g} a {step} of late."],
+            parts.note_lines(self.funnel.notes),
+        ]
+        return parts.spaced(blocks)
+
+
+def _row(row: Mapping[Hashable, object]) -> list[str]:
+    def figure(name: str) -> float:
+        return float(str(row[name]))
+
+    def share(name: str) -> str:
+        low, high = figure(f"{name}_low"), figure(f"{name}_high")
+        return f"{percent(figure(name), decimals=0)} ({number(100 * low)}..{number(100 * high)})"
+
+    def steps(name: str) -> str:
+        return f"{number(figure(name))} ({number(figure(name + '_low'))}..{number(figure(name + '_high'))})"
+
+    nominal = "-" if math.isnan(figure("nominal")) else percent(figure("nominal"), decimals=0)
+    shares = [share("conversion"), share("win_rate"), nominal]
+    return [str(row["stage"]), number(figure("n_exits")), *shares, steps("median_dwell"), steps("p90_dwell")]

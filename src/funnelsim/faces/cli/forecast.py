@@ -1,0 +1,181 @@
+"""``funnelsim forecast``: ranges by period, the chance of a target, the classical figure beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.options import (
+    Drawing,
+    Question,
+    drawing_options,
+    output_options,
+    question_options,
+    source_options,
+)
+from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.source import Source
+from funnelsim.faces.cli.writing import json_bytes
+from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from funnelsim.nouns.forecast import Forecast
+    from funnelsim.nouns.history import DealHistory
+
+_MOST_DEALS = 20
+_EPILOG = """\b
+Examples:
+  funnelsim forecast --target 5.5M
+  funnelsim forecast deals.csv stage_history.csv --stages stages.toml --as-of 2026-09-30 --target 5M
+  funnelsim forecast deals.csv stage_history.csv --by deal --format csv -o deals_forecast.csv
+  funnelsim forecast deals.csv stage_history.csv --funnel funnel.json --plot fan.png
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Bookings by period, with ranges and the chance of a target.")
+@source_options
+@question_options
+@drawing_options
+@output_options
+@click.option(
+    "--funnel",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Use a saved funnel instead of fitting one.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["period", "stage", "deal"]),
+    default="period",
+    show_default=True,
+    help="Which table to show or write.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also draw the ranges as a fan: FILE.png or .svg.",
+)
+def forecast(
+    source: Source,
+    question: Question,
+    drawing: Drawing,
+    output: Output,
+    funnel: Path | None,
+    by: str,
+    plot: Path | None,
+) -> None:
+    """Forecast bookings by period: ranges, chance of a target, the classical figure beside them.
+
+    DEALS has one row a deal, HISTORY one row for each entry into a stage. Without files the embedded sample
+    is used.
+    """
+    from funnelsim.engines.run import forecast as run
+    from funnelsim.fitting.fit import fit
+    from funnelsim.nouns.funnel import Funnel
+
+    output.check(plot)
+    model = Funnel.load(funnel) if funnel is not None else None
+    history = source.read(output, model)
+    output.progress("fitting the funnel")
+    model = fit(history) if model is None else model
+    output.progress(f"simulating {drawing.futures:,} futures")
+    outlook = run(
+        model,
+        history.pipeline(),
+        periods=question.edges,
+        target=question.target,
+        fiscal_start_month=question.fiscal_start_month,
+        engine=drawing.engine,
+        seed=drawing.seed,
+    )
+    output.give(_Outlook(source, history, outlook, by))
+    if plot is not None:
+        from funnelsim.faces.cli.plotting import write_fan
+
+        write_fan(outlook, plot, output)
+
+
+@dataclass(frozen=True, eq=False)
+class _Outlook:
+    """A forecast in its three forms."""
+
+    source: Source
+    history: DealHistory
+    outlook: Forecast
+    by: str
+
+    def frame(self) -> pd.DataFrame:
+        """The table asked for."""
+        if self.by == "deal":
+            return self.outlook.by_deal()
+        table = self.outlook.by_stage() if self.by == "stage" else self.outlook.table()
+        return table.reset_index()
+
+    def json(self) -> bytes:
+        """Everything, with the table asked for as ``rows``."""
+        told = facts.heading("forecast", self.source.files) | {"records": facts.record_facts(self.history)}
+        told |= facts.outlook_facts(self.outlook)
+        return json_bytes(told if self.by == "period" else told | {"by": self.by, "rows": self.frame()})
+
+    def lines(self) -> list[str]:
+        """The screen."""
+        tables = {"period": parts.period_lines, "stage": _stage_lines, "deal": _deal_lines}
+        blocks = [
+            [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
+            parts.chance_lines(self.outlook),
+            [*tables[self.by](self.outlook), *(_LEGEND if self.by == "period" else [])],
+            parts.classical_lines(self.outlook),
+            parts.note_lines(self.outlook.notes),
+            [parts.run_line(self.outlook)],
+        ]
+        return parts.spaced(blocks)
+
+
+_LEGEND = paragraph(
+    "Realised: won before the cutoff. Open and new deals: their share of the mean. One future in ten ends "
+    "below P10, one above P90; ranges of the total are no sums of ranges. ± error: simulation error of the "
+    "mean."
+)
+
+
+def _stage_lines(outlook: Forecast) -> list[str]:
+    table = outlook.by_stage()
+    rows = []
+    for name, row in zip(table.index, table.to_dict("records"), strict=True):
+        wins = _spread(row["expected_wins"], row["expected_wins_sd"])
+        money = [number(row["amount"]), wins, number(row["expected_bookings"])]
+        rows.append([name, number(row["n_deals"]), *money])
+    head = f"Open deals by stage, within {parts.span(outlook)} (± is the spread of chance)"
+    return [head, *text_table(["Stage", "Deals", "Amount", "Wins", "Bookings"], rows, "lrrrr")]
+
+
+def _spread(value: float, spread: float) -> str:
+    return f"{number(value, decimals=1)} ± {number(spread, decimals=1)}"
+
+
+def _deal_lines(outlook: Forecast) -> list[str]:
+    table = outlook.by_deal()
+    decimals = decimals_for(table["amount"])
+    rows = [
+        [row["deal_id"], row["stage"], number(row["age_steps"]), number(row["amount"], decimals=decimals) +
+         ("*" if row["amount_is_imputed"] else ""), f"{percent(row['chance'])} ± {percent(row['chance_sd'])}",
+         number(row["expected"], decimals=decimals)]
+        for row in table.head(_MOST_DEALS).to_dict("records")
+    ]  # fmt: skip
+    head = f"Open deals by what they may bring, within {parts.span(outlook)}"
+    lines = [
+        head,
+        *text_table(["Deal", "Stage", "Age", "Amount", "Chance to win", "Expected"], rows, "llrrrr"),
+    ]
+    if len(table) > len(rows):
+        lines.append(f"... and {len(table) - len(rows):,} more deals: --by deal --format csv lists all")
+    if table["amount_is_imputed"].any():
+        lines.append("* no amount was recorded: the mean of won deals stands for it")
+    return [*lines, "Age in steps of the clock in this stage; ± is the uncertainty of the chance itself."]

@@ -1,0 +1,162 @@
+"""``funnelsim levers``: which change moves the chance of the target most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.options import (
+    Drawing,
+    Question,
+    drawing_options,
+    output_options,
+    question_options,
+    source_options,
+)
+from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.source import Source
+from funnelsim.faces.cli.writing import json_bytes
+from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from funnelsim.nouns.history import DealHistory
+    from funnelsim.questions.compare import LeverComparison
+
+_EPILOG = """\b
+Examples:
+  funnelsim levers
+  funnelsim levers deals.csv stage_history.csv --target 5M --factor 1.2
+  funnelsim levers deals.csv stage_history.csv --target 5M --plot levers.png --format csv -o levers.csv
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Which change moves the chance of the target most?")
+@source_options
+@question_options
+@drawing_options
+@output_options
+@click.option(
+    "--factor", type=float, default=1.1, show_default=True, help="Improve each lever by this: 1.1 is a tenth."
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also draw the effects as bars: FILE.png or .svg.",
+)
+def levers(
+    source: Source, question: Question, drawing: Drawing, output: Output, factor: float, plot: Path | None
+) -> None:
+    """Compare levers by what they do to the chance of the target: more deals, conversion, speed.
+
+    Each lever runs in the same simulated futures as the funnel without it, so that what is compared is the
+    lever and not luck. --target is needed, except with the embedded sample.
+    """
+    output.check(plot)
+    target = _target(source, question, output)
+    history = source.read(output)
+    comparison = compared(history, question, drawing, target, factor, output)
+    output.give(_Compared(source, history, comparison))
+    if plot is not None:
+        from funnelsim.faces.cli.plotting import write_bars
+
+        write_bars(comparison, plot, output)
+
+
+def _target(source: Source, question: Question, output: Output) -> float:
+    """The target asked for; the sample has one of its own."""
+    if question.target is not None:
+        return question.target
+    if not source.is_sample:
+        raise click.UsageError("levers are compared by the chance of a target: add one, such as --target 5M")
+    from funnelsim.questions.worlds import SAMPLE_TARGET
+
+    output.say(f"no --target given: using {number(SAMPLE_TARGET)}")
+    return SAMPLE_TARGET
+
+
+def compared(
+    history: DealHistory, question: Question, drawing: Drawing, target: float, factor: float, output: Output
+) -> LeverComparison:
+    """Fit a funnel and compare the three classical levers."""
+    from funnelsim.fitting.fit import fit
+    from funnelsim.nouns.lever import three_levers
+    from funnelsim.questions.compare import compare_levers
+
+    chosen = three_levers(factor)
+    output.progress("fitting the funnel")
+    funnel = fit(history)
+    output.progress(f"simulating {drawing.futures:,} futures as it is and under {len(chosen)} levers")
+    return compare_levers(
+        funnel,
+        history.pipeline(),
+        target=target,
+        levers=chosen,
+        periods=question.edges,
+        fiscal_start_month=question.fiscal_start_month,
+        engine=drawing.engine,
+        seed=drawing.seed,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """A comparison of levers in its three forms."""
+
+    source: Source
+    history: DealHistory
+    comparison: LeverComparison
+
+    def frame(self) -> pd.DataFrame:
+        """The table of levers."""
+        return self.comparison.table().reset_index()
+
+    def json(self) -> bytes:
+        """The forecast without any lever, and the levers."""
+        told = facts.heading("levers", self.source.files) | {"records": facts.record_facts(self.history)}
+        return json_bytes(told | facts.outlook_facts(self.comparison.base) | {"levers": self.frame()})
+
+    def lines(self) -> list[str]:
+        """The screen."""
+        base = self.comparison.base
+        blocks = [
+            [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
+            parts.chance_lines(base),
+            [
+                "Change of that chance under each lever, in percentage points",
+                *parts.lever_lines(self.comparison),
+            ],
+            [*self._table_lines(), *paragraph(_LEGEND)],
+            parts.note_lines(base.notes),
+            [parts.run_line(base)],
+        ]
+        return parts.spaced(blocks)
+
+    def _table_lines(self) -> list[str]:
+        table = self.comparison.table()
+        decimals = decimals_for(table["p90"])
+        rows = [
+            [name, percent(row["chance"]), *(number(row[key], decimals=decimals) for key in _FIGURES)]
+            for name, row in zip(table.index, table.to_dict("records"), strict=True)
+        ]
+        return text_table(["Lever", "Chance", *_FIGURES.values()], rows, "lr" + "r" * len(_FIGURES))
+
+
+_FIGURES = {
+    "change_of_mean": "Change of mean",
+    "change_of_mean_se": "± error",
+    "p10": "P10",
+    "p50": "P50",
+    "p90": "P90",
+}
+_LEGEND = (
+    "All levers run in the same simulated futures. The shaded end of a bar and ± show simulation error (two "
+    "standard errors on the bar, one in numbers). They do not say how hard a lever is to move, or what it "
+    "costs."
+)

@@ -1,0 +1,222 @@
+"""Options that several commands share, each declared once and handed over as one frozen bundle."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.source import Source
+
+if TYPE_CHECKING:
+    from funnelsim.engines.montecarlo import MonteCarlo
+
+Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
+
+_FILE = click.Path(path_type=Path)
+_AMOUNT = re.compile(r"(\d+|\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)(\.\d+)?([kmb]?)")
+_FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+
+
+def amount(text: str) -> float:
+    """An amount as people write it: 5000000, 5_000_000, 5,000,000, 5M, 500k.
+
+    Examples
+    --------
+    >>> amount("5,500,000"), amount("5.5M")
+    (5500000.0, 5500000.0)
+    """
+    match = _AMOUNT.fullmatch(text.strip().lower())
+    value = float(re.sub("[,_]", "", match[1]) + (match[2] or "")) * _FACTORS[match[3]] if match else 0.0
+    if not 0 < value < math.inf:
+        raise click.BadParameter(f"{text!r} is no amount above 0; write it as 5000000, 5,000,000, 5M or 500k")
+    return value
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``NAME=VALUE`` as a name and a value.
+
+    Examples
+    --------
+    >>> pair("deal_id=Opportunity ID")
+    ('deal_id', 'Opportunity ID')
+    """
+    name, _, value = text.partition("=")
+    if not (name.strip() and value.strip()):
+        raise click.BadParameter(f"{text!r} is no pair; write it as NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be forecast.
+
+    Parameters
+    ----------
+    periods : str
+    fiscal_start_month : int
+    target : float, optional
+        Wanted in all periods together.
+    """
+
+    periods: str
+    fiscal_start_month: int
+    target: float | None
+
+    @property
+    def edges(self) -> str | list[str]:
+        """The periods as :func:`funnelsim.forecast` takes them: dates in a list."""
+        return [date.strip() for date in self.periods.split(",")] if "," in self.periods else self.periods
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How futures are drawn.
+
+    Parameters
+    ----------
+    seed, futures, draws, workers : int
+    """
+
+    seed: int
+    futures: int
+    draws: int
+    workers: int
+
+    @property
+    def engine(self) -> MonteCarlo:
+        """The engine with these settings."""
+        from funnelsim.engines.montecarlo import MonteCarlo
+
+        return MonteCarlo(n_futures=self.futures, n_draws=self.draws, workers=self.workers)
+
+
+def _bundled(kind: type, name: str, *declared: Decorator) -> Decorator:
+    """Options gathered into one argument called `name`; click itself hands over keywords one by one."""
+    keys = [field.name for field in fields(kind)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(**given: Any) -> None:
+            given[name] = kind(**{key: given.pop(key) for key in keys})
+            command(**given)
+
+        decorated: Command = call
+        for option in reversed(declared):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def number_option(flag: str, *, least: int, default: int, text: str) -> Decorator:
+    """An option that takes a whole number."""
+    kind = click.IntRange(least)
+    return click.option(flag, type=kind, metavar="N", default=default, show_default=True, help=text)
+
+
+def _pairs(flag: str, name: str, text: str) -> Decorator:
+    return click.option(flag, name, type=pair, metavar="NAME=VALUE", multiple=True, help=text)
+
+
+source_options = _bundled(
+    Source,
+    "source",
+    click.argument("deals", type=_FILE, required=False),
+    click.argument("history", type=_FILE, required=False),
+    click.option(
+        "--stages", type=_FILE, metavar="FILE", help="TOML file with the stages, and how to read the files."
+    ),
+    click.option("--as-of", metavar="DATE", help="What is dated later is not used.  [default: last event]"),
+    click.option(
+        "--window-start", metavar="DATE", help="From when the log is complete.  [default: detected]"
+    ),
+    click.option("--arrivals-until", metavar="DATE", help="Until when new deals are recorded."),
+    click.option("--tz", metavar="ZONE", help="Time zone of the business, such as Europe/Amsterdam."),
+    click.option("--file-tz", metavar="ZONE", help="Time zone of times without an offset.  [default: --tz]"),
+    click.option("--date-format", metavar="FORMAT", help="How dates are written, such as %d/%m/%Y."),
+    click.option("--decimal", type=click.Choice([".", ","]), help="The mark before decimals of amounts."),
+    click.option("--step", type=click.Choice(["hour", "day", "week", "month"]), help="The clock's step."),
+    click.option("--unit", metavar="UNIT", help="Unit of the amounts, such as EUR."),
+    _pairs("--rate", "rates", "Worth of a currency in the unit: USD=0.92. Repeatable."),
+    _pairs("--column", "columns", "What DEALS calls a column: deal_id=Id. Repeatable."),
+    _pairs("--history-column", "history_columns", "What HISTORY calls a column. Repeatable."),
+    click.option(
+        "--faulty",
+        type=click.Choice(["refuse", "set-aside"]),
+        default="refuse",
+        show_default=True,
+        help="What to do with deals that have a fault.",
+    ),
+)
+
+question_options = _bundled(
+    Question,
+    "question",
+    click.option(
+        "--periods",
+        metavar="PERIODS",
+        default="4Q",
+        show_default=True,
+        help="4Q, 6M, 13W, 2Y: the running period and those after it; or dates, with commas.",
+    ),
+    click.option(
+        "--fiscal-start-month",
+        type=click.IntRange(1, 12),
+        metavar="MONTH",
+        default=1,
+        show_default=True,
+        help="Month in which the fiscal year begins.",
+    ),
+    click.option(
+        "--target", type=amount, metavar="AMOUNT", help="Wanted in all periods together: 5000000, 5M, 500k."
+    ),
+)
+
+drawing_options = _bundled(
+    Drawing,
+    "drawing",
+    number_option("--seed", least=0, default=0, text="Same seed, same answer."),
+    number_option("--futures", least=2, default=10_000, text="Futures to simulate."),
+    number_option("--draws", least=2, default=100, text="Draws of the parameters."),
+    number_option("--workers", least=1, default=1, text="Processes; the answer is the same."),
+)
+
+
+def output_options(command: Command) -> Command:
+    """Options of the result: its format, its file, and how much is said on the way."""
+
+    @wraps(command)
+    def call(**given: Any) -> None:
+        with given["output"].warnings_told():
+            command(**given)
+
+    bundle = _bundled(
+        Output,
+        "output",
+        click.option(
+            "--format",
+            "format_name",
+            type=click.Choice(["table", "json", "csv"]),
+            help="[default: by the ending of --output, else table]",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            "file",
+            type=_FILE,
+            metavar="FILE",
+            help="Write the result to a file instead of stdout.",
+        ),
+        click.option("--force", is_flag=True, help="Let --output (and --plot) replace what exists."),
+        click.option("--quiet", is_flag=True, help="Say nothing but the result and errors."),
+    )
+    return bundle(call)

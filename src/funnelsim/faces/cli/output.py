@@ -1,0 +1,120 @@
+"""Output: the format and place of a result, and what is said on the way to it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from funnelsim.faces.cli.failures import as_options
+from funnelsim.faces.cli.streams import show, show_bytes, tell
+from funnelsim.faces.cli.writing import csv_bytes, refuse_existing, write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMATS = {".json": "json", ".csv": "csv"}
+
+
+class Answer(Protocol):
+    """A result in its three forms."""
+
+    def lines(self) -> list[str]:
+        """For people."""
+        ...
+
+    def json(self) -> bytes:
+        """For programs."""
+        ...
+
+    def frame(self) -> pd.DataFrame:
+        """For spreadsheets, as CSV."""
+        ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a result goes and in which form.
+
+    Parameters
+    ----------
+    format_name : {"table", "json", "csv"}, optional
+        By default what the ending of `file` says, else a table.
+    file : Path, optional
+        None: stdout.
+    force : bool
+        Whether `file` may replace an existing one.
+    quiet : bool
+    """
+
+    format_name: str | None
+    file: Path | None
+    force: bool
+    quiet: bool
+
+    @property
+    def form(self) -> str:
+        """The format: the one asked for, else what the ending of the file says, else a table."""
+        return self.format_name or _FORMATS.get(self.file.suffix.lower() if self.file else "", "table")
+
+    def check(self, *others: Path | None) -> None:
+        """Refuse to write over files, before any work is done."""
+        for path in (self.file, *others):
+            if path is not None:
+                refuse_existing(path, force=self.force)
+
+    def say(self, text: str) -> None:
+        """Tell something on stderr, unless asked to be quiet."""
+        if not self.quiet:
+            tell(text)
+
+    def progress(self, text: str) -> None:
+        """Tell what is going on to a person who waits at a terminal; to nobody else."""
+        if sys.stderr.isatty():
+            self.say(f"{text} ...")
+
+    def give(self, answer: Answer) -> None:
+        """Print or write a result."""
+        if self.form == "table":
+            self._give_text("\n".join(answer.lines()))
+        else:
+            self._give_bytes(answer.json() if self.form == "json" else csv_bytes(answer.frame()))
+
+    def _give_text(self, text: str) -> None:
+        if self.file is None:
+            show(text)
+        else:
+            self._give_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+    def _give_bytes(self, content: bytes) -> None:
+        if self.file is None:
+            show_bytes(content)
+        else:
+            write_whole(self.file, content, force=self.force)
+            self.say(f"wrote {self.file}")
+
+    @contextmanager
+    def warnings_told(self) -> Iterator[None]:
+        """Warnings meant for users as plain lines on stderr, each once."""
+        told: set[str] = set()
+
+        def tell_once(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if str(message) not in told:
+                told.add(str(message))
+                self.say(f"warning: {as_options(str(message))}")
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = tell_once
+            yield

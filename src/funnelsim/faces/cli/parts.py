@@ -1,0 +1,185 @@
+"""Parts of screens that several commands show: records, chances, ranges, the classical figure, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from funnelsim.faces.cli.failures import as_options
+from funnelsim.faces.cli.writing import iso
+from funnelsim.faces.tables import (
+    decimals_for,
+    error_bar,
+    number,
+    paragraph,
+    percent,
+    shorten,
+    text_table,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from funnelsim.nouns.forecast import Forecast
+    from funnelsim.nouns.history import DealHistory
+    from funnelsim.questions.compare import LeverComparison
+
+_LEVELS = {"left out": "left out", "repaired": "repaired", "note": "noted"}
+
+
+def lead(word: str) -> str:
+    """A lead-in word at the left of a screen, padded."""
+    return f"{word:<10}"
+
+
+def spaced(blocks: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a screen: blocks with an empty line between them; empty blocks leave none."""
+    return [line for block in blocks if block for line in (*block, "")][:-1]
+
+
+def record_lines(history: DealHistory) -> list[str]:
+    """How many deals, in which state, seen when."""
+    counts = history.deals["outcome"].value_counts()
+    won, lost, still_open = (int(counts.get(kind, 0)) for kind in ("won", "lost", "open"))
+    ends = f"{won:,} won, {lost:,} lost, {still_open:,} open"
+    text = f"{history.n_deals:,} deals as of {iso(history.cutoff)}: {ends}"
+    if history.window_start is not None:
+        text += f"; log from {iso(history.window_start)}"
+    return paragraph(text, first=lead("Read"))
+
+
+def issue_lines(history: DealHistory, *, most: int = 3) -> list[str]:
+    """Issues in one sentence: how many of which level, the most frequent by name."""
+    summary = history.issue_summary()
+    if not len(summary):
+        return paragraph("none: nothing was repaired or left out", first=lead("Issues"))
+    by_level = summary.groupby("level")["count"].sum()
+    told = ", ".join(f"{int(by_level.get(level, 0)):,} {word}" for level, word in _LEVELS.items())
+    frequent = summary.sort_values("count", ascending=False, kind="stable").head(most)
+    names = [f"{count:,} {rule}" for rule, count in zip(frequent["rule"], frequent["count"], strict=True)]
+    more = [f"{len(summary) - most} more kinds"] if len(summary) > most else []
+    return paragraph(f"{told}; most often: {', '.join([*names, *more])}", first=lead("Issues"))
+
+
+def money_unit(outlook: Forecast) -> str:
+    """Unit of what is forecast."""
+    return outlook.unit if outlook.measure == "bookings" else "wins"
+
+
+def with_unit(value: float, outlook: Forecast) -> str:
+    """A figure with separators and its unit."""
+    return f"{number(value, decimals=decimals_for([value]))} {money_unit(outlook)}".strip()
+
+
+def range_text(outlook: Forecast) -> str:
+    """The 80 % range of the total."""
+    low, high = outlook.quantile([0.1, 0.9])
+    return f"{number(low, decimals=decimals_for([high]))} to {with_unit(high, outlook)}"
+
+
+def span(outlook: Forecast) -> str:
+    """The periods in words."""
+    first, last = outlook.periods.labels[0], outlook.periods.labels[-1]
+    return first if first == last else f"{first} to {last}"
+
+
+def chance_text(outlook: Forecast) -> str:
+    """Chance of the target with its simulation error; a bound where all or no futures reach it."""
+    chance = outlook.chance()
+    bound = 3 / outlook.n_futures  # the "rule of three": 95 % confidence when none of n was seen
+    if chance.value == 0:
+        return f"below {percent(bound, decimals=2)} (no simulated future reaches it)"
+    if chance.value == 1:
+        return f"above {percent(1 - bound, decimals=2)} (every simulated future reaches it)"
+    return f"{percent(chance.value)} ± {percent(chance.standard_error)} (± is the simulation error)"
+
+
+def chance_lines(outlook: Forecast) -> list[str]:
+    """The chance of the target and the range of the total; without a target, how to ask."""
+    if outlook.target is None:
+        asked = paragraph("no target was given; ask with --target, such as --target 5M", first=lead("Chance"))
+    else:
+        text = f"of {with_unit(outlook.target, outlook)} or more in {span(outlook)}: {chance_text(outlook)}"
+        asked = paragraph(text, first=lead("Chance"))
+    return [*asked, *paragraph(f"80 % of the futures end with {range_text(outlook)}", first=lead("Range"))]
+
+
+def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
+    """Ranges by period and in total."""
+    table = outlook.table()
+    titles = {"realised": "Realised", "open_deals": "Open deals", "new_deals": "New deals"}
+    titles |= {"p10": "P10", "p50": "P50", "p90": "P90", "mean": "Mean", "mean_se": "± error"}
+    chosen = [name for name in titles if not (is_short and name in ("open_deals", "new_deals", "mean_se"))]
+    decimals = decimals_for(table["p90"])
+    rows = [
+        [label, *(number(float(row[name]), decimals=decimals) for name in chosen)]
+        for label, row in zip(table.index, table.to_dict("records"), strict=True)
+    ]
+    what = "Bookings" if outlook.measure == "bookings" else "Number of wins"
+    unit = f", {outlook.unit or 'unit not given'}" if outlook.measure == "bookings" else ""
+    head = visible(f"{what} by period{unit}")
+    return [head, *text_table(["Period", *(titles[name] for name in chosen)], rows, "l" + "r" * len(chosen))]
+
+
+def classical_lines(outlook: Forecast) -> list[str]:
+    """The classical weighted pipeline, its formula written out, and what it leaves out."""
+    if not outlook.classical:
+        return []
+    figure, *others = outlook.classical
+    low, high = figure.interval80
+    new_deals = float(outlook.table()["new_deals"].iloc[-1])
+    lines = paragraph(
+        f"weighted pipeline {with_unit(figure.figure, outlook)}; coin-flip 80 % range (each open deal one "
+        f"coin) {number(low)} to {number(high)}",
+        first=lead("Classical"),
+    )
+    lines += paragraph(f"= {figure.formula}", first=lead(""))
+    lines += paragraph(
+        f"= {number(outlook.realised_bookings)} + {number(figure.figure - outlook.realised_bookings)}",
+        first=lead(""),
+    )
+    lines += paragraph(
+        f"It leaves out deals yet to come ({with_unit(new_deals, outlook)} on average), when deals close, "
+        "how long they have waited, and that the rates are estimates made of closed deals only.",
+        first=lead(""),
+    )
+    for other in others:
+        lines += paragraph(
+            f"With the nominal rates of the stages: {with_unit(other.figure, outlook)}.", first=lead("")
+        )
+    return lines
+
+
+def lever_lines(comparison: LeverComparison, *, room: int = 36) -> list[str]:
+    """Levers by what they add to the chance of the target: bars with shaded errors, and numbers."""
+    table = comparison.table().iloc[1:]
+    changes, errors = table["change_of_chance"].tolist(), table["change_se"].tolist()
+    largest = max((abs(c) + 2 * e for c, e in zip(changes, errors, strict=True)), default=0.0)
+    names = [shorten(visible(name), 40) for name in table.index]
+    width = max((len(name) for name in names), default=0)
+    lines = []
+    for name, change, error in zip(names, changes, errors, strict=True):
+        bar = error_bar(change, 2 * error, largest=largest, room=room)
+        sign = "+" if change > 0 else "-" if change < 0 else ""
+        figure = f"{sign}{number(100 * abs(change), decimals=1)} ± {number(100 * error, decimals=1)} points"
+        lines.append(f"  {name:<{width}}  {bar:<{room}}  {figure}")
+    return lines
+
+
+def note_lines(notes: Iterable[str], *, most: int | None = None) -> list[str]:
+    """What a reader of the numbers must know."""
+    every = list(dict.fromkeys(notes))
+    shown = every[:most]
+    lines = [line for note in shown for line in paragraph(as_options(note), first="  - ")]
+    if len(every) > len(shown):
+        lines.append(f"  - {len(every) - len(shown)} more: see funnelsim forecast")
+    return ["Notes", *lines] if lines else []
+
+
+def run_line(outlook: Forecast) -> str:
+    """How the numbers were made, so that they can be made again."""
+    from funnelsim import __version__
+
+    return (
+        f"{outlook.engine}, {outlook.n_futures:,} futures in {outlook.n_draws:,} draws of the parameters, "
+        f"seed {outlook.seed}; funnelsim {__version__}"
+    )

@@ -1,0 +1,40 @@
+"""Pictures beside a result, drawn by :mod:`funnelsim.faces.plots` and written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from funnelsim.faces.cli.failures import RequestError
+from funnelsim.faces.cli.writing import write_whole
+
+if TYPE_CHECKING:
+    from funnelsim.faces.cli.output import Output
+    from funnelsim.nouns.forecast import Forecast
+    from funnelsim.questions.compare import LeverComparison
+
+
+def write_fan(outlook: Forecast, path: Path, output: Output) -> None:
+    """Write the ranges by period as a fan."""
+    from funnelsim.faces.plots import plot_fan
+
+    _write(plot_fan(outlook), path, output)
+
+
+def write_bars(comparison: LeverComparison, path: Path, output: Output) -> None:
+    """Write the effects of levers as bars."""
+    from funnelsim.faces.plots import plot_levers
+
+    _write(plot_levers(comparison), path, output)
+
+
+def _write(axes: Any, path: Path, output: Output) -> None:
+    figure = axes.get_figure()
+    known = figure.canvas.get_supported_filetypes()
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in known:
+        raise RequestError(
+            f"--plot {path}: no picture is written as {path.suffix!r}; name it .png, .svg or .pdf"
+        )
+    write_whole(path, lambda file: figure.savefig(file, format=kind, bbox_inches="tight"), force=output.force)
+    output.say(f"wrote {path}")

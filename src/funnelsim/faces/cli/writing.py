@@ -1,0 +1,137 @@
+"""Results as bytes: JSON, CSV, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from funnelsim.faces.cli.failures import RequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def json_bytes(facts: Mapping[str, object]) -> bytes:
+    """Facts as JSON: dates in ISO form, null where a number is missing or infinite."""
+    text = json.dumps(json_value(facts), ensure_ascii=False, indent=2, allow_nan=False)
+    # A lone surrogate (a name that was no UTF-8) has no bytes in UTF-8: escape it as JSON does.
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+def json_value(value: object) -> object:
+    """A value in the types that JSON has."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        return [json_value(row) for row in value.to_dict("records")]
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return [json_value(item) for item in value]
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    return _json_scalar(value)
+
+
+def _json_scalar(value: Any) -> str | float | bool | None:
+    import numpy as np
+    import pandas as pd
+
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, np.datetime64 | pd.Timestamp):
+        return iso(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return str(value)
+
+
+def iso(moment: Any) -> str:
+    """A moment in ISO form: a plain date where it is the start or the last second of a day."""
+    import pandas as pd
+
+    at = pd.Timestamp(moment).floor("s")
+    is_date = at == at.normalize() or at == at.normalize() + pd.Timedelta(days=1, seconds=-1)
+    return at.strftime("%Y-%m-%d") if is_date else at.isoformat()
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """A table as CSV (RFC 4180, UTF-8), safe to open in a spreadsheet.
+
+    Text that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, a tab or a
+    line break) gets an apostrophe in front; numbers stay numbers.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow([_guarded(str(title)) for title in frame.columns])
+    writer.writerows(_csv_rows(frame))
+    return buffer.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _csv_rows(frame: pd.DataFrame) -> Iterable[Sequence[object]]:
+    for row in frame.itertuples(index=False, name=None):
+        cells = [_json_scalar(cell) for cell in row]
+        yield [_guarded(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in cells]
+
+
+def _guarded(text: str) -> str:
+    return "'" + text if text.startswith(_STARTS_A_FORMULA) else text
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse to write over a file; asked early, before the work is done, and again before the file appears.
+
+    Raises
+    ------
+    RequestError
+        If the file exists and `force` is not set, or its folder does not exist.
+    """
+    if path.exists() and not force:
+        raise RequestError(f"{path} exists; choose another name, or overwrite it with --force")
+    if not path.parent.is_dir():
+        raise RequestError(f"the folder {path.parent} does not exist; create it first")
+
+
+def write_whole(path: Path, content: bytes | Callable[[Path], object], *, force: bool) -> None:
+    """Write a file whole or not at all, by way of a temporary file in the same folder.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes or callable
+        What to write, or a function that writes it to the path it is given.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    RequestError
+        If the file exists and `force` is not set, or it cannot be written.
+    """
+    refuse_existing(path, force=force)
+    path = path.resolve()
+    temporary = path.with_name(f".{secrets.token_hex(6)}{path.suffix}")
+    try:
+        if callable(content):
+            content(temporary)
+        else:
+            temporary.write_bytes(content)
+        refuse_existing(path, force=force)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import pytest
 
 from funnelsim.vocabulary.randomness import Streams
 
-NAMES = ("routes", "arrivals", "arrival rate", "money", "missing amounts", "amount shares", "hazards", "traits")
+NAMES = ("routes", "arrivals", "arrival rate", "money", "missing amounts", "hazards", "traits")
 
 
 def first(streams: Streams, name: str, *index: int) -> float:

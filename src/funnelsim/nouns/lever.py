@@ -95,8 +95,7 @@ class Conversion:
     @property
     def name(self) -> str:
         """What the lever does, in words."""
-        where = f" of {self.stage}" if self.stage else ""
-        return f"conversion{where}, odds {_percent(self.odds)}"
+        return f"conversion of {self.stage or 'every stage'}, odds {_percent(self.odds)}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
@@ -158,7 +157,7 @@ class Speed:
     Examples
     --------
     >>> Speed(1.25).name
-    'speed +25 %'
+    'speed of every stage +25 %'
     """
 
     factor: float
@@ -171,9 +170,8 @@ class Speed:
     @property
     def name(self) -> str:
         """What the lever does, in words."""
-        where = f" of {self.stage}" if self.stage else ""
         kept = f" (not to {', '.join(self.except_to)})" if self.except_to else ""
-        return f"speed{where} {_percent(self.factor)}{kept}"
+        return f"speed of {self.stage or 'every stage'} {_percent(self.factor)}{kept}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
@@ -197,7 +195,7 @@ class Together:
     Examples
     --------
     >>> Together((Volume(1.1), Speed(1.1))).name
-    'new deals +10 %; speed +10 %'
+    'new deals +10 %; speed of every stage +10 %'
     """
 
     levers: tuple[Lever, ...]

@@ -93,6 +93,15 @@ def test_a_given_format_settles_the_order_and_short_years():
     assert days(parsed("2026-02-03", "04/02/2026", date_format="%d/%m/%Y")) == ["2026-02-03", "2026-02-04"]
 
 
+def test_a_time_may_follow_a_format_that_has_none():
+    moments = parsed("02/23/26 08:55 PM", "02/23/26", date_format="%m/%d/%y")
+    assert [str(wall) for wall in moments.wall.astype("datetime64[m]")] == [
+        "2026-02-23T20:55",
+        "2026-02-23T00:00",
+    ]
+    assert list(moments.has_time) == [True, False]
+
+
 def test_a_format_may_carry_times_and_offsets():
     moments = parsed("05/03/2026 14:07 +0100", date_format="%d/%m/%Y %H:%M %z")
     assert str(moments.wall[0]) == "2026-03-05T13:07:00.000000"

@@ -46,14 +46,14 @@ def test_a_log_cut_by_closing_date_is_seen_and_a_complete_one_is_not(seed):
 
 
 def test_silence_is_chance_until_one_in_a_million():
-    # One arrival a step: exp(-13) = 2.3e-6 is chance, exp(-14) = 8.3e-7 is not.
+    # 90 arrivals in 90 steps: (90 / 104)**90 = 2.2e-6 is chance, (90 / 105)**90 = 9.4e-7 is not.
     start = np.arange(200)
-    assert last_arrival_before_silence(start, 199 + 13) is None
-    assert last_arrival_before_silence(start, 199 + 14) == 199
+    assert last_arrival_before_silence(start, 199 + 14) is None
+    assert last_arrival_before_silence(start, 199 + 15) == 199
 
 
 def test_only_recent_arrivals_make_the_rate():
-    # Twenty a step long ago, then one every ten steps: a gap of 30 has chance exp(-3).
+    # Twenty a step long ago, then one in ten steps, nine in 90: a gap of 30 has chance (90 / 120)**9 = 0.08.
     start = np.concatenate([np.repeat(np.arange(100), 20), np.arange(100, 300, 10)])
     assert last_arrival_before_silence(start, 290 + 30) is None
 
@@ -67,7 +67,11 @@ def test_weekends_are_no_end_of_arrivals():
 
 
 def test_a_short_log_takes_its_rate_from_the_steps_it_has():
-    # Ten arrivals over five steps: two a step, so exp(-2 * 7) = 8.3e-7.
+    # Ten arrivals in five steps: (5 / 19)**10 = 1.6e-6 is chance, (5 / 20)**10 = 9.5e-7 is not.
     start = np.repeat(np.arange(5), 2)
-    assert last_arrival_before_silence(start, 4 + 6) is None
-    assert last_arrival_before_silence(start, 4 + 7) == 4
+    assert last_arrival_before_silence(start, 4 + 14) is None
+    assert last_arrival_before_silence(start, 4 + 15) == 4
+
+
+def test_a_few_deals_tell_too_little_of_a_rate():
+    assert last_arrival_before_silence(np.array([0, 2, 4]), 85) is None

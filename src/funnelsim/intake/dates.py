@@ -34,6 +34,7 @@ _SETTLED = (
 _UNSETTLED = r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-](?P<year>\d{4})"
 _SHORT_YEAR = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(\D.*)?")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
+_TIME_DIRECTIVES = ("%H", "%I", "%X", "%c")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SPREADSHEET_DAY_0 = np.datetime64("1899-12-30", "us")
 _SERIALS_1990_TO_2100 = (32874.0, 73051.0)
@@ -126,28 +127,28 @@ class _Texts:
         self.left = self.left[self.left != ""]
         self.moments = Moments.nothing(len(np.asarray(values)))
 
-    def claim(self, form: str) -> pd.DataFrame:
-        """Fields of the texts written in this form; they are no longer left."""
+    def fields(self, form: str) -> pd.DataFrame:
+        """Fields of the texts left that are written in this form, perhaps with a time of day."""
         fields = self.left.str.extract(f"^{form}{_TIME}$")
-        fields = fields[fields["year"].notna()]
-        self.left = self.left.drop(fields.index)
-        return fields
+        return fields[fields.iloc[:, 0].notna()]
 
-    def put(self, at: pd.Index, moments: Moments) -> None:
+    def settle(self, at: pd.Index, moments: Moments) -> None:
+        """Fill in the moments of some texts; they are no longer left."""
+        self.left = self.left.drop(at)
         self.moments.put(at.to_numpy(np.int64), moments)
 
 
 def _parse(texts: _Texts, date_format: str | None, has_serial_dates: bool) -> Moments:
     for form in _YEAR_FIRST if date_format else _SETTLED:
-        fields = texts.claim(form)
-        texts.put(fields.index, _moments(fields))
+        fields = texts.fields(form)
+        texts.settle(fields.index, _moments(fields))
     if has_serial_dates:
-        _claim_serials(texts)
+        _settle_serials(texts)
     if date_format:
-        _claim_format(texts, date_format)
+        _settle_format(texts, date_format)
     else:
-        fields = texts.claim(_UNSETTLED)
-        texts.put(fields.index, _moments(_settled(fields)))
+        fields = texts.fields(_UNSETTLED)
+        texts.settle(fields.index, _moments(_settled(fields)))
     problems = [_why_not(str(text), date_format) for text in texts.left]
     texts.moments.problem[texts.left.index] = problems
     return texts.moments
@@ -231,7 +232,7 @@ def _offsets(offset: pd.Series) -> npt.NDArray[np.float64]:
     return np.where(offset.isna(), np.nan, signed)
 
 
-def _claim_serials(texts: _Texts) -> None:
+def _settle_serials(texts: _Texts) -> None:
     """Numbers of a spreadsheet that count days from 1990 to 2100, to the second."""
     serial = pd.to_numeric(texts.left, errors="coerce")
     serial = serial[serial.between(*_SERIALS_1990_TO_2100)]
@@ -239,20 +240,28 @@ def _claim_serials(texts: _Texts) -> None:
     seconds = (serial.to_numpy(float) * 86400).round().astype(np.int64)
     moments.wall[:] = _SPREADSHEET_DAY_0 + seconds.astype("m8[s]")
     moments.has_time[:] = seconds % 86400 != 0
-    texts.left = texts.left.drop(serial.index)
-    texts.put(serial.index, moments)
+    texts.settle(serial.index, moments)
 
 
-def _claim_format(texts: _Texts, date_format: str) -> None:
+def _settle_format(texts: _Texts, date_format: str) -> None:
+    """Texts in the format given; where it has no time of day, one may follow."""
+    if any(directive in date_format for directive in _TIME_DIRECTIVES):
+        _settle_format_with_time(texts, date_format)
+        return
+    fields = texts.fields("(?P<date>.+?)")
+    date = pd.to_datetime(fields["date"], format=date_format, errors="coerce").dropna()
+    fields = fields.loc[date.index].assign(year=date.dt.year, month=date.dt.month, day=date.dt.day)
+    texts.settle(date.index, _moments(fields))
+
+
+def _settle_format_with_time(texts: _Texts, date_format: str) -> None:
     has_offset = "%z" in date_format
     parsed = pd.to_datetime(texts.left, format=date_format, errors="coerce", utc=has_offset).dropna()
     moments = Moments.nothing(len(parsed))
     moments.wall[:] = parsed.dt.tz_localize(None) if has_offset else parsed
-    if has_offset:
-        moments.offset_minutes[:] = 0.0
-    moments.has_time[:] = any(directive in date_format for directive in ("%H", "%I", "%X", "%c"))
-    texts.left = texts.left.drop(parsed.index)
-    texts.put(parsed.index, moments)
+    moments.offset_minutes[:] = 0.0 if has_offset else np.nan
+    moments.has_time[:] = True
+    texts.settle(parsed.index, moments)
 
 
 def _why_not(text: str, date_format: str | None) -> str:

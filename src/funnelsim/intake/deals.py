@@ -16,6 +16,7 @@ from funnelsim.intake.files import Source
 from funnelsim.intake.reader import Reader
 from funnelsim.intake.reading import Moment, Reading, ReadingError
 from funnelsim.intake.stages_file import StagesFile, read_stages
+from funnelsim.intake.zones import Zones
 from funnelsim.nouns.history import DealHistory
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.stages import Stages
@@ -33,6 +34,7 @@ def read_deals(
     arrivals_until: Moment | None = None,
     columns: Mapping[str, str] | None = None,
     history_columns: Mapping[str, str] | None = None,
+    outcome_values: Mapping[str, str] | None = None,
     tz: str | None = None,
     file_tz: str | None = None,
     date_format: str | None = None,
@@ -67,6 +69,10 @@ def read_deals(
     columns, history_columns : mapping of str to str, optional
         What the files call a column: ``{"deal_id": "Opportunity ID"}``. Names that differ only in case,
         blanks, underscores or hyphens need none. A name of your own renames an attribute.
+    outcome_values : mapping of str to str, optional
+        Value of the outcome column to an outcome's name, to "open", or to "" ("look in the history");
+        ``"*"`` stands for every value that is not listed. Names of outcomes, and words such as "won",
+        "Closed Lost" or "赢单" need none.
     tz : str, optional
         The business's time zone, such as "Europe/Amsterdam": days begin at its midnight. Needed where times
         of day are written without an offset; with offsets and without `tz`, days begin at midnight UTC.
@@ -143,6 +149,7 @@ def read_deals(
         arrivals_until=arrivals_until,
         deals_columns=columns or {},
         history_columns=history_columns or {},
+        outcome_values=outcome_values or {},
     )
     if isinstance(stages, str | Path):
         stages = read_stages(stages)
@@ -152,11 +159,12 @@ def read_deals(
         reading=reading,
         rates=Rates(rates or {}),
         sets_aside=faulty == "set aside",
-        today=_today(reading.tz),
+        today=_today(reading.zones),
     )
     return reader.read(deals, history)
 
 
-def _today(tz: str | None) -> np.datetime64:
+def _today(zones: Zones) -> np.datetime64:
     """The calendar day it is where the business lives: the only look at the clock."""
-    return np.datetime64(dt.datetime.now(ZoneInfo(tz) if tz else None).date(), "us")
+    zone = zones.business or zones.file
+    return np.datetime64(dt.datetime.now(ZoneInfo(zone) if zone else None).date(), "us")

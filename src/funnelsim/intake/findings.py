@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +12,8 @@ from funnelsim.intake.tables import Flags, Table
 from funnelsim.nouns.records import issues_frame
 from funnelsim.vocabulary.errors import FunnelsimError
 
-_SHOWN = 20
+_SHOWN = 20  # lines of a message
+_ROWS_SHOWN = 5  # in a line
 
 
 class DataError(FunnelsimError):
@@ -33,24 +33,30 @@ class DataError(FunnelsimError):
 
 
 def _describe(faults: pd.DataFrame) -> str:
-    lines = [_line(fault) for fault in faults.head(_SHOWN).to_dict("records")]
+    """The first faults, one a line; rows with the same fault share a line."""
+    alike = list(faults.groupby(["file", "column", "value", "message"], sort=False, dropna=False)["row"])
     head = "the records have a fault:" if len(faults) == 1 else f"the records have {len(faults):,} faults:"
-    if len(faults) > _SHOWN:
-        lines.append(f"  ... and {len(faults) - _SHOWN:,} more; see the error's .faults")
+    lines = [_line(*map(str, where), rows=list(rows)) for where, rows in alike[:_SHOWN]]
+    n_more = sum(len(rows) for _, rows in alike[_SHOWN:])
+    if n_more:
+        lines.append(f"  ... and {n_more:,} more; see the error's .faults")
     if (faults["level"] == "fault").all():
         lines.append("Correct them, or leave these deals out with faulty='set aside'.")
     return "\n".join([head, *lines])
 
 
-def _line(fault: dict[Hashable, object]) -> str:
-    parts = [str(fault["file"])] if fault["file"] else []
-    if fault["row"] != "":
-        parts.append(f"row {fault['row']}")
-    if fault["column"]:
-        parts.append(f"column {fault['column']!r}")
-    if fault["value"] != "":
-        parts.append(f"value {fault['value']!r}")
-    return f"  {', '.join(parts)}: {fault['message']}"
+def _line(file: str, column: str, value: str, message: str, *, rows: list[object]) -> str:
+    parts = [file, _listed_rows([row for row in rows if row != ""])]
+    parts += [f"column {column!r}" if column else "", f"value {value!r}" if value else ""]
+    return f"  {', '.join(part for part in parts if part)}: {message}"
+
+
+def _listed_rows(rows: list[object]) -> str:
+    if len(rows) < 2:
+        return f"row {rows[0]}" if rows else ""
+    shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN])
+    n_more = len(rows) - _ROWS_SHOWN
+    return f"rows {shown}" + (f" and {n_more:,} more" if n_more > 0 else "")
 
 
 @dataclass

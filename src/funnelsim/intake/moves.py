@@ -84,7 +84,8 @@ def build_moves(
         Columns of ``Records.moves``. A deal without any date has none.
     """
     _report_won_and_lost_at_once(log, stages, findings)
-    moves = pd.concat([_entries(deals, log, stages, findings), log.values[_MOVE_COLUMNS]])
+    entries = _entries(deals, log, stages, findings, keeps_file_order)
+    moves = pd.concat([entries, log.values[_MOVE_COLUMNS]])
     last = _Last.of(moves, len(deals.table), keeps_file_order)
     moves = pd.concat([moves, _endings(deals, moves, last, stages, findings)])
     return moves.sort_values("deal", kind="stable", ignore_index=True)
@@ -111,28 +112,36 @@ def _is_before(earlier: Wall, later: Wall) -> Flags:
     return (earlier < later) & ~is_same_date
 
 
-def _entries(deals: Parsed, log: Parsed, stages: Stages, findings: Findings) -> pd.DataFrame:
+def _entries(
+    deals: Parsed, log: Parsed, stages: Stages, findings: Findings, keeps_file_order: bool
+) -> pd.DataFrame:
     """Entry at the creation of a deal, for deals whose log tells of none."""
-    n_deals = len(deals.table)
-    in_log, is_open = log.codes("deal"), log.codes("stage") < stages.n_open
-    first = pd.Series(log.dates("entered_at")).groupby(in_log).min().reindex(range(n_deals))
-    first_at, created_at = first.to_numpy("datetime64[us]"), deals.dates("created_at")
-    is_late = _is_before(first_at, created_at)
+    every, in_log = np.arange(len(deals.table)), log.codes("deal")
+    has_entry = np.isin(every, in_log[log.codes("stage") < stages.n_open])
+    first_at, created_at = _first_dates(log, len(every)), deals.dates("created_at")
+    # Where the order of moves is known, an ending before the creation is the date that is wrong.
+    is_late = _is_before(first_at, created_at) & (has_entry | (not keeps_file_order))
     message = "created after its first move; the first move counts"
     findings.repaired("created late", message, deals.table, is_late, "created_at")
-    has_row = np.isin(np.arange(n_deals), in_log)
-    has_entry = np.isin(np.arange(n_deals), in_log[is_open])
     enters = ~has_entry & ~np.isnat(created_at)
-    n_silent = int((enters & ~has_row).sum())
-    if n_silent and len(log.table):
-        where = "the stage the deals table names" if "stage" in deals.table else repr(stages.open[0].name)
-        message = f"deals without a row in the history enter {where} when they were created"
-        findings.note("no history", message, file=deals.table.name, value=n_silent)
+    _note_silent(deals, log, enters & ~np.isin(every, in_log), stages, findings)
     at = np.flatnonzero(enters)
     stage = deals.codes("stage")[at]
     stage = np.where((stage >= 0) & (stage < stages.n_open), stage, 0)
-    entered_at = np.where(is_late, first_at, created_at)[at]
-    return _moves_at(deals, at, stage, entered_at)
+    return _moves_at(deals, at, stage, np.where(is_late, first_at, created_at)[at])
+
+
+def _first_dates(log: Parsed, n_deals: int) -> Wall:
+    first = pd.Series(log.dates("entered_at")).groupby(log.codes("deal")).min()
+    return first.reindex(range(n_deals)).to_numpy("datetime64[us]")
+
+
+def _note_silent(deals: Parsed, log: Parsed, is_silent: Flags, stages: Stages, findings: Findings) -> None:
+    if not is_silent.any() or not len(log.table):
+        return
+    where = "the stage the deals table names" if "stage" in deals.table else repr(stages.open[0].name)
+    message = f"deals without a dated move enter {where} when they were created"
+    findings.note("no history", message, file=deals.table.name, value=int(is_silent.sum()))
 
 
 def _report_won_and_lost_at_once(log: Parsed, stages: Stages, findings: Findings) -> None:

@@ -59,8 +59,8 @@ class Places:
     def suggestion(self, text: str) -> str:
         """``"did you mean 'offer'?"`` and the names there are."""
         near = closest(text, self.stages.codes)
-        known = f"the stages file has {listed(self.stages.names)}"
-        return f"did you mean {near!r}? {known}" if near else known
+        known = f"known are {listed(self.stages.names)}"
+        return f"did you mean {near!r}? K{known[1:]}" if near else known
 
 
 def stage_codes(table: Table, column: str, places: Places, findings: Findings) -> Codes:
@@ -93,7 +93,7 @@ def read_outcomes(
     for position, name in enumerate(names):
         code = _outcome_code(name, places, outcome_values)
         if code is None:
-            message = f"no such outcome; {places.suggestion(name)}. Say what it means under [outcome_values]"
+            message = f"no such outcome; {places.suggestion(name)}. Say what it means with outcome_values="
             findings.fault("unknown outcome", message, table, labels == position, column)
         else:
             codes[position], is_guess[position] = code

@@ -37,6 +37,15 @@ _DATES_OF_DEALS = ("created_at", "closed_at", "updated_at")
 _NOT_ATTRIBUTES = [name for name in DEALS.names if name not in ("deal_id", "amount", "lost_reason")]
 
 
+@dataclass(frozen=True, eq=False)
+class _Sources:
+    """What was read: the deals table, the stages given or inferred, and the log of moves."""
+
+    deals: Table
+    stages: Stages
+    log: Parsed
+
+
 @dataclass(frozen=True)
 class Reader:
     """Reads one set of records.
@@ -69,9 +78,9 @@ class Reader:
         """
         findings = Findings()
         cells = Cells(findings, self.reading.zones, self.reading.date_format, self.reading.decimal)
-        table, log_table = self._tables(deals, history, findings)
-        stages, log = self._stages_and_log(table, log_table, cells)
-        parsed = parse_deals(table, Places(stages), self.reading.outcome_values, cells)
+        sources = self._sources(deals, history, cells)
+        stages, log = sources.stages, sources.log
+        parsed = parse_deals(sources.deals, Places(stages), self.reading.outcome_values, cells)
         parsed, log = self._sound(parsed, log, findings)
         parsed, log, unit = in_one_currency(parsed, log, self.rates, self.reading.unit or "", findings)
         keeps_file_order = "seq" in log.values
@@ -80,35 +89,34 @@ class Reader:
         seen = self._observation(moves, findings)
         return self._history(parsed, seen, stages, unit, keeps_file_order, findings)
 
-    def _tables(
-        self, deals: Source, history: Source | None, findings: Findings
-    ) -> tuple[Table, Table | None]:
+    def _sources(self, deals: Source, history: Source | None, cells: Cells) -> _Sources:
+        """The tables, and how moves are told: by a log, a date column for each stage, or not at all."""
+        findings = cells.findings
         table = resolve(load(deals, "deals", findings), DEALS, self.reading.deals_columns, findings)
-        log_table = None
         if history is not None:
             log_table = load(history, "history", findings)
             log_table = resolve(log_table, HISTORY, self.reading.history_columns, findings)
         findings.stop_if_refused()
-        return table, log_table
+        return self._without_log(table, cells) if history is None else self._with_log(table, log_table, cells)
 
-    def _stages_and_log(self, table: Table, log_table: Table | None, cells: Cells) -> tuple[Stages, Parsed]:
-        """The stages, and the moves: from a log, from a date column for each stage, or none at all."""
-        if log_table is not None:
-            entered_at = cells.dates(log_table, "entered_at")
-            stages = self.stages
-            if stages is None:
-                stages = infer_stages(log_table.text("deal_id"), log_table.text("stage"), entered_at)
-                _say_inferred(stages, cells.findings)
-            return stages, parse_log(log_table, entered_at, Places(stages), cells)
+    def _with_log(self, table: Table, log_table: Table, cells: Cells) -> _Sources:
+        entered_at = cells.dates(log_table, "entered_at")
+        stages = self.stages
+        if stages is None:
+            stages = infer_stages(log_table.text("deal_id"), log_table.text("stage"), entered_at)
+            _say_inferred(stages, cells.findings)
+        return _Sources(table, stages, parse_log(log_table, entered_at, Places(stages), cells))
+
+    def _without_log(self, table: Table, cells: Cells) -> _Sources:
         stages = self.stages or infer_wide_stages(table, cells)
         if self.stages is None and stages is not None:
             _say_inferred(stages, cells.findings)
         stages = stages or Stages((Stage("open"),))
         columns = place_columns(table, Places(stages))
         if columns:
-            return stages, wide_log(table, columns, Places(stages), cells)
+            return _Sources(table.without(columns), stages, wide_log(table, columns, Places(stages), cells))
         _check_one_stage(table, stages, cells.findings)
-        return stages, empty_log(table.name)
+        return _Sources(table, stages, empty_log(table.name))
 
     def _sound(self, parsed: Parsed, log: Parsed, findings: Findings) -> tuple[Parsed, Parsed]:
         """Deals and moves without faults so far; the others are judged no further."""
@@ -177,7 +185,7 @@ def _say_inferred(stages: Stages, findings: Findings) -> None:
     ends = listed(outcome.name for outcome in stages.outcomes)
     message = f"no stages were given; taken from the records as {order}, ending in {ends}"
     findings.note("stages inferred", message)
-    warnings.warn(f"{message}. Give stages= to say otherwise.", InferredStagesWarning, stacklevel=5)
+    warnings.warn(f"{message}. Give stages= to say otherwise.", InferredStagesWarning, stacklevel=6)
 
 
 def _check_one_stage(table: Table, stages: Stages, findings: Findings) -> None:

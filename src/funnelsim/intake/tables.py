@@ -60,6 +60,10 @@ class Table:
         """Trimmed text of a column's cells; ``""`` where empty, or for the words that stand for empty."""
         return texts_of(self.frame[column].iloc[at])
 
+    def without(self, columns: list[str]) -> Table:
+        """The table without some columns."""
+        return replace(self, frame=self.frame.drop(columns=columns))
+
     def take(self, keep: Flags) -> Table:
         """Only the flagged rows."""
         return replace(self, frame=self.frame[keep].reset_index(drop=True), rows=self.rows[keep])

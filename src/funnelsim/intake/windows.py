@@ -78,8 +78,9 @@ def last_arrival_before_silence(
 
     Notes
     -----
-    A silence is no chance when it has a probability below one in a million at that (Poisson) rate, and is
-    longer than any other in those steps: weekends are silent too.
+    After n arrivals in m steps, the chance of g steps without any is (m / (m + g))**n: that of a Poisson
+    process whose rate is known no better than those arrivals tell it. A silence is no chance when it is
+    below one in a million, and longer than any other silence in those steps: weekends are silent too.
 
     Examples
     --------
@@ -89,10 +90,9 @@ def last_arrival_before_silence(
     True
     """
     last = int(start_step.max())
-    recent = np.unique(start_step[start_step > last - lookback_steps])
-    n_recent = int((start_step > last - lookback_steps).sum())
-    rate_per_step = n_recent / min(lookback_steps, last - int(start_step.min()) + 1)
+    recent = start_step[start_step > last - lookback_steps]
+    n_steps = min(lookback_steps, last - int(start_step.min()) + 1)
     gap_steps = cutoff_step - last
-    is_chance = np.exp(-rate_per_step * gap_steps) >= _CHANCE
-    is_usual = gap_steps <= np.diff(recent).max(initial=0) - 1
-    return None if is_chance or is_usual else last
+    chance = (n_steps / (n_steps + gap_steps)) ** len(recent)
+    longest_before = np.diff(np.unique(recent)).max(initial=1) - 1
+    return None if chance >= _CHANCE or gap_steps <= longest_before else last

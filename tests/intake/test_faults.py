@@ -182,13 +182,21 @@ def test_an_event_of_today_is_no_future():
     assert reader.read(frame, None).n_deals == 1
 
 
-def test_a_deal_lost_without_any_date_to_go_by_is_left_out():
-    frame = pd.DataFrame(
-        {"deal_id": ["A", "B"], "created_at": ["2026-01-05", ""], "outcome": ["open", "lost"]}
-    )
-    history = read_deals(frame, as_of="2026-02-01")
+def test_a_deal_without_any_date_is_left_out():
+    frame = pd.DataFrame({"deal_id": ["A", "B"], "created_at": ["2026-01-05", ""], "outcome": "open"})
+    history = read_deals(frame.assign(amount=1), as_of="2026-02-01")
     assert list(history.issues["rule"]) == ["no date"]
     assert history.n_deals == 1
+
+
+def test_a_loss_with_nothing_to_date_it_is_a_fault():
+    frame = pd.DataFrame(
+        {"deal_id": ["A"], "created_at": ["2026-01-05"], "outcome": ["lost"], "closed_at": [""]}
+    )
+    with pytest.raises(DataError, match=r"row 2, column 'closed_at': lost without .*fill in the date"):
+        read_deals(frame, as_of="2026-02-01")
+    history = read_deals(frame.assign(updated_at="2026-01-20"), as_of="2026-02-01")
+    assert str(history.deals["closed_at"][0].date()) == "2026-01-20"
 
 
 def test_a_history_of_other_deals_is_refused(read):

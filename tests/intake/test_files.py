@@ -4,7 +4,7 @@ import gzip
 import pandas as pd
 import pytest
 
-from funnelsim.intake.files import load
+from funnelsim.intake.files import load, table_names
 from funnelsim.intake.findings import DataError, Findings
 from funnelsim.intake.tables import Table
 
@@ -30,7 +30,7 @@ def test_encodings_are_told_apart(write, encoding):
 
 def test_another_encoding_than_utf_8_is_noted(write):
     findings = Findings()
-    load(write("deals.csv", CSV, "gb18030"), "deals", findings)
+    load(write("deals.csv", CSV, "gb18030"), "deals.csv", findings)
     assert "GB18030" in findings.frame()["message"][0]
 
 
@@ -58,7 +58,6 @@ def test_rows_are_counted_as_a_spreadsheet_counts_them(write):
 def test_frames_count_their_first_record_as_row_2():
     table = read(pd.DataFrame(ROWS, index=[7, 9]))
     assert list(table.rows) == [2, 3]
-    assert table.name == "deals frame"
 
 
 def test_workbooks_keep_text_ids_and_count_rows(tmp_path):
@@ -115,6 +114,9 @@ def test_parquet_keeps_its_types(tmp_path):
         ("deals.csv", b"\xef\xbb\xbf\n", "empty", "export"),
         ("deals.csv", b"id,stage\n", "no row below", "export"),
         ("deals.csv", b"id,id\n1,2\n", "'id' more than once", "own name"),
+        ("deals.csv", b'id,stage\n1,"lead\n2,lead\n', "line 3", "a quote that is never closed"),
+        ("deals.csv.gz", b"\x1f\x8b but no more", "damaged", "export"),
+        ("deals.csv", b"\xff\xfea\x00b", "damaged", "export"),
         ("deals.parquet", b"PAR1 but no more", "damaged", "export"),
         ("deals.xlsx", b"PK\x03\x04 but no more", "damaged", "export"),
     ],
@@ -123,7 +125,7 @@ def test_a_file_that_cannot_be_read_says_what_it_seems_to_be_and_the_way_out(
     write, name, content, seems, way_out
 ):
     with pytest.raises(DataError) as error:
-        load(write(name, content), "deals", Findings())
+        load(write(name, content), name, Findings())
     message = str(error.value)
     assert name in message
     assert seems in message
@@ -132,7 +134,7 @@ def test_a_file_that_cannot_be_read_says_what_it_seems_to_be_and_the_way_out(
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"deals\.csv.*check the path"):
-        load(tmp_path / "deals.csv", "deals", Findings())
+        load(tmp_path / "deals.csv", "deals.csv", Findings())
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_a_missing_extra_is_named_with_its_command(write, monkeypatch, name, con
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(DataError) as error:
-        load(write(name, content), "deals", Findings())
+        load(write(name, content), name, Findings())
     assert f"pip install '{extra}'" in str(error.value)
 
 
@@ -164,3 +166,10 @@ def test_rows_with_too_many_or_too_few_fields_are_faults_with_their_row(write):
     assert list(faults["row"]) == [3, 4]
     assert list(faults["value"]) == ["2 | lead | extra", "3"]
     assert "3 fields, the header 2" in faults["message"][0]
+
+
+def test_tables_are_called_by_their_files_and_never_alike():
+    frame = pd.DataFrame()
+    assert table_names("a/deals.csv", "b/moves.csv") == ("deals.csv", "moves.csv")
+    assert table_names("a/2026.csv", "b/2026.csv") == ("2026.csv", "2026.csv (history)")
+    assert table_names(frame, frame) == ("deals frame", "history frame")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.intake.tables import Positions, Texts
+from funnelsim.intake.tables import Numbers, Positions, Texts
 from funnelsim.vocabulary.errors import FunnelsimError
 
 Decimal = Literal[".", ","]
@@ -61,7 +60,7 @@ class Amounts:
         What is wrong with a value and the way out; ``""`` where nothing is.
     """
 
-    number: npt.NDArray[np.float64]
+    number: Numbers
     currency: Texts
     problem: Texts
 

@@ -11,7 +11,7 @@ import pandas as pd
 from funnelsim.intake.amounts import AmbiguousAmount, Amounts, Decimal, parse_amounts
 from funnelsim.intake.dates import AmbiguousDate, Moments, Wall, parse_dates
 from funnelsim.intake.findings import Findings
-from funnelsim.intake.tables import Table, Texts
+from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.intake.zones import ZoneError, Zones
 
 
@@ -138,7 +138,7 @@ def _no_amounts(size: int) -> Amounts:
     return Amounts(np.full(size, np.nan), np.full(size, "", object), np.full(size, "", object))
 
 
-def _why_not(number: npt.NDArray[np.float64]) -> Texts:
+def _why_not(number: Numbers) -> Texts:
     problem = np.full(len(number), "", object)
     problem[number < 0] = "an amount must not be negative; correct it, or leave it empty when unknown"
     problem[np.isinf(number)] = "an amount must be finite; correct it, or leave it empty when unknown"

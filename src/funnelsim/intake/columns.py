@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from funnelsim.intake.findings import Findings
-from funnelsim.intake.tables import Table
+from funnelsim.intake.tables import Table, texts_of
 from funnelsim.intake.words import did_you_mean, key_of, listed, misspelling
 
 _SHORTEST_MISSPELT = 6  # "stage" must not be taken for a slip of a column called "Stage 1"
@@ -140,4 +140,6 @@ def _renamed(table: Table, found: Mapping[str, str]) -> Table:
     # A file may have an "amount" of its own beside the column that was chosen as the amount.
     rest = rest.rename(columns={name: f"{name} (unused)" for name in found if name in rest.columns})
     chosen = table.frame[list(found.values())].set_axis(list(found), axis=1)
+    if "deal_id" in chosen:
+        chosen["deal_id"] = texts_of(chosen["deal_id"])
     return replace(table, frame=chosen.join(rest), titles=dict(found))

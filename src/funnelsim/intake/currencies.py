@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.intake.amounts import Amounts
 from funnelsim.intake.findings import Findings
-from funnelsim.intake.tables import Table, Texts
+from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.vocabulary.errors import FunnelsimError
 
 _UNSTATED = ""
@@ -41,7 +40,7 @@ class Rates:
     def __bool__(self) -> bool:
         return bool(self.by_currency)
 
-    def factor(self, currency: Texts) -> npt.NDArray[np.float64]:
+    def factor(self, currency: Texts) -> Numbers:
         """Worth of one unit of each amount's currency; 1 where no currency is stated."""
         worth = {**self.by_currency, _UNSTATED: 1.0}
         codes, names = pd.factorize(currency)
@@ -58,7 +57,7 @@ def stated_currency(table: Table, amounts: Amounts) -> Texts:
 
 def check_currencies(
     table: Table,
-    amount: npt.NDArray[np.float64],
+    amount: Numbers,
     currency: Texts,
     rates: Rates,
     unit: str,
@@ -97,9 +96,7 @@ def _is_code(text: str) -> bool:
     return len(text) == 3 and text.isalpha() and text.isupper()
 
 
-def _check_rates(
-    table: Table, amount: npt.NDArray[np.float64], currency: Texts, rates: Rates, findings: Findings
-) -> None:
+def _check_rates(table: Table, amount: Numbers, currency: Texts, rates: Rates, findings: Findings) -> None:
     column = "currency" if "currency" in table else "amount"
     has_amount = ~np.isnan(amount)
     for code in pd.unique(currency[has_amount]):

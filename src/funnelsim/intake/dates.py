@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.intake.tables import Flags, Positions, Texts
+from funnelsim.intake.tables import Flags, Numbers, Positions, Texts
 from funnelsim.vocabulary.errors import FunnelsimError
 
 Wall = npt.NDArray[np.datetime64]
@@ -66,7 +66,7 @@ class Moments:
     """
 
     wall: Wall
-    offset_minutes: npt.NDArray[np.float64]
+    offset_minutes: Numbers
     has_time: Flags
     problem: Texts
 
@@ -225,7 +225,7 @@ def _month_numbers(names: pd.Series) -> npt.NDArray[np.int64]:
     return np.array([numbers.get(str(name)[:3].lower(), 0) for name in names], dtype=np.int64)
 
 
-def _offsets(offset: pd.Series) -> npt.NDArray[np.float64]:
+def _offsets(offset: pd.Series) -> Numbers:
     parts = offset.str.extract(r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
     minutes = _whole(parts["hours"]) * 60 + _whole(parts["minutes"])
     signed = np.where(parts["sign"] == "-", -minutes, minutes).astype(float)

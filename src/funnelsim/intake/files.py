@@ -46,15 +46,24 @@ class _UnreadableError(Exception):
     """Why a file cannot be read, and the way out; becomes a finding with the file's name."""
 
 
-def load(source: Source, label: str, findings: Findings) -> Table:
+def table_names(deals: Source, history: Source | None) -> tuple[str, str]:
+    """What messages call the two tables: their files' names, told apart where both have the same."""
+    names = [
+        f"{label} frame" if isinstance(source, pd.DataFrame) else Path(str(source)).name
+        for label, source in (("deals", deals), ("history", history))
+    ]
+    return (names[0], names[1]) if names[0] != names[1] else (names[0], f"{names[1]} (history)")
+
+
+def load(source: Source, name: str, findings: Findings) -> Table:
     """The table held by a file or frame; cells of text files stay text, so that ids keep leading zeros.
 
     Parameters
     ----------
     source : path or DataFrame
         CSV, TSV or text (plain or gzipped), Parquet, or the first sheet of an Excel workbook.
-    label : str
-        What messages call a frame: "deals" or "history".
+    name : str
+        What messages call it.
     findings : Findings
 
     Raises
@@ -62,7 +71,6 @@ def load(source: Source, label: str, findings: Findings) -> Table:
     DataError
         If the file is missing, empty, or is not what its name says.
     """
-    name = f"{label} frame" if isinstance(source, pd.DataFrame) else Path(source).name
     try:
         if isinstance(source, pd.DataFrame):
             table = Table.of_frame(name, source)
@@ -82,7 +90,8 @@ def _load_file(path: Path, name: str, findings: Findings) -> Table:
     except OSError as error:
         raise _UnreadableError(f"{path} cannot be read ({error.strerror}); check the path") from error
     if content.startswith(b"\x1f\x8b"):
-        content, path = gzip.decompress(content), path.with_suffix("")
+        packed, path = content, path.with_suffix("")
+        content = _opened(lambda: gzip.decompress(packed))
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise _UnreadableError("the file is empty; export the records again")
     suffix = path.suffix.lower()
@@ -147,18 +156,20 @@ def _text(content: bytes, name: str, findings: Findings) -> Table:
     text = _decoded(content, name, findings)
     header = next(line for line in text.splitlines() if line.strip())
     delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        rows = list(reader)
     except csv.Error as error:
         raise _UnreadableError(
-            f"the text is no table ({error}); look for a quote that is never closed"
+            f"line {reader.line_num} cannot be read ({error}); look for a quote that is never closed, or not "
+            "doubled inside quotes"
         ) from error
     return _of_rows(name, rows, findings=findings)
 
 
 def _decoded(content: bytes, name: str, findings: Findings) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
+        return str(_opened(lambda: content.decode("utf-16")))
     if b"\0" in content:
         raise _UnreadableError(f"it is no text file; {_CSV_HINT}")
     try:
@@ -185,19 +196,13 @@ def _of_rows(
     name: str, rows: list[list[Any]], *, findings: Findings | None = None, has_serial_dates: bool = False
 ) -> Table:
     """A table of rows as they stand in a sheet; blank ones are passed over but counted."""
-    filled = [
-        (number, row) for number, row in enumerate(rows, start=1) if any(_is_filled(cell) for cell in row)
-    ]
+    filled = [(number, row) for number, row in enumerate(rows, start=1) if "".join(map(str, row)).strip()]
     titles = _titles(filled[0][1])
     numbers, body = [number for number, _ in filled[1:]], [row for _, row in filled[1:]]
     if findings is not None:
         numbers, body = _fitting(numbers, body, len(titles), name, findings)
     frame = pd.DataFrame(body, columns=titles, dtype=object)
     return Table(name, frame, np.array(numbers, dtype=np.int64), has_serial_dates=has_serial_dates)
-
-
-def _is_filled(cell: object) -> bool:
-    return cell is not None and str(cell).strip() != ""
 
 
 def _titles(cells: list[Any]) -> list[str]:

@@ -113,7 +113,7 @@ class Findings:
         frame = issues_frame().reindex(range(len(positions)))
         frame["level"], frame["rule"], frame["message"] = level, rule, message
         frame["file"], frame["column"] = table.name, table.title(column)
-        frame["deal_id"] = table.text("deal_id", positions) if "deal_id" in table else ""
+        frame["deal_id"] = table.ids[positions] if "deal_id" in table else ""
         frame["row"] = table.rows[positions].astype(object)
         frame["value"] = table.text(column, positions) if column in table else ""
         self._frames.append(frame)
@@ -132,7 +132,7 @@ class Findings:
         faults = self.faults()
         ids = set(faults["deal_id"]) - {""}
         here = set(faults.loc[faults["file"] == table.name, "row"])
-        is_faulty = pd.Series(table.rows).isin(here) | pd.Series(table.text("deal_id")).isin(ids)
+        is_faulty = pd.Series(table.rows).isin(here) | pd.Series(table.ids).isin(ids)
         return ~is_faulty.to_numpy(bool)
 
     def stop_if_refused(self) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.intake.dates import Wall
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.places import OPEN, UNSAID, Codes
-from funnelsim.intake.tables import Flags, Positions, Table
+from funnelsim.intake.tables import Flags, Numbers, Positions, Table
 from funnelsim.vocabulary.stages import Stages
 
 _NEVER = np.datetime64("NaT", "us")
@@ -35,7 +34,7 @@ class Parsed:
         table = replace(self.table, frame=self.table.frame.iloc[order], rows=self.table.rows[order])
         return Parsed(table, self.values.iloc[order].reset_index(drop=True))
 
-    def with_amount(self, amount: npt.NDArray[np.float64]) -> Parsed:
+    def with_amount(self, amount: Numbers) -> Parsed:
         """The same rows with other amounts."""
         return replace(self, values=self.values.assign(amount=amount))
 
@@ -87,7 +86,7 @@ def build_moves(
     entries = _entries(deals, log, stages, findings, keeps_file_order)
     moves = pd.concat([entries, log.values[_MOVE_COLUMNS]])
     last = _Last.of(moves, len(deals.table), keeps_file_order)
-    moves = pd.concat([moves, _endings(deals, moves, last, stages, findings)])
+    moves = pd.concat([moves, _endings(deals, log, last, stages, findings)])
     return moves.sort_values("deal", kind="stable", ignore_index=True)
 
 
@@ -171,16 +170,14 @@ def _claims(deals: Parsed, last: _Last, stages: Stages) -> _Claims:
     return _Claims(outcome, deals.dates("closed_at"), says_end, has_end, agrees)
 
 
-def _endings(
-    deals: Parsed, moves: pd.DataFrame, last: _Last, stages: Stages, findings: Findings
-) -> pd.DataFrame:
+def _endings(deals: Parsed, log: Parsed, last: _Last, stages: Stages, findings: Findings) -> pd.DataFrame:
     """Endings that only the deals table tells of."""
     claims = _claims(deals, last, stages)
     _report_contradictions(deals, claims, stages, findings)
-    ended_before = _ever_ended(moves, claims.outcome, stages)
+    ended_before = _ever_ended(log, claims.outcome, stages)
     is_new = claims.says_end & ~claims.has_end & ~(np.isnat(claims.closed_at) & ended_before)
     is_new &= ~np.isnat(last.entered_at)
-    closed_at = _dated(deals, is_new, claims, last, stages, findings)
+    closed_at = _dated(deals, log, is_new, claims, last, stages, findings)
     is_early = is_new & _is_before(closed_at, last.entered_at)
     message = "closed before its last move; the ending takes the date of that move"
     findings.repaired("closed early", message, deals.table, is_early, "closed_at")
@@ -189,13 +186,11 @@ def _endings(
     return _moves_at(deals, at, claims.outcome[at], np.maximum(closed_at, last.entered_at)[at])
 
 
-def _ever_ended(moves: pd.DataFrame, outcome: Codes, stages: Stages) -> Flags:
+def _ever_ended(log: Parsed, outcome: Codes, stages: Stages) -> Flags:
     """Whether the log once had each deal end the way the deals table says (it may have re-opened since)."""
-    is_won = stages.is_won[moves["stage"].to_numpy(np.int64)]
-    is_lost = stages.is_lost[moves["stage"].to_numpy(np.int64)]
-    deal, every = moves["deal"].to_numpy(np.int64), np.arange(len(outcome))
-    says_won = (outcome >= 0) & stages.is_won[outcome]
-    return np.where(says_won, np.isin(every, deal[is_won]), np.isin(every, deal[is_lost]))
+    stage, deal, every = log.codes("stage"), log.codes("deal"), np.arange(len(outcome))
+    was_won, was_lost = (np.isin(every, deal[kind[stage]]) for kind in (stages.is_won, stages.is_lost))
+    return np.where(stages.is_won[outcome], was_won, was_lost)
 
 
 def _report_contradictions(deals: Parsed, claims: _Claims, stages: Stages, findings: Findings) -> None:
@@ -231,7 +226,13 @@ def _report_contradictions(deals: Parsed, claims: _Claims, stages: Stages, findi
 
 
 def _dated(
-    deals: Parsed, is_new: Flags, claims: _Claims, last: _Last, stages: Stages, findings: Findings
+    deals: Parsed,
+    log: Parsed,
+    is_new: Flags,
+    claims: _Claims,
+    last: _Last,
+    stages: Stages,
+    findings: Findings,
 ) -> Wall:
     """When each new ending happened; a loss without a date is dated when its record last changed."""
     is_undated = is_new & np.isnat(claims.closed_at)
@@ -239,11 +240,14 @@ def _dated(
     message = "won without a closing date; fill in the date, or the outcome of a deal that is still open"
     findings.fault("won without a date", message, deals.table, is_won, "closed_at")
     is_lost = is_undated & ~is_won
+    is_told = np.isin(np.arange(len(is_new)), log.codes("deal")) | ~np.isnat(deals.dates("updated_at"))
+    message = "lost without a closing date, a last update or a move to date it; fill in the date"
+    findings.fault("lost without a date", message, deals.table, is_lost & ~is_told, "closed_at")
     message = (
         "lost without a closing date; dated at the record's last update or the deal's last move, whichever "
         "is later, and open until then"
     )
-    findings.repaired("lost without a date", message, deals.table, is_lost, "closed_at")
+    findings.repaired("lost without a date", message, deals.table, is_lost & is_told, "closed_at")
     updated_at = np.fmax(deals.dates("updated_at"), last.entered_at)
     return np.where(is_lost, updated_at, claims.closed_at)
 
@@ -264,13 +268,13 @@ def without_repeated_rows(log: Parsed, findings: Findings) -> Parsed:
 
 def linked(deals: Parsed, log: Parsed, findings: Findings) -> Parsed:
     """The log with the position of each row's deal, without rows of deals that are not in the deals table."""
-    ids = pd.Index(deals.table.text("deal_id"))
-    position = ids.get_indexer(pd.Index(log.table.text("deal_id")))
+    ids = pd.Index(deals.table.ids)
+    position = ids.get_indexer(pd.Index(log.table.ids))
     is_known = position >= 0
     if not is_known.any() and len(log.table):
         findings.refuse(
             "no deal in common",
-            f"no deal of the history is in {deals.table.name} (such as {log.table.text('deal_id')[0]!r}, "
+            f"no deal of the history is in {deals.table.name} (such as {log.table.ids[0]!r}, "
             f"where the deals are such as {ids[0]!r}); check that both have the same kind of id",
             file=log.table.name,
             column=log.table.title("deal_id"),

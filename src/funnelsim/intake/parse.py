@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.intake.cells import Cells
@@ -14,9 +13,7 @@ from funnelsim.intake.dates import Wall
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moves import Parsed
 from funnelsim.intake.places import Codes, Places, read_outcomes, stage_codes
-from funnelsim.intake.tables import Table
-
-Numbers = npt.NDArray[np.float64]
+from funnelsim.intake.tables import Numbers, Table
 
 _NO_MOVES: dict[str, str] = {
     "deal": "int64",
@@ -45,7 +42,7 @@ def parse_deals(table: Table, places: Places, outcome_values: Mapping[str, str],
 
 
 def _check_ids(table: Table, findings: Findings) -> None:
-    ids = table.text("deal_id")
+    ids = table.ids
     findings.fault("empty id", "the row has no deal id; fill it in", table, ids == "", "deal_id")
     is_repeated = pd.Series(ids).duplicated(keep=False).to_numpy(bool) & (ids != "")
     message = "several rows have this id; keep one row a deal (a log of its changes is the history)"
@@ -62,7 +59,7 @@ def _current_stage(table: Table, places: Places, findings: Findings) -> Codes:
 def parse_log(table: Table, entered_at: Wall, places: Places, cells: Cells) -> Parsed:
     """Typed columns of the stage history, in the order of its sequence numbers where it has them."""
     findings = cells.findings
-    ids = table.text("deal_id")
+    ids = table.ids
     findings.fault("empty id", "the row has no deal id; fill it in", table, ids == "", "deal_id")
     message = "a move without a stage; name it, or delete the row"
     findings.fault("empty stage", message, table, table.text("stage") == "", "stage")
@@ -105,6 +102,8 @@ def in_one_currency(
     """Amounts of deals and moves in one unit; a move without a currency has that of its deal."""
     currency = deals.values["currency"].to_numpy(object)
     amount, moved = deals.values["amount"].to_numpy(float), log.values["amount"].to_numpy(float)
+    if "amount" not in deals.table and "amount" not in log.table:
+        findings.note("no amount", "there is no column 'amount'; amounts are unknown", file=deals.table.name)
     unit = check_currencies(deals.table, amount, currency, rates, unit, findings)
     if not len(log.values):
         return deals.with_amount(amount * rates.factor(currency)), log, unit

@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Flags, Table
-from funnelsim.intake.words import closest, key_of, kind_of, listed
+from funnelsim.intake.words import closest, key_of, kind_of, listed, well_known_kind
 from funnelsim.vocabulary.stages import Stages
 
 Codes = npt.NDArray[np.int64]
@@ -43,18 +43,20 @@ class Places:
         self._by_key = {key_of(name): code for name, code in stages.codes.items()}
 
     def code_of(self, text: str) -> int | None:
-        """Code of a place, or None when no place has such a name."""
+        """Code of a place, or None when no place has such a name.
+
+        A word such as "Closed Won" needs no alias where there is one outcome it can mean.
+        """
         code = self.stages.codes.get(text)
-        return self._by_key.get(key_of(text)) if code is None else code
+        if code is None:
+            code = self._by_key.get(key_of(text))
+        meant = self.of_kind(well_known_kind(text))
+        return int(meant[0]) if code is None and len(meant) == 1 else code
 
-    def first_of_kind(self, kind: str) -> int | None:
-        """Code of the first outcome of a kind, or None when the funnel has none."""
-        codes = np.flatnonzero(self.stages.is_won if kind == "won" else self.stages.is_lost)
-        return int(codes[0]) if len(codes) else None
-
-    def is_only_one_of_kind(self, kind: str) -> bool:
-        """Whether the funnel has a single outcome of a kind."""
-        return int((self.stages.is_won if kind == "won" else self.stages.is_lost).sum()) == 1
+    def of_kind(self, kind: str) -> Codes:
+        """Codes of the outcomes of a kind, "won" or "lost"; none for any other word."""
+        kinds = {"won": self.stages.is_won, "lost": self.stages.is_lost}
+        return np.flatnonzero(kinds[kind]) if kind in kinds else np.zeros(0, dtype=np.int64)
 
     def suggestion(self, text: str) -> str:
         """``"did you mean 'offer'?"`` and the names there are."""
@@ -112,9 +114,9 @@ def _outcome_code(text: str, places: Places, outcome_values: Mapping[str, str]) 
     kind = kind_of(meant)
     if kind == "open":
         return OPEN, False
-    first = places.first_of_kind(kind) if kind else None
-    if first is not None:
-        return first, not places.is_only_one_of_kind(kind)
+    codes = places.of_kind(kind)
+    if len(codes):
+        return int(codes[0]), len(codes) > 1
     default = outcome_values.get("*")
     return None if default is None or text == "*" else _outcome_code(default, places, {})
 

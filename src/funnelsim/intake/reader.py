@@ -11,7 +11,7 @@ import pandas as pd
 from funnelsim.intake.cells import Cells
 from funnelsim.intake.columns import DEALS, HISTORY, resolve
 from funnelsim.intake.currencies import Rates
-from funnelsim.intake.files import Source, load
+from funnelsim.intake.files import Source, load, table_names
 from funnelsim.intake.findings import DataError, Findings
 from funnelsim.intake.infer import InferredStagesWarning, infer_stages
 from funnelsim.intake.moves import Parsed, build_moves, linked, without_repeated_rows
@@ -92,18 +92,21 @@ class Reader:
     def _sources(self, deals: Source, history: Source | None, cells: Cells) -> _Sources:
         """The tables, and how moves are told: by a log, a date column for each stage, or not at all."""
         findings = cells.findings
-        table = resolve(load(deals, "deals", findings), DEALS, self.reading.deals_columns, findings)
-        if history is not None:
-            log_table = load(history, "history", findings)
-            log_table = resolve(log_table, HISTORY, self.reading.history_columns, findings)
+        names = table_names(deals, history)
+        table = resolve(load(deals, names[0], findings), DEALS, self.reading.deals_columns, findings)
+        if history is None:
+            findings.stop_if_refused()
+            return self._without_log(table, cells)
+        log_table = load(history, names[1], findings)
+        log_table = resolve(log_table, HISTORY, self.reading.history_columns, findings)
         findings.stop_if_refused()
-        return self._without_log(table, cells) if history is None else self._with_log(table, log_table, cells)
+        return self._with_log(table, log_table, cells)
 
     def _with_log(self, table: Table, log_table: Table, cells: Cells) -> _Sources:
         entered_at = cells.dates(log_table, "entered_at")
         stages = self.stages
         if stages is None:
-            stages = infer_stages(log_table.text("deal_id"), log_table.text("stage"), entered_at)
+            stages = infer_stages(log_table.ids, log_table.text("stage"), entered_at)
             _say_inferred(stages, cells.findings)
         return _Sources(table, stages, parse_log(log_table, entered_at, Places(stages), cells))
 
@@ -120,6 +123,7 @@ class Reader:
 
     def _sound(self, parsed: Parsed, log: Parsed, findings: Findings) -> tuple[Parsed, Parsed]:
         """Deals and moves without faults so far; the others are judged no further."""
+        findings.stop_if_refused()
         if self.reading.as_of is None:
             for rows, columns in ((parsed, _DATES_OF_DEALS), (log, ("entered_at", "recorded_at"))):
                 for column in columns:
@@ -211,7 +215,11 @@ def _records(parsed: Parsed, moves: pd.DataFrame, keeps_file_order: bool) -> Rec
     kept = np.unique(moves["deal"].to_numpy(np.int64))
     table = parsed.table
     deals = table.frame.drop(columns=[name for name in _NOT_ATTRIBUTES if name in table])
-    deals = deals.assign(deal_id=table.text("deal_id"), amount=parsed.values["amount"].to_numpy(float))
-    deals = deals[["deal_id", "amount", *(c for c in deals.columns if c not in ("deal_id", "amount"))]]
+    deals = deals.assign(deal_id=table.ids, amount=parsed.values["amount"].to_numpy(float))
+    attributes = [column for column in deals.columns if column not in ("deal_id", "amount")]
+    deals = deals[["deal_id", "amount", *attributes]].iloc[kept].reset_index(drop=True)
+    for name in attributes:
+        if deals[name].dtype == object:
+            deals[name] = deals[name].where(deals[name] != "", None)  # an empty cell of a text file
     numbered = moves.assign(deal=np.searchsorted(kept, moves["deal"].to_numpy(np.int64)))
-    return Records(deals.iloc[kept].reset_index(drop=True), numbered.reset_index(drop=True), keeps_file_order)
+    return Records(deals, numbered.reset_index(drop=True), keeps_file_order)

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args
 
+import numpy as np
+
 from funnelsim.intake.amounts import Decimal
 from funnelsim.intake.zones import Zones
 from funnelsim.vocabulary.clock import Clock, Step
 from funnelsim.vocabulary.errors import FunnelsimError
 
-Moment = str | dt.date | dt.datetime
+Moment = str | dt.date | dt.datetime | np.datetime64
 
 
 class ReadingError(FunnelsimError):

@@ -11,6 +11,7 @@ import pandas as pd
 
 Texts = npt.NDArray[np.object_]
 Positions = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 EMPTY_WORDS = frozenset({"", "-", "–", "—", "na", "n/a", "#n/a", "null", "none", "nan", "nat", "<na>"})
@@ -55,6 +56,11 @@ class Table:
     def title(self, column: str) -> str:
         """What the file calls a column."""
         return self.titles.get(column, column)
+
+    @property
+    def ids(self) -> Texts:
+        """Deal of each row, as text; there once `columns.resolve` has run."""
+        return self.frame["deal_id"].to_numpy(object)
 
     def text(self, column: str, at: Positions | slice = slice(None)) -> Texts:
         """Trimmed text of a column's cells; ``""`` where empty, or for the words that stand for empty."""

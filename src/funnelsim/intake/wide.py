@@ -31,6 +31,8 @@ def place_columns(table: Table, places: Places) -> list[str]:
 
 def infer_wide_stages(table: Table, cells: Cells) -> Stages | None:
     """Stages guessed from columns that hold dates; None unless one is called like an outcome."""
+    if not any(kind_of(column) in ("won", "lost") for column in _attributes(table)):
+        return None
     quiet = Cells(Findings(), cells.zones, cells.date_format)
     dated = {}
     for column in _attributes(table):
@@ -40,9 +42,7 @@ def infer_wide_stages(table: Table, cells: Cells) -> Stages | None:
     if not any(kind_of(column) in ("won", "lost") for column in dated):
         return None
     names = np.repeat(np.array(list(dated), dtype=object), len(table))
-    return infer_stages(
-        np.tile(table.text("deal_id"), len(dated)), names, np.concatenate(list(dated.values()))
-    )
+    return infer_stages(np.tile(table.ids, len(dated)), names, np.concatenate(list(dated.values())))
 
 
 def _attributes(table: Table) -> list[str]:
@@ -74,6 +74,6 @@ def wide_log(table: Table, columns: list[str], places: Places, cells: Cells) -> 
     log = log.assign(seq=np.arange(len(log)))
     at = log.pop("at").to_numpy(np.int64)
     cited = pd.DataFrame(
-        {"deal_id": table.text("deal_id", at), "stage": log.pop("column"), "entered_at": log["entered_at"]}
+        {"deal_id": table.ids[at], "stage": log.pop("column"), "entered_at": log["entered_at"]}
     )
     return Parsed(Table(table.name, cited.reset_index(drop=True), table.rows[at]), log.reset_index(drop=True))

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_WON_WORDS = frozenset({"won", "win", "closedwon", "dealwon", "赢单", "成交", "已成交", "已赢单"})
-_LOST_WORDS = frozenset(
-    {"lost", "lose", "loss", "closedlost", "deallost", "输单", "丢单", "失单", "已输单", "已丢单"}
-)
-_OPEN_WORDS = frozenset({"open", "inprogress", "active", "pending", "进行中", "跟进中"})
+_KINDS = {
+    **dict.fromkeys(("won", "win", "closedwon", "dealwon", "赢单", "已赢单", "成交", "已成交"), "won"),
+    **dict.fromkeys(("lost", "lose", "loss", "closedlost", "deallost"), "lost"),
+    **dict.fromkeys(("输单", "已输单", "丢单", "已丢单", "失单"), "lost"),
+    **dict.fromkeys(("open", "inprogress", "active", "pending", "进行中", "跟进中"), "open"),
+}
 _IGNORED = re.compile(r"[\s_\-]+")
 _NEAR = 0.84  # above this, two short names differ by a letter or two
 
@@ -43,8 +44,13 @@ def listed(names: Iterable[object]) -> str:
     return ", ".join(repr(str(name)) for name in names)
 
 
+def well_known_kind(text: str) -> str:
+    """``"won"``, ``"lost"`` or ``"open"`` for a word that means just that, such as "赢单"; else ``""``."""
+    return _KINDS.get(key_of(text), "")
+
+
 def kind_of(text: str) -> str:
-    """``"won"``, ``"lost"`` or ``"open"`` where the word is well known, else ``""``.
+    """The kind of a well-known word, or of a text that begins with "won" or "lost"; else ``""``.
 
     Examples
     --------
@@ -52,7 +58,4 @@ def kind_of(text: str) -> str:
     ['won', 'lost', 'won', 'open', '']
     """
     first = re.split(r"[\s_\-:(（]", text.strip().casefold(), maxsplit=1)[0]
-    for kind, words in (("won", _WON_WORDS), ("lost", _LOST_WORDS)):
-        if key_of(text) in words or first == kind:
-            return kind
-    return "open" if key_of(text) in _OPEN_WORDS else ""
+    return well_known_kind(text) or (first if first in ("won", "lost") else "")

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 LINE_WIDTH = 100
-_WIDEST_NAME = 32
+_WIDEST_NAME, _NARROWEST_NAME = 40, 12
 _GAP = "  "
 _SOLID, _UNSURE = "█", "▒"
 # What a terminal without these characters shows instead.
@@ -111,20 +111,17 @@ def _pad(text: str, width: int, align: str) -> str:
     return blanks + text if align == "r" else text + blanks
 
 
-def text_table(
-    titles: Sequence[str], rows: Iterable[Sequence[object]], align: str, *, indent: str = ""
-) -> list[str]:
+def text_table(titles: Sequence[str], rows: Iterable[Sequence[object]], align: str) -> list[str]:
     r"""Lines of an aligned table that fits the page.
 
     Parameters
     ----------
     titles : sequence of str
+        Two or more.
     rows : iterable of sequences
         Cells; text is made visible, long names are cut, a long last column is wrapped.
     align : str
         One letter a column: ``"l"`` or ``"r"``.
-    indent : str
-        Stands before each line.
 
     Examples
     --------
@@ -137,16 +134,20 @@ def text_table(
     for row in cells:
         row[:-1] = [shorten(cell) for cell in row[:-1]]
     widths = [max(display_width(row[column]) for row in cells) for column in range(len(titles))]
-    used = len(indent) + sum(widths[:-1]) + len(_GAP) * (len(titles) - 1)
+    gaps = len(_GAP) * (len(titles) - 1)
+    if align[-1] == "r":  # figures must stay whole: the names in front give way
+        widths[0] = min(widths[0], max(LINE_WIDTH - gaps - sum(widths[1:]), _NARROWEST_NAME))
+    used = gaps + sum(widths[:-1])
     widths[-1] = min(widths[-1], max(LINE_WIDTH - used, 20))
     lines = []
     for row in cells:
         *head, last = row
+        head[0] = shorten(head[0], widths[0])
         first, *rest = wrapped(last, widths[-1])
         parts = [
             _pad(cell, width, side) for cell, width, side in zip([*head, first], widths, align, strict=True)
         ]
-        lines.append((indent + _GAP.join(parts)).rstrip())
+        lines.append(_GAP.join(parts).rstrip())
         lines += [" " * used + line for line in rest]
     return lines
 

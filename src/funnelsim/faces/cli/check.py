@@ -67,7 +67,7 @@ class _Refused:
 
     def frame(self) -> pd.DataFrame:
         """Every fault, one a row."""
-        return self.faults
+        return facts.in_option_words(self.faults)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class _Report:
 
     def frame(self) -> pd.DataFrame:
         """Every issue, one a row."""
-        return self.history.issues
+        return facts.in_option_words(self.history.issues)
 
     def json(self) -> bytes:
         """What is in the records, and every issue."""
@@ -132,5 +132,5 @@ class _Report:
 def _told(row: Mapping[Hashable, object]) -> str:
     """The message of an issue, with an example where there is one."""
     deal, value = str(row["example_deal"]), str(row["example_value"])
-    shown = ", ".join(part for part in (f"deal {deal}" if deal else "", value) if part)
-    return as_options(str(row["message"])) + (f" (such as {shown})" if shown else "")
+    shown = f" (such as deal {deal}: {value})" if deal else f" [{value}]" if value else ""
+    return as_options(str(row["message"])) + shown

@@ -83,7 +83,7 @@ _LEGEND = [
     "Realised: won before the cutoff, and part of the other figures. One future in ten ends below P10,",
     "one above P90. Ranges of the total come from joint draws: they are no sums of ranges.",
 ]
-_QUESTION = "What would move that chance most? Each lever improved by a tenth, in the same futures:"
+_QUESTION = "What would move that chance most? Each lever up by a tenth (▒ two standard errors, ± one):"
 _NEXT = [
     "Next, with your own files:",
     "  funnelsim check deals.csv stage_history.csv                  can the records be used?",

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from funnelsim.faces.cli.failures import as_options
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from funnelsim.nouns.forecast import Forecast
     from funnelsim.nouns.history import DealHistory
     from funnelsim.vocabulary.estimate import Estimate
@@ -34,8 +38,13 @@ def record_facts(history: DealHistory) -> dict[str, object]:
         "deals": {kind: int(counts.get(kind, 0)) for kind in ("won", "lost", "open")},
         "stages": list(history.stages.names[: history.stages.n_open]),
         "outcomes": list(history.stages.names[history.stages.n_open :]),
-        "issue_summary": history.issue_summary(),
+        "issue_summary": in_option_words(history.issue_summary()),
     }
+
+
+def in_option_words(found: pd.DataFrame) -> pd.DataFrame:
+    """Issues or faults whose messages speak of options instead of Python's keywords."""
+    return found.assign(message=found["message"].map(as_options))
 
 
 def outlook_facts(outlook: Forecast) -> dict[str, object]:
@@ -57,7 +66,7 @@ def outlook_facts(outlook: Forecast) -> dict[str, object]:
         "total": total,
         "periods": periods,
         "classical": [_classical(outlook, label) for label in range(len(outlook.classical))],
-        "notes": [JOINT_NOTE, *outlook.notes],
+        "notes": [JOINT_NOTE, *map(as_options, outlook.notes)],
     }
 
 

@@ -14,17 +14,21 @@ from funnelsim.vocabulary.errors import FunnelsimError
 
 FAILED, INTERRUPTED = 1, 130
 
-# Keywords of the Python functions that are options here.
+# Keywords of the Python functions that are options here: those that keep their name, and the others.
 _KEYWORDS = (
-    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|periods|seed|stages|step|target|tz|unit"
-    "|window_start"
+    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|n_draws|n_futures|periods|seed|stages"
+    "|step|target|tz|unit|window_start"
 )
-OPTION_NAMES = {"columns": "column", "history_columns": "history-column", "rates": "rate"}
+OPTION_NAMES = {
+    "columns": "column",
+    "history_columns": "history-column",
+    "rates": "rate",
+    "n_draws": "draws",
+    "n_futures": "futures",
+}
 _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
     ("see the error's .faults", "`funnelsim check ... --format csv` lists them all"),
-    ("n_futures", "--futures"),
-    ("n_draws", "--draws"),
 )
 
 
@@ -73,15 +77,14 @@ def as_options(message: str) -> str:
     for keyword, option in _FIXED:
         message = message.replace(keyword, option)
     message = re.sub(r"\b(columns|history_columns|rates)=\{([^{}]*)\}", _pairs, message)
-    message = re.sub(
-        r"\b(columns|history_columns|rates)=", lambda found: f"--{OPTION_NAMES[found[1]]}", message
-    )
+    message = re.sub(r"\b(columns|history_columns|rates)=", _option, message)
     message = re.sub(rf"\b({_KEYWORDS})=(?=[\s;,.)]|$)", _option, message)
-    return re.sub(rf"\b({_KEYWORDS})=", lambda found: _option(found) + " ", message)
+    message = re.sub(rf"\b({_KEYWORDS})=", lambda found: _option(found) + " ", message)
+    return re.sub(r"\b(n_draws|n_futures)\b", _option, message)
 
 
 def _option(found: re.Match[str]) -> str:
-    return "--" + found[1].replace("_", "-")
+    return "--" + OPTION_NAMES.get(found[1], found[1]).replace("_", "-")
 
 
 def _pairs(found: re.Match[str]) -> str:
@@ -89,4 +92,4 @@ def _pairs(found: re.Match[str]) -> str:
     pairs = [re.sub(r"^'([^']*)': ?", r"\1: ", pair) for pair in found[2].split(", ")]
     values = [re.sub(r"^([^:]*): ?'?(.*?)'?$", r"\1=\2", pair) for pair in pairs]
     quoted = [f'"{value}"' if " " in value else value for value in values]
-    return " ".join(f"--{OPTION_NAMES[found[1]]} {value}" for value in quoted)
+    return " ".join(f"{_option(found)} {value}" for value in quoted)

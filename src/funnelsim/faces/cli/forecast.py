@@ -14,6 +14,7 @@ from funnelsim.faces.cli.options import (
     Question,
     drawing_options,
     output_options,
+    plot_option,
     question_options,
     source_options,
 )
@@ -56,12 +57,7 @@ Examples:
     show_default=True,
     help="Which table to show or write.",
 )
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also draw the ranges as a fan: FILE.png or .svg.",
-)
+@plot_option("Also draw the ranges as a fan")
 def forecast(
     source: Source,
     question: Question,
@@ -146,14 +142,16 @@ _LEGEND = paragraph(
 
 
 def _stage_lines(outlook: Forecast) -> list[str]:
-    table = outlook.by_stage()
+    table, has_money = outlook.by_stage(), outlook.measure == "bookings"
     rows = []
     for name, row in zip(table.index, table.to_dict("records"), strict=True):
-        wins = _spread(row["expected_wins"], row["expected_wins_sd"])
-        money = [number(row["amount"]), wins, number(row["expected_bookings"])]
-        rows.append([name, number(row["n_deals"]), *money])
+        money = [number(row["amount"]), number(row["expected_bookings"])] if has_money else []
+        rows.append(
+            [name, number(row["n_deals"]), _spread(row["expected_wins"], row["expected_wins_sd"]), *money]
+        )
     head = f"Open deals by stage, within {parts.span(outlook)} (± is the spread of chance)"
-    return [head, *text_table(["Stage", "Deals", "Amount", "Wins", "Bookings"], rows, "lrrrr")]
+    titles = ["Stage", "Deals", "Wins", *(["Amount", "Bookings"] if has_money else [])]
+    return [head, *text_table(titles, rows, "lrrrr"[: len(titles)])]
 
 
 def _spread(value: float, spread: float) -> str:
@@ -161,21 +159,20 @@ def _spread(value: float, spread: float) -> str:
 
 
 def _deal_lines(outlook: Forecast) -> list[str]:
-    table = outlook.by_deal()
+    table, has_money = outlook.by_deal(), outlook.measure == "bookings"
     decimals = decimals_for(table["amount"])
-    rows = [
-        [row["deal_id"], row["stage"], number(row["age_steps"]), number(row["amount"], decimals=decimals) +
-         ("*" if row["amount_is_imputed"] else ""), f"{percent(row['chance'])} ± {percent(row['chance_sd'])}",
-         number(row["expected"], decimals=decimals)]
-        for row in table.head(_MOST_DEALS).to_dict("records")
-    ]  # fmt: skip
+    rows = []
+    for row in table.head(_MOST_DEALS).to_dict("records"):
+        mark = "*" if row["amount_is_imputed"] else ""
+        chance = f"{percent(row['chance'])} ± {percent(row['chance_sd'])}"
+        amounts = [number(row[name], decimals=decimals) for name in ("amount", "expected")]
+        money = [amounts[0] + mark, amounts[1]] if has_money else []
+        rows.append([row["deal_id"], row["stage"], number(row["age_steps"]), chance, *money])
     head = f"Open deals by what they may bring, within {parts.span(outlook)}"
-    lines = [
-        head,
-        *text_table(["Deal", "Stage", "Age", "Amount", "Chance to win", "Expected"], rows, "llrrrr"),
-    ]
+    titles = ["Deal", "Stage", "Age", "Chance to win", *(["Amount", "Expected"] if has_money else [])]
+    lines = [head, *text_table(titles, rows, "llrrrr"[: len(titles)])]
     if len(table) > len(rows):
         lines.append(f"... and {len(table) - len(rows):,} more deals: --by deal --format csv lists all")
-    if table["amount_is_imputed"].any():
+    if has_money and table["amount_is_imputed"].any():
         lines.append("* no amount was recorded: the mean of won deals stands for it")
     return [*lines, "Age in steps of the clock in this stage; ± is the uncertainty of the chance itself."]

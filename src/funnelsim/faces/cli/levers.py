@@ -14,6 +14,7 @@ from funnelsim.faces.cli.options import (
     Question,
     drawing_options,
     output_options,
+    plot_option,
     question_options,
     source_options,
 )
@@ -44,12 +45,7 @@ Examples:
 @click.option(
     "--factor", type=float, default=1.1, show_default=True, help="Improve each lever by this: 1.1 is a tenth."
 )
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also draw the effects as bars: FILE.png or .svg.",
-)
+@plot_option("Also draw the effects as bars")
 def levers(
     source: Source, question: Question, drawing: Drawing, output: Output, factor: float, plot: Path | None
 ) -> None:
@@ -149,7 +145,7 @@ class _Compared:
 
 
 _FIGURES = {
-    "change_of_mean": "Change of mean",
+    "change_of_mean": "Mean moves",
     "change_of_mean_se": "± error",
     "p10": "P10",
     "p50": "P50",

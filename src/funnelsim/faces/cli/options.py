@@ -23,6 +23,7 @@ Decorator = Callable[[Command], Command]
 
 _FILE = click.Path(path_type=Path)
 _AMOUNT = re.compile(r"(\d+|\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)(\.\d+)?([kmb]?)")
+_PICTURES = (".png", ".svg", ".pdf")
 _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 
 
@@ -53,6 +54,14 @@ def pair(text: str) -> tuple[str, str]:
     if not (name.strip() and value.strip()):
         raise click.BadParameter(f"{text!r} is no pair; write it as NAME=VALUE")
     return name.strip(), value.strip()
+
+
+def picture(text: str) -> Path:
+    """A file name whose ending says which kind of picture to draw."""
+    path = Path(text)
+    if path.suffix.lower() not in _PICTURES:
+        raise click.BadParameter(f"{text!r} is no picture; end its name in {', '.join(_PICTURES)}")
+    return path
 
 
 @dataclass(frozen=True)
@@ -189,6 +198,11 @@ drawing_options = _bundled(
     number_option("--draws", least=2, default=100, text="Draws of the parameters."),
     number_option("--workers", least=1, default=1, text="Processes; the answer is the same."),
 )
+
+
+def plot_option(text: str) -> Decorator:
+    """An option that names a picture to draw beside the result."""
+    return click.option("--plot", type=picture, metavar="FILE", help=f"{text}: FILE.png, .svg or .pdf.")
 
 
 def output_options(command: Command) -> Command:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from funnelsim.faces.cli.failures import as_options
 from funnelsim.faces.cli.writing import iso
 from funnelsim.faces.tables import (
+    LINE_WIDTH,
     decimals_for,
+    display_width,
     error_bar,
     number,
     paragraph,
@@ -67,13 +69,15 @@ def money_unit(outlook: Forecast) -> str:
 
 def with_unit(value: float, outlook: Forecast) -> str:
     """A figure with separators and its unit."""
-    return f"{number(value, decimals=decimals_for([value]))} {money_unit(outlook)}".strip()
+    decimals = 0 if float(value).is_integer() else decimals_for([value])
+    return visible(f"{number(value, decimals=decimals)} {money_unit(outlook)}".strip())
 
 
 def range_text(outlook: Forecast) -> str:
     """The 80 % range of the total."""
-    low, high = outlook.quantile([0.1, 0.9])
-    return f"{number(low, decimals=decimals_for([high]))} to {with_unit(high, outlook)}"
+    low, high = (float(end) for end in outlook.quantile([0.1, 0.9]))
+    decimals = 0 if low.is_integer() else decimals_for([high])
+    return f"{number(low, decimals=decimals)} to {with_unit(high, outlook)}"
 
 
 def span(outlook: Forecast) -> str:
@@ -149,19 +153,21 @@ def classical_lines(outlook: Forecast) -> list[str]:
     return lines
 
 
-def lever_lines(comparison: LeverComparison, *, room: int = 36) -> list[str]:
+def lever_lines(comparison: LeverComparison) -> list[str]:
     """Levers by what they add to the chance of the target: bars with shaded errors, and numbers."""
     table = comparison.table().iloc[1:]
     changes, errors = table["change_of_chance"].tolist(), table["change_se"].tolist()
     largest = max((abs(c) + 2 * e for c, e in zip(changes, errors, strict=True)), default=0.0)
     names = [shorten(visible(name), 40) for name in table.index]
-    width = max((len(name) for name in names), default=0)
+    width = max((display_width(name) for name in names), default=0)
+    room = min(36, LINE_WIDTH - width - len("      +100.0 ± 100.0 points"))
     lines = []
     for name, change, error in zip(names, changes, errors, strict=True):
         bar = error_bar(change, 2 * error, largest=largest, room=room)
         sign = "+" if change > 0 else "-" if change < 0 else ""
         figure = f"{sign}{number(100 * abs(change), decimals=1)} ± {number(100 * error, decimals=1)} points"
-        lines.append(f"  {name:<{width}}  {bar:<{room}}  {figure}")
+        blanks = " " * (width - display_width(name))
+        lines.append(f"  {name}{blanks}  {bar:<{room}}  {figure}")
     return lines
 
 

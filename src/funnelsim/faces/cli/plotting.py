@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from funnelsim.faces.cli.failures import RequestError
 from funnelsim.faces.cli.writing import write_whole
 
 if TYPE_CHECKING:
@@ -29,12 +28,6 @@ def write_bars(comparison: LeverComparison, path: Path, output: Output) -> None:
 
 
 def _write(axes: Any, path: Path, output: Output) -> None:
-    figure = axes.get_figure()
-    known = figure.canvas.get_supported_filetypes()
-    kind = path.suffix.lower().lstrip(".")
-    if kind not in known:
-        raise RequestError(
-            f"--plot {path}: no picture is written as {path.suffix!r}; name it .png, .svg or .pdf"
-        )
+    figure, kind = axes.get_figure(), path.suffix.lower().lstrip(".")
     write_whole(path, lambda file: figure.savefig(file, format=kind, bbox_inches="tight"), force=output.force)
     output.say(f"wrote {path}")

@@ -13,6 +13,7 @@ from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.writing import refuse_existing, write_whole
 
 _DATE = click.DateTime(["%Y-%m-%d"])
+_YEARS = (1900, 2200)
 _EPILOG = """\b
 Examples:
   funnelsim simulate -o example
@@ -72,7 +73,8 @@ def simulate(
     from funnelsim.questions.worlds import sample_funnel, simulate_history
 
     output = Output(format_name=None, file=None, force=force, quiet=quiet)
-    opens = _half_a_year_after(start) if window_start is None else window_start
+    _check_years(start, as_of)
+    opens = _window_start(start, as_of) if window_start is None else window_start
     if not start <= opens <= as_of:
         raise RequestError(
             f"--window-start {opens:%Y-%m-%d} must lie between --start {start:%Y-%m-%d} and "
@@ -99,9 +101,17 @@ def simulate(
     )
 
 
-def _half_a_year_after(start: dt.datetime) -> dt.datetime:
-    month = start.month - 1 + 6
-    return dt.datetime(start.year + month // 12, month % 12 + 1, 1)
+def _check_years(start: dt.datetime, as_of: dt.datetime) -> None:
+    first, last = _YEARS
+    for option, date in (("start", start), ("as-of", as_of)):
+        if not first <= date.year <= last:
+            raise RequestError(f"--{option} {date:%Y-%m-%d} must lie in the years {first} to {last}")
+
+
+def _window_start(start: dt.datetime, as_of: dt.datetime) -> dt.datetime:
+    """Half a year after the start, where the records last that long."""
+    late = start + dt.timedelta(days=182)
+    return late if late < as_of else start
 
 
 def _make_folder(folder: Path) -> None:

@@ -117,7 +117,7 @@ def test_the_demo_is_one_screen_with_the_whole_story():
         "Issues",
         "5,500,000 EUR",
         "±",
-        "80 % of the futures",
+        "80 % of the futures end between",
         "Realised",
         "P10",
         "P50",
@@ -145,6 +145,10 @@ def test_levers_are_ranked():
     ]
     assert changes[0] == 0  # as it is
     assert changes[1:] == sorted(changes[1:], reverse=True)
+
+
+def test_levers_far_from_the_target_say_so():
+    assert "No simulated future is decided" in run("levers", *QUICK, "--target", "9B").stdout
 
 
 def test_without_a_file_the_sample_is_named_unless_quiet():

@@ -58,7 +58,7 @@ DEALS = {
     ),
     "unknown outcome": (
         HEAD + GOOD + "D4,2026-01-05,1,maybe,\n",
-        ["row 5", "'outcome'", "'maybe'", "outcome_values"],
+        ["row 5", "'outcome'", "'maybe'", "--outcome-value"],
     ),
     "won without a date": (
         HEAD + GOOD + "D4,2026-01-05,1,won,\n",

@@ -119,7 +119,8 @@ def text_table(titles: Sequence[str], rows: Iterable[Sequence[object]], align: s
     titles : sequence of str
         Two or more.
     rows : iterable of sequences
-        Cells; text is made visible, long names are cut, a long last column is wrapped.
+        Cells; text is made visible, long names are cut. On a page too narrow the last column is wrapped, or
+        the first one where the last holds figures.
     align : str
         One letter a column: ``"l"`` or ``"r"``.
 
@@ -135,20 +136,16 @@ def text_table(titles: Sequence[str], rows: Iterable[Sequence[object]], align: s
         row[:-1] = [shorten(cell) for cell in row[:-1]]
     widths = [max(display_width(row[column]) for row in cells) for column in range(len(titles))]
     gaps = len(_GAP) * (len(titles) - 1)
-    if align[-1] == "r":  # figures must stay whole: the names in front give way
+    if align[-1] == "r":
         widths[0] = min(widths[0], max(LINE_WIDTH - gaps - sum(widths[1:]), _NARROWEST_NAME))
     used = gaps + sum(widths[:-1])
     widths[-1] = min(widths[-1], max(LINE_WIDTH - used, 20))
     lines = []
     for row in cells:
-        *head, last = row
-        head[0] = shorten(head[0], widths[0])
-        first, *rest = wrapped(last, widths[-1])
-        parts = [
-            _pad(cell, width, side) for cell, width, side in zip([*head, first], widths, align, strict=True)
-        ]
-        lines.append(_GAP.join(parts).rstrip())
-        lines += [" " * used + line for line in rest]
+        first, last = wrapped(row[0], widths[0]), wrapped(row[-1], widths[-1])
+        parts = zip([first[0], *row[1:-1], last[0]], widths, align, strict=True)
+        lines.append(_GAP.join(_pad(*part) for part in parts).rstrip())
+        lines += [*first[1:], *(" " * used + line for line in last[1:])]
     return lines
 
 

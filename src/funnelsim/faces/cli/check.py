@@ -132,5 +132,6 @@ class _Report:
 def _told(row: Mapping[Hashable, object]) -> str:
     """The message of an issue, with an example where there is one."""
     deal, value = str(row["example_deal"]), str(row["example_value"])
-    shown = f" (such as deal {deal}: {value})" if deal else f" [{value}]" if value else ""
+    example = ": ".join(part for part in (f"deal {deal}", value) if part)
+    shown = f" (such as {example})" if deal else f" [{value}]" if value else ""
     return as_options(str(row["message"])) + shown

@@ -22,10 +22,12 @@ _KEYWORDS = (
 OPTION_NAMES = {
     "columns": "column",
     "history_columns": "history-column",
+    "outcome_values": "outcome-value",
     "rates": "rate",
     "n_draws": "draws",
     "n_futures": "futures",
 }
+_PAIRS = "columns|history_columns|outcome_values|rates"
 _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
     ("see the error's .faults", "`funnelsim check ... --format csv` lists them all"),
@@ -76,8 +78,8 @@ def as_options(message: str) -> str:
     """
     for keyword, option in _FIXED:
         message = message.replace(keyword, option)
-    message = re.sub(r"\b(columns|history_columns|rates)=\{([^{}]*)\}", _pairs, message)
-    message = re.sub(r"\b(columns|history_columns|rates)=", _option, message)
+    message = re.sub(rf"\b({_PAIRS})=\{{([^{{}}]*)\}}", _pairs, message)
+    message = re.sub(rf"\b({_PAIRS})=", _option, message)
     message = re.sub(rf"\b({_KEYWORDS})=(?=[\s;,.)]|$)", _option, message)
     message = re.sub(rf"\b({_KEYWORDS})=", lambda found: _option(found) + " ", message)
     return re.sub(r"\b(n_draws|n_futures)\b", _option, message)

@@ -79,14 +79,19 @@ class _Fitted:
             f"{step}s in the stage, of those who leave. In brackets: 80 % intervals ({self.draws:,} draws, "
             f"seed {self.seed})."
         )
-        rate = self.funnel.arrivals.mean_per_block / self.funnel.arrivals.block_steps
         blocks = [
             [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
             [*text_table(titles, rows, "lrrrrrr"), *paragraph(legend)],
-            [f"New deals: {rate:,.3g} a {step} of late."],
+            [f"New deals: {_rate_per_step(self.funnel)} a {step} (± is one standard error)."],
             parts.note_lines(self.funnel.notes),
         ]
         return parts.spaced(blocks)
+
+
+def _rate_per_step(funnel: Funnel) -> str:
+    law = funnel.arrivals
+    error = math.sqrt(law.mean_per_block / law.worth_blocks)  # the mean's law is Gamma(mean * worth, worth)
+    return f"{law.mean_per_block / law.block_steps:,.3g} ± {error / law.block_steps:,.1g}"
 
 
 def _row(row: Mapping[Hashable, object]) -> list[str]:

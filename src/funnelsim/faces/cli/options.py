@@ -158,6 +158,7 @@ source_options = _bundled(
     _pairs("--rate", "rates", "Worth of a currency in the unit: USD=0.92. Repeatable."),
     _pairs("--column", "columns", "What DEALS calls a column: deal_id=Id. Repeatable."),
     _pairs("--history-column", "history_columns", "What HISTORY calls a column. Repeatable."),
+    _pairs("--outcome-value", "outcome_values", "What an outcome in DEALS means: Engaging=open. Repeatable."),
     click.option(
         "--faulty",
         type=click.Choice(["refuse", "set-aside"]),

@@ -58,7 +58,8 @@ def issue_lines(history: DealHistory, *, most: int = 3) -> list[str]:
     told = ", ".join(f"{int(by_level.get(level, 0)):,} {word}" for level, word in _LEVELS.items())
     frequent = summary.sort_values("count", ascending=False, kind="stable").head(most)
     names = [f"{count:,} {rule}" for rule, count in zip(frequent["rule"], frequent["count"], strict=True)]
-    more = [f"{len(summary) - most} more kinds"] if len(summary) > most else []
+    other = int(summary["count"].sum() - frequent["count"].sum())
+    more = [f"{other:,} other"] if other else []
     return paragraph(f"{told}; most often: {', '.join([*names, *more])}", first=lead("Issues"))
 
 
@@ -77,7 +78,7 @@ def range_text(outlook: Forecast) -> str:
     """The 80 % range of the total."""
     low, high = (float(end) for end in outlook.quantile([0.1, 0.9]))
     decimals = 0 if low.is_integer() else decimals_for([high])
-    return f"{number(low, decimals=decimals)} to {with_unit(high, outlook)}"
+    return f"{number(low, decimals=decimals)} and {with_unit(high, outlook)}"
 
 
 def span(outlook: Forecast) -> str:
@@ -94,7 +95,7 @@ def chance_text(outlook: Forecast) -> str:
         return f"below {percent(bound, decimals=2)} (no simulated future reaches it)"
     if chance.value == 1:
         return f"above {percent(1 - bound, decimals=2)} (every simulated future reaches it)"
-    return f"{percent(chance.value)} ± {percent(chance.standard_error)} (± is the simulation error)"
+    return f"{percent(chance.value)} (simulation error ± {percent(chance.standard_error)})"
 
 
 def chance_lines(outlook: Forecast) -> list[str]:
@@ -104,7 +105,7 @@ def chance_lines(outlook: Forecast) -> list[str]:
     else:
         text = f"of {with_unit(outlook.target, outlook)} or more in {span(outlook)}: {chance_text(outlook)}"
         asked = paragraph(text, first=lead("Chance"))
-    return [*asked, *paragraph(f"80 % of the futures end with {range_text(outlook)}", first=lead("Range"))]
+    return [*asked, *paragraph(f"80 % of the futures end between {range_text(outlook)}", first=lead("Range"))]
 
 
 def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
@@ -141,9 +142,11 @@ def classical_lines(outlook: Forecast) -> list[str]:
         f"= {number(outlook.realised_bookings)} + {number(figure.figure - outlook.realised_bookings)}",
         first=lead(""),
     )
+    without_amount = int(outlook.deals.is_imputed.sum())
+    also = f"{without_amount:,} open deals without an amount, " if without_amount else ""
     lines += paragraph(
-        f"It leaves out deals yet to come ({with_unit(new_deals, outlook)} on average), when deals close, "
-        "how long they have waited, and that the rates are estimates made of closed deals only.",
+        f"It leaves out deals yet to come ({with_unit(new_deals, outlook)} on average), {also}when deals "
+        "close, how long they have waited, and that the rates are estimates made of closed deals only.",
         first=lead(""),
     )
     for other in others:
@@ -168,6 +171,8 @@ def lever_lines(comparison: LeverComparison) -> list[str]:
         figure = f"{sign}{number(100 * abs(change), decimals=1)} ± {number(100 * error, decimals=1)} points"
         blanks = " " * (width - display_width(name))
         lines.append(f"  {name}{blanks}  {bar:<{room}}  {figure}")
+    if not largest:
+        lines.append("  No simulated future is decided by a lever: the target is too far away, or certain.")
     return lines
 
 

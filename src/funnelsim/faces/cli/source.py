@@ -31,7 +31,7 @@ class Source:
     stages : Path, optional
     as_of, window_start, arrivals_until, tz, file_tz, date_format, decimal, step, unit : str, optional
         As the keywords of :func:`funnelsim.read_deals`.
-    rates, columns, history_columns : tuple of (name, value)
+    rates, columns, history_columns, outcome_values : tuple of (name, value)
     faulty : {"refuse", "set-aside"}
     """
 
@@ -50,6 +50,7 @@ class Source:
     rates: tuple[tuple[str, str], ...]
     columns: tuple[tuple[str, str], ...]
     history_columns: tuple[tuple[str, str], ...]
+    outcome_values: tuple[tuple[str, str], ...]
     faulty: str
 
     @property
@@ -112,6 +113,7 @@ class Source:
             arrivals_until=self.arrivals_until,
             columns=dict(self.columns),
             history_columns=dict(self.history_columns),
+            outcome_values=dict(self.outcome_values),
             tz=self.tz,
             file_tz=self.file_tz,
             date_format=self.date_format,

@@ -25,7 +25,8 @@ Your own files (DEALS: one row a deal; HISTORY: one row for each entry into a st
   funnelsim forecast deals.csv stage_history.csv --target 5M
   funnelsim levers deals.csv stage_history.csv --target 5M
 \b
-Without a file every command uses an embedded sample.
+Without a file every command uses an embedded sample. In CSV output, text that a spreadsheet would take
+for a formula gets an apostrophe in front.
 Exit codes: 0 fine, 1 the input or the request cannot be honoured, 2 wrong usage, 130 interrupted.
 """
 

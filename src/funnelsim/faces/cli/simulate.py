@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -73,27 +74,12 @@ def simulate(
     from funnelsim.questions.worlds import sample_funnel, simulate_history
 
     output = Output(format_name=None, file=None, force=force, quiet=quiet)
-    _check_years(start, as_of)
-    opens = _window_start(start, as_of) if window_start is None else window_start
-    if not start <= opens <= as_of:
-        raise RequestError(
-            f"--window-start {opens:%Y-%m-%d} must lie between --start {start:%Y-%m-%d} and "
-            f"--as-of {as_of:%Y-%m-%d}"
-        )
+    opens = _window_start(start, as_of, window_start)
     truth = sample_funnel()
-    history = simulate_history(
-        seed,
-        funnel=truth,
-        start=f"{start:%Y-%m-%d}",
-        as_of=f"{as_of:%Y-%m-%d}",
-        window_start=f"{opens:%Y-%m-%d}",
-    )
+    days = [f"{date:%Y-%m-%d}" for date in (start, as_of, opens)]
+    history = simulate_history(seed, funnel=truth, start=days[0], as_of=days[1], window_start=days[2])
     files = crm_files(history, truth)
-    _make_folder(folder)
-    for name in files:
-        refuse_existing(folder / name, force=force)
-    for name, content in files.items():
-        write_whole(folder / name, content, force=force)
+    _write(folder, files, force=force)
     output.say(f"wrote {', '.join(files)} to {folder} ({history.n_deals:,} deals, seed {seed})")
     output.say(
         f"next: funnelsim forecast {folder / 'deals.csv'} {folder / 'stage_history.csv'} "
@@ -101,21 +87,29 @@ def simulate(
     )
 
 
-def _check_years(start: dt.datetime, as_of: dt.datetime) -> None:
+def _window_start(start: dt.datetime, as_of: dt.datetime, asked: dt.datetime | None) -> dt.datetime:
+    """The window's start, by default half a year after `start` where the records last that long."""
     first, last = _YEARS
     for option, date in (("start", start), ("as-of", as_of)):
         if not first <= date.year <= last:
             raise RequestError(f"--{option} {date:%Y-%m-%d} must lie in the years {first} to {last}")
-
-
-def _window_start(start: dt.datetime, as_of: dt.datetime) -> dt.datetime:
-    """Half a year after the start, where the records last that long."""
     late = start + dt.timedelta(days=182)
-    return late if late < as_of else start
+    opens = asked or (late if late < as_of else start)
+    if not start <= opens <= as_of:
+        raise RequestError(
+            f"--window-start {opens:%Y-%m-%d} must lie between --start {start:%Y-%m-%d} and "
+            f"--as-of {as_of:%Y-%m-%d}"
+        )
+    return opens
 
 
-def _make_folder(folder: Path) -> None:
+def _write(folder: Path, files: Mapping[str, bytes], *, force: bool) -> None:
+    """Write all files, or none where one of them exists."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(f"{folder} cannot be a folder ({error.strerror}); choose another name") from error
+    for name in files:
+        refuse_existing(folder / name, force=force)
+    for name, content in files.items():
+        write_whole(folder / name, content, force=force)

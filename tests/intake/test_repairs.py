@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from funnelsim.intake.deals import read_deals
+from funnelsim.intake.observe import MomentError
 from funnelsim.intake.stages_file import read_stages
 from funnelsim.nouns.history import DealHistory
 from funnelsim.vocabulary.stages import Stages
@@ -153,6 +154,17 @@ def test_what_was_recorded_after_as_of_is_not_known_yet(stages):
     )
     history = read_deals(frame("deal_id", "A"), moves, stages=stages, as_of="2026-01-31")
     assert moves_of(history, "A") == [("lead", "2026-01-05")]
+
+
+def test_an_as_of_before_the_first_event_is_refused(read):
+    with pytest.raises(MomentError, match=r"as_of=2026-01-01.*the first event is on 2026-01-05"):
+        read("A . open . .", "A lead 2026-01-05", as_of="2026-01-01")
+
+
+@pytest.mark.parametrize("as_of", ["soon", "3/4/2026", "", "2026-02-30"])
+def test_an_as_of_that_is_no_date_is_refused(read, as_of):
+    with pytest.raises(MomentError, match=f"as_of='{as_of}'"):
+        read("A . open . .", "A lead 2026-01-05", as_of=as_of)
 
 
 @pytest.mark.parametrize(

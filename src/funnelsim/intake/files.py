@@ -92,8 +92,6 @@ def _load_file(path: Path, name: str, findings: Findings) -> Table:
     if content.startswith(b"\x1f\x8b"):
         packed, path = content, path.with_suffix("")
         content = _opened(lambda: gzip.decompress(packed))
-    if not content.removeprefix(b"\xef\xbb\xbf").strip():
-        raise _UnreadableError("the file is empty; export the records again")
     suffix = path.suffix.lower()
     _check_signature(content, suffix)
     if suffix in (".parquet", ".pq"):
@@ -106,7 +104,7 @@ def _load_file(path: Path, name: str, findings: Findings) -> Table:
 def _check_signature(content: bytes, suffix: str) -> None:
     expected = _BINARY_KINDS.get(suffix)
     head = content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if expected and content.startswith(expected):
+    if (expected and content.startswith(expected)) or not head:
         return
     for signature, kind, way_out in _SIGNATURES:
         if head.startswith(signature):
@@ -136,9 +134,7 @@ def _workbook(content: bytes, name: str, findings: Findings) -> Table:
     sheets = {
         title: book.get_sheet_by_name(title).to_python(skip_empty_area=False) for title in book.sheet_names
     }
-    filled = [title for title, rows in sheets.items() if rows]
-    if not filled:
-        raise _UnreadableError("the workbook is empty; export the records again")
+    filled = [title for title, rows in sheets.items() if rows] or list(sheets)
     if len(filled) > 1:
         message = f"only the sheet {filled[0]!r} was read, not {listed(filled[1:])}"
         findings.note("other sheets", message, file=name)
@@ -154,7 +150,7 @@ def _opened(read: Callable[[], Any]) -> Any:
 
 def _text(content: bytes, name: str, findings: Findings) -> Table:
     text = _decoded(content, name, findings)
-    header = next(line for line in text.splitlines() if line.strip())
+    header = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -197,6 +193,8 @@ def _of_rows(
 ) -> Table:
     """A table of rows as they stand in a sheet; blank ones are passed over but counted."""
     filled = [(number, row) for number, row in enumerate(rows, start=1) if "".join(map(str, row)).strip()]
+    if not filled:
+        raise _UnreadableError("it is empty; export the records again")
     titles = _titles(filled[0][1])
     numbers, body = [number for number, _ in filled[1:]], [row for _, row in filled[1:]]
     if findings is not None:

@@ -63,9 +63,18 @@ class Observation:
 
     @classmethod
     def at(cls, as_of: np.datetime64, moves: pd.DataFrame, findings: Findings) -> Observation:
-        """What was known at a given moment; how much came later is noted."""
+        """What was known at a given moment; how much came later is noted.
+
+        Raises
+        ------
+        MomentError
+            If nothing was known yet.
+        """
         cutoff = end_of(as_of)
         is_known = moves[["entered_at", "recorded_at"]].max(axis=1) <= pd.Timestamp(cutoff)
+        if not is_known.any():
+            first = moves["entered_at"].min()
+            raise MomentError(f"no deal is known at as_of={cutoff}; the first event is on {first:%Y-%m-%d}")
         n_later = int((~is_known).sum())
         if n_later:
             n_deals = moves["deal"].nunique() - moves.loc[is_known, "deal"].nunique()

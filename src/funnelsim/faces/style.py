@@ -1,0 +1,193 @@
+"""How pictures speak: colours safe for the colour-blind, readable amounts, names that fit and never break."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.vocabulary.estimate import Estimate
+
+# Okabe, Ito (2008), "Color universal design": told apart under every common colour blindness.
+BLACK, ORANGE, SKY, YELLOW = "#000000", "#E69F00", "#56B4E9", "#F0E442"
+BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+INK, GREY, PALE = "#333333", "#767676", "#E4E4E4"
+
+_PREFIXES = ((1e9, "bn"), (1e6, "M"), (1e4, "k"))  # from 10,000 on, so that 9,500 stays as it is
+_PREFIX_FACTORS = {"bn": 1e9, "M": 1e6, "k": 1e3, "": 1.0}
+_LONGEST_UNIT = 12
+
+
+def tint(colour: str, strength: float) -> str:
+    """A colour mixed with white; `strength` 1 leaves it as it is, 0 gives white."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - (255 - part) * strength):02X}" for part in parts)
+
+
+def plain(text: object) -> str:
+    """One line of printable characters, whatever was given."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def width_of(text: str) -> int:
+    """Columns that a text takes in a fixed-width font: two for a Chinese character, none for an accent."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def shorten(text: str, width: int) -> str:
+    """A text cut in its middle to `width` columns: what distinguishes names often stands at the end."""
+    if width_of(text) <= width:
+        return text
+    tail = _cut(text[::-1], width // 3)[::-1]
+    return _cut(text, width - 1 - width_of(tail)).rstrip() + "…" + tail.lstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    used = 0
+    for i, character in enumerate(text):
+        used += width_of(character)
+        if used > width:
+            return text[:i]
+    return text
+
+
+def wrap(text: str, width: int, n_lines: int) -> str:
+    r"""A text on at most `n_lines` lines of `width` columns, shortened to fit.
+
+    Examples
+    --------
+    >>> wrap("conversion of Proof, odds +10 %", 20, 2)
+    'conversion of Proof,\nodds +10 %'
+    """
+    room = width * n_lines
+    while room > 1:
+        lines = _lines(shorten(text, room), width)
+        if len(lines) <= n_lines:
+            return "\n".join(lines)
+        room -= max(width // 8, 1)
+    return shorten(text, width)
+
+
+def _lines(text: str, width: int) -> list[str]:
+    if width_of(text) == len(text):
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+    lines = [""]  # wide characters: textwrap counts each as one column
+    for word in text.split(" "):
+        piece = f"{lines[-1]} {word}".strip()
+        while width_of(piece) > width:
+            whole = lines[-1] if lines[-1] and width_of(word) <= width else _cut(piece, width)
+            lines[-1:] = [whole, ""]
+            piece = piece[len(whole) :].lstrip()
+        lines[-1] = piece
+    return lines
+
+
+def short_names(names: Sequence[str], width: int, n_lines: int = 1) -> list[str]:
+    """Names shortened to fit and still told apart: those that became equal are numbered."""
+    fitted = [wrap(plain(name), width, n_lines) for name in names]
+    for i, name in enumerate(fitted):
+        if fitted.count(name) > 1 or not name:
+            fitted[i] = wrap(f"{i + 1}: {plain(names[i])}", width, n_lines)
+    return fitted
+
+
+def escape(text: str) -> str:
+    r"""A text in which no ``$`` begins a formula.
+
+    Examples
+    --------
+    >>> print(escape("US$ and A$"))
+    US\$ and A\$
+    """
+    return text.replace("$", r"\$")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Readable units for amounts of one size.
+
+    Parameters
+    ----------
+    prefix : {"", "k", "M", "bn"}
+    unit : str
+        Such as "EUR" or "wins".
+    """
+
+    prefix: str
+    unit: str
+
+    @classmethod
+    def of(cls, amounts: npt.ArrayLike, unit: str, *, is_count: bool = False) -> Scale:
+        """Units fit for the largest of some amounts; counts are written out."""
+        largest = float(np.max(np.abs(np.asarray(amounts, dtype=float)), initial=0.0))
+        prefixes = () if is_count else _PREFIXES
+        prefix = next((name for least, name in prefixes if largest >= least), "")
+        return cls(prefix, shorten(plain(unit), _LONGEST_UNIT))
+
+    @property
+    def factor(self) -> float:
+        """What one of these units is worth."""
+        return _PREFIX_FACTORS[self.prefix]
+
+    @property
+    def name(self) -> str:
+        """Prefix and unit, such as "M EUR"; empty when there is neither."""
+        return f"{self.prefix} {self.unit}".strip()
+
+    def axis(self, what: str) -> str:
+        """Label of an axis: what is shown, and its unit unless `what` is the unit itself."""
+        return f"{what} ({self.name})" if self.name and self.name not in what else what
+
+    def number(self, amount: float) -> str:
+        """An amount in these units, with three figures or so."""
+        scaled = amount / self.factor
+        size = abs(scaled)
+        if size >= 1e7 or size < 0.1:
+            return f"{scaled:.{3 if size >= 1e7 else 2}g}"
+        is_whole = self.prefix == "" and scaled == round(scaled)
+        return f"{scaled:,.{0 if is_whole or size >= 100 else 1 if size >= 10 else 2}f}"
+
+    def text(self, amount: float) -> str:
+        """An amount with its unit.
+
+        Examples
+        --------
+        >>> Scale("M", "EUR").text(5_194_575)
+        '5.19 M EUR'
+        """
+        return f"{self.number(amount)} {self.name}".strip()
+
+    def range(self, low: float, high: float) -> str:
+        """A range without its unit."""
+        return f"{self.number(low)} to {self.number(high)}"
+
+    def span(self, low: float, high: float) -> str:
+        """A range with its unit."""
+        return f"{self.number(low)} to {self.text(high)}"
+
+    def tick(self, amount: float, _position: float | None = None) -> str:
+        """An amount at a tick of an axis whose label names the unit."""
+        scaled = amount / self.factor
+        return f"{scaled:.3g}" if abs(scaled) >= 1e7 else f"{scaled:,.10g}"
+
+
+def chance_words(chance: Estimate, n_futures: int, *, lead: str = "") -> str:
+    """A chance with its standard error; a count where all futures agree and the error would read 0.
+
+    Examples
+    --------
+    >>> chance_words(Estimate(0.314, 0.019), 10_000, lead="chance ")
+    'chance 31.4% ± 1.9% (SE)'
+    >>> chance_words(Estimate(0.0, 0.0), 10_000)
+    'reached in none of 10,000 futures'
+    """
+    if chance.value in (0.0, 1.0):
+        return f"reached in {'all' if chance.value else 'none of'} {n_futures:,} futures"
+    known = not np.isnan(chance.standard_error)
+    return lead + (f"{chance:.1%} (SE)" if known else f"{chance.value:.1%}")

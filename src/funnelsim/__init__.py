@@ -20,6 +20,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
+    from funnelsim.faces.plots import plot_chance as plot_chance
+    from funnelsim.faces.plots import plot_fan as plot_fan
+    from funnelsim.faces.plots import plot_incidence as plot_incidence
+    from funnelsim.faces.plots import plot_levers as plot_levers
     from funnelsim.fitting.fit import fit as fit
     from funnelsim.intake.deals import read_deals as read_deals
     from funnelsim.intake.stages_file import read_stages as read_stages
@@ -91,6 +95,10 @@ _HOME = {
     "LeverComparison": "questions.compare",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
+    "plot_fan": "faces.plots",
+    "plot_chance": "faces.plots",
+    "plot_incidence": "faces.plots",
+    "plot_levers": "faces.plots",
     "aalen_johansen": "numerics.aalen_johansen",
     "Clock": "vocabulary.clock",
     "Periods": "vocabulary.periods",

@@ -26,7 +26,7 @@ from funnelsim.vocabulary.randomness import Streams
 Floats = npt.NDArray[np.float64]
 
 _MOST_NUMBERS = 2_000_000  # at once in memory; futures come in slices
-_DRAWS_PER_BATCH = 10  # fixed, so that the answer does not depend on the number of workers
+_DRAWS_PER_BATCH = 25  # fixed, so that the answer does not depend on the number of workers
 
 
 @dataclass(frozen=True)
@@ -153,50 +153,52 @@ def _futures(
     draws: range,
     n_futures: int,
 ) -> Iterator[Futures]:
+    new_wins = _new_wins(funnel, chances.new_wins, streams, draws, n_futures)
     for i, draw in enumerate(draws):
         shares = funnel.amount_draw(streams, draw)
-        amounts = _open_amounts(
+        missing = _missing_amounts(
             funnel, pipeline, shares, streams.generator("missing amounts", draw), n_futures
         )
         chance = chances.open_deals[i][positions.of_deal]
         open_wins, open_bookings = _open_futures(
-            chance, amounts, streams.generator("routes", draw), n_futures
+            chance, pipeline.amount, missing, streams.generator("routes", draw), n_futures
         )
-        new_wins = _new_wins(funnel, chances.new_wins[i], streams.generator("arrivals", draw), n_futures)
-        new_bookings = _new_bookings(funnel, new_wins, shares, streams.generator("money", draw))
-        yield open_wins, new_wins, open_bookings, new_bookings
+        yield (
+            open_wins,
+            new_wins[i],
+            open_bookings,
+            _new_bookings(funnel, new_wins[i], shares, streams.generator("money", draw)),
+        )
 
 
-def _open_amounts(
+def _missing_amounts(
     funnel: Funnel, pipeline: Pipeline, shares: Floats, rng: np.random.Generator, n_futures: int
 ) -> Floats:
-    """Amounts of open deals, shape (n_deals,), or (n_futures, n_deals) when missing ones are drawn."""
-    missing = np.isnan(pipeline.amount)
-    if funnel.amounts is None or not missing.any():
-        return pipeline.amount
-    amounts = np.repeat(pipeline.amount[None], n_futures, axis=0)
-    amounts[:, missing] = funnel.amounts.pick(shares, rng.random((n_futures, int(missing.sum()))))
-    return amounts
+    """Amounts drawn for the open deals that have none, shape (n_futures, n_missing)."""
+    n_missing = int(np.isnan(pipeline.amount).sum())
+    if funnel.amounts is None or not n_missing:
+        return np.zeros((n_futures, n_missing))
+    return funnel.amounts.pick(shares, rng.random((n_futures, n_missing)))
 
 
 def _open_futures(
-    chance: Floats, amounts: Floats, rng: np.random.Generator, n_futures: int
+    chance: Floats, amount: Floats, missing: Floats, rng: np.random.Generator, n_futures: int
 ) -> tuple[npt.NDArray[np.int64], Floats]:
     """Wins and bookings of open deals: one number per deal says in which period it is won, if in any."""
-    wins = np.zeros((n_futures, chance.shape[1]), dtype=np.int64)
-    bookings = np.zeros((n_futures, chance.shape[1]))
+    is_missing = np.flatnonzero(np.isnan(amount))
+    one_and_amount = np.stack([np.ones(len(amount)), np.nan_to_num(amount, nan=0.0)], axis=1)
+    totals = np.zeros((n_futures, chance.shape[1], 2))
     edges = np.cumsum(chance, axis=1).astype(np.float32)
     for rows in _slices(n_futures, len(chance)):
         fate = rng.random((rows.stop - rows.start, len(chance)), dtype=np.float32)
-        amount = amounts[rows] if amounts.ndim == 2 else amounts
         already = np.zeros(fate.shape, dtype=bool)
         for period in range(chance.shape[1]):
             by_now = fate < edges[:, period]
             won = by_now & ~already
-            wins[rows, period] = won.sum(axis=1)
-            bookings[rows, period] = np.where(won, amount, 0.0).sum(axis=1)
+            totals[rows, period] = won.astype(float) @ one_and_amount
+            totals[rows, period, 1] += (won[:, is_missing] * missing[rows]).sum(axis=1)
             already = by_now
-    return wins, bookings
+    return totals[..., 0].astype(np.int64), np.ascontiguousarray(totals[..., 1])
 
 
 def _slices(n: int, width: int) -> Iterator[slice]:
@@ -207,17 +209,25 @@ def _slices(n: int, width: int) -> Iterator[slice]:
 
 
 def _new_wins(
-    funnel: Funnel, expected: Floats, rng: np.random.Generator, n_futures: int
+    funnel: Funnel, expected: Floats, streams: Streams, draws: range, n_futures: int
 ) -> npt.NDArray[np.int64]:
-    """Wins of deals yet to arrive: Poisson, mixed over the blocks' common swings when over-dispersed."""
-    n_blocks, n_periods = expected.shape
-    chance = rng.random((n_futures, n_periods))
+    """Wins of deals yet to arrive: Poisson, mixed over the blocks' common swings when over-dispersed.
+
+    Returns
+    -------
+    ndarray of shape (n_draws, n_futures, n_periods)
+    """
+    n_draws, n_blocks, n_periods = expected.shape
+    chance, mean = np.empty((2, n_draws, n_futures, n_periods))
     dispersion = funnel.arrivals.dispersion
-    if dispersion > 0:
-        swings = rng.standard_gamma(1.0 / dispersion, (n_futures, n_blocks)) * dispersion
-        mean = np.einsum("fb,bp->fp", swings, expected)
-    else:
-        mean = np.broadcast_to(expected.sum(axis=0), chance.shape)
+    for i, draw in enumerate(draws):
+        rng = streams.generator("arrivals", draw)
+        chance[i] = rng.random((n_futures, n_periods))
+        if dispersion > 0:
+            swings = rng.standard_gamma(1.0 / dispersion, (n_futures, n_blocks)) * dispersion
+            mean[i] = swings @ expected[i]
+        else:
+            mean[i] = expected[i].sum(axis=0)
     return poisson_quantile(chance, mean)
 
 

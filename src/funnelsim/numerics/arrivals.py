@@ -13,6 +13,8 @@ Ints = npt.NDArray[np.int64]
 
 _LEAST_BLOCKS = 12
 _MOST_DISPERSION = 10.0
+_WALKED_MEAN = 64.0
+_WALKED_COUNT = 200  # beyond it a count of mean 64 has a chance below 1e-40
 _BLOCKS = {"hour": (672, 168, 24), "day": (28, 7, 1), "week": (4, 1), "month": (1,)}
 _STEPS_A_YEAR = {"hour": 8736, "day": 364, "week": 52, "month": 12}
 
@@ -28,7 +30,8 @@ class Arrivals:
     mean_per_block : float
         Expected arrivals in a block.
     worth_blocks : float
-        How many independent blocks of observation the mean is worth; infinite for a mean known for certain.
+        How many independent blocks of observation the mean is worth; infinite when the mean and the shares of
+        the entry stages are taken as certain.
     dispersion : float
         Variance of a block beyond chance, over the mean squared; 0 is Poisson.
     entry_counts : ndarray of float, shape (n_open,)
@@ -51,17 +54,11 @@ class Arrivals:
 
     def draw(self, rng: np.random.Generator) -> tuple[float, Floats]:
         """One draw of the mean rate per step and of the shares of the entry stages."""
-        mean = self.mean_per_block
-        gamma = (
-            rng.standard_gamma(max(mean * self.worth_blocks, 1e-9))
-            if np.isfinite(self.worth_blocks)
-            else None
-        )
-        if gamma is not None:
-            mean = gamma / self.worth_blocks
-        shares = rng.standard_gamma(self.entry_counts)
-        total = shares.sum()
-        return mean / self.block_steps, shares / total if total > 0 else self.entry_counts
+        mean, entries = self.mean_per_block, self.entry_counts
+        if np.isfinite(self.worth_blocks):
+            mean = rng.standard_gamma(max(mean * self.worth_blocks, 1e-9)) / self.worth_blocks
+            entries = rng.standard_gamma(entries)
+        return mean / self.block_steps, entries / max(entries.sum(), 1e-300)
 
 
 def fit_arrivals(
@@ -149,8 +146,25 @@ def poisson_quantile(chance: Floats, mean: Floats) -> Ints:
     Counts by inversion rise with the mean for one and the same chance; so the futures of two scenarios are
     paired even where their means differ.
     """
-    positive = np.where(mean > 0, mean, 1.0)
-    count = np.ceil(special.pdtrik(chance, positive))
-    below = np.maximum(count - 1, 0)
-    count = np.where(special.pdtr(below, positive) >= chance, below, count)
-    return np.where(mean > 0, count, 0).astype(np.int64)
+    count = np.zeros(chance.shape, dtype=np.int64)
+    small, large = mean <= _WALKED_MEAN, mean > _WALKED_MEAN
+    count[small] = _walk_up(chance[small], mean[small])
+    by_inverse = np.ceil(special.pdtrik(chance[large], mean[large]))
+    below = np.maximum(by_inverse - 1, 0)
+    count[large] = np.where(special.pdtr(below, mean[large]) >= chance[large], below, by_inverse)
+    return count
+
+
+def _walk_up(chance: Floats, mean: Floats) -> Ints:
+    """Counts one by one until each chance is reached; many times faster than an inverse for small means."""
+    term = np.exp(-mean)
+    reached = term.copy()
+    count = np.zeros(chance.shape, dtype=np.int64)
+    for k in range(1, _WALKED_COUNT):
+        is_more = chance > reached
+        if not is_more.any():
+            break
+        count += is_more
+        term *= mean / k
+        reached += term
+    return count

@@ -114,6 +114,7 @@ def test_a_format_may_carry_times_and_offsets():
         ("2026-02-30", "no such day"),
         ("2026-13-01", "no such day"),
         ("30 Foo 2026", "no such day"),
+        ("5 Marble 2026", "no such day"),
         ("2026-02-03 25:00", "no such time"),
         ("2026-02-03 13:00 PM", "no such time"),
         ("03/02/26", "date_format="),

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.intake.amounts import AmbiguousAmount, Amounts, Decimal, parse_amounts
-from funnelsim.intake.dates import AmbiguousDate, Moments, Wall, parse_dates
+from funnelsim.intake.dates import AmbiguousDate, parse_dates
 from funnelsim.intake.findings import Findings
+from funnelsim.intake.moments import Moments, Wall
 from funnelsim.intake.tables import Numbers, Table, Texts
-from funnelsim.intake.zones import ZoneError, Zones
+from funnelsim.intake.zones import Local, ZoneError, Zones
 
 
 @dataclass(frozen=True)
@@ -34,35 +35,23 @@ class Cells:
 
     def dates(self, table: Table, column: str) -> Wall:
         """Naive moments in the business's time zone; NaT where empty, faulty, or without such a column."""
+        nothing = np.full(len(table), np.datetime64("NaT"), "datetime64[us]")
         if column not in table:
-            return np.full(len(table), np.datetime64("NaT"), "datetime64[us]")
+            return nothing
         try:
-            moments = self._moments(table, column)
-            wall, is_skipped, is_repeated = self.zones.to_business(moments)
+            moments = self._moments(table, column).in_our_time()
         except AmbiguousDate as error:
             self._refuse("ambiguous date", str(error), table, column, error.examples)
-            return np.full(len(table), np.datetime64("NaT"), "datetime64[us]")
-        except ZoneError as error:
-            with_time = np.flatnonzero(moments.has_time)[:1]
-            self._refuse("no time zone", str(error), table, column, with_time)
-            return moments.wall
+            return nothing
         self._report("date", moments.problem, table, column)
         self._note_utc(moments, table, column)
-        self.findings.repaired(
-            "clock change",
-            "this local time was skipped when clocks went forward; the next one that exists is taken",
-            table,
-            is_skipped,
-            column,
-        )
-        self.findings.repaired(
-            "clock change",
-            "this local time came twice when clocks went back; the first is taken",
-            table,
-            is_repeated,
-            column,
-        )
-        return wall
+        try:
+            local = self.zones.to_business(moments)
+        except ZoneError as error:
+            self._refuse("no time zone", str(error), table, column, moments.needs_zone.nonzero()[0][:1])
+            return nothing
+        self._list_clock_changes(local, table, column)
+        return local.wall
 
     def _moments(self, table: Table, column: str) -> Moments:
         cells = table.frame[column]
@@ -72,9 +61,14 @@ class Cells:
             table.text(column), date_format=self.date_format, has_serial_dates=table.has_serial_dates
         )
 
+    def _list_clock_changes(self, local: Local, table: Table, column: str) -> None:
+        message = "this local time was skipped when clocks went forward; the next one that exists is taken"
+        self.findings.repaired("clock change", message, table, local.is_skipped, column)
+        message = "this local time came twice when clocks went back; the first is taken"
+        self.findings.repaired("clock change", message, table, local.is_repeated, column)
+
     def _note_utc(self, moments: Moments, table: Table, column: str) -> None:
-        is_aware = ~np.isnan(moments.offset_minutes) & ~np.isnat(moments.wall)
-        if is_aware.any() and not (self.zones.business or self.zones.file):
+        if moments.is_aware.any() and not (self.zones.business or self.zones.file):
             self.findings.note(
                 "time zone",
                 "no business time zone was given: days begin at midnight UTC; give tz= to change that",

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.intake.tables import Flags, Numbers, Positions, Texts
+from funnelsim.intake.moments import Moments, moments_of
+from funnelsim.intake.tables import Positions, Texts
 from funnelsim.vocabulary.errors import FunnelsimError
-
-Wall = npt.NDArray[np.datetime64]
 
 _TIME = (
     r"(?:[T\s]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
@@ -35,7 +33,6 @@ _UNSETTLED = r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-](?P<year>\d{4})"
 _SHORT_YEAR = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(\D.*)?")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _TIME_DIRECTIVES = ("%H", "%I", "%X", "%c")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SPREADSHEET_DAY_0 = np.datetime64("1899-12-30", "us")
 _SERIALS_1990_TO_2100 = (32874.0, 73051.0)
 _SAY_FORMAT = "say how they are written with date_format= (such as '%d/%m/%Y')"
@@ -47,47 +44,6 @@ class AmbiguousDate(FunnelsimError):  # noqa: N818 - it names what arrived, as u
     def __init__(self, message: str, examples: Positions) -> None:
         super().__init__(message)
         self.examples = examples
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Moments as written, before any time zone.
-
-    Parameters
-    ----------
-    wall : ndarray of datetime64[us]
-        What a clock on the wall showed; NaT where empty or not understood.
-    offset_minutes : ndarray of float
-        Offset from UTC that was written; NaN where none was.
-    has_time : ndarray of bool
-        Whether a time of day was written.
-    problem : ndarray of str
-        What is wrong with a value and the way out; ``""`` where nothing is.
-    """
-
-    wall: Wall
-    offset_minutes: Numbers
-    has_time: Flags
-    problem: Texts
-
-    @classmethod
-    def nothing(cls, size: int) -> Moments:
-        """Moments still to be filled in."""
-        return cls(
-            np.full(size, np.datetime64("NaT"), "datetime64[us]"),
-            np.full(size, np.nan),
-            np.zeros(size, bool),
-            np.full(size, "", object),
-        )
-
-    def put(self, at: Positions, other: Moments) -> None:
-        """Fill in the moments at some positions."""
-        for name in ("wall", "offset_minutes", "has_time", "problem"):
-            getattr(self, name)[at] = getattr(other, name)
-
-    def take(self, at: Positions) -> Moments:
-        """Moments at these positions."""
-        return Moments(self.wall[at], self.offset_minutes[at], self.has_time[at], self.problem[at])
 
 
 def parse_dates(texts: Texts, *, date_format: str | None = None, has_serial_dates: bool = False) -> Moments:
@@ -141,14 +97,14 @@ class _Texts:
 def _parse(texts: _Texts, date_format: str | None, has_serial_dates: bool) -> Moments:
     for form in _YEAR_FIRST if date_format else _SETTLED:
         fields = texts.fields(form)
-        texts.settle(fields.index, _moments(fields))
+        texts.settle(fields.index, moments_of(fields))
     if has_serial_dates:
         _settle_serials(texts)
     if date_format:
         _settle_format(texts, date_format)
     else:
         fields = texts.fields(_UNSETTLED)
-        texts.settle(fields.index, _moments(_settled(fields)))
+        texts.settle(fields.index, moments_of(_settled(fields)))
     problems = [_why_not(str(text), date_format) for text in texts.left]
     texts.moments.problem[texts.left.index] = problems
     return texts.moments
@@ -179,59 +135,6 @@ def _settled(fields: pd.DataFrame) -> pd.DataFrame:
     return fields.rename(columns={day: "day", month: "month"})
 
 
-def _moments(fields: pd.DataFrame) -> Moments:
-    """Moments from text fields; a problem where the calendar or the clock has no such moment."""
-    moments = Moments.nothing(len(fields))
-    if not len(fields):
-        return moments
-    year, day = fields["year"].to_numpy(int), fields["day"].to_numpy(int)
-    month = fields["month"].to_numpy(int) if "month" in fields else _month_numbers(fields["name"])
-    hour, minute, second = (_whole(fields[name]) for name in ("hour", "minute", "second"))
-    hour, is_hour = _hours(hour, fields["half"])
-    first_of_month = (np.clip((year - 1970) * 12 + month - 1, -23640, 96359)).astype("datetime64[M]")
-    n_days = ((first_of_month + 1).astype("datetime64[D]") - first_of_month.astype("datetime64[D]")).astype(
-        int
-    )
-    is_date = (month >= 1) & (month <= 12) & (day >= 1) & (day <= n_days) & (year >= 1)
-    is_time = is_hour & (minute < 60) & (second < 60)
-    micros = fields["fraction"].fillna("").str.ljust(6, "0").str[:6].to_numpy(int)
-    of_day = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros
-    wall = (
-        first_of_month.astype("datetime64[us]") + (day - 1) * np.timedelta64(1, "D") + of_day.astype("m8[us]")
-    )
-    is_good = is_date & is_time
-    moments.wall[is_good] = wall[is_good]
-    moments.offset_minutes[:] = _offsets(fields["offset"])
-    moments.has_time[:] = fields["hour"].notna()
-    moments.problem[~is_time] = "no such time of day; correct it"
-    moments.problem[~is_date] = "there is no such day in the calendar; correct it"
-    return moments
-
-
-def _whole(field: pd.Series) -> npt.NDArray[np.int64]:
-    return field.fillna("0").to_numpy(dtype=np.int64)
-
-
-def _hours(hour: npt.NDArray[np.int64], half: pd.Series) -> tuple[npt.NDArray[np.int64], Flags]:
-    """Hours of 24, from clocks of 24 or of 12 hours, and whether the clock shows such an hour."""
-    halves = half.str.lower().to_numpy(object)
-    is_twelve = half.notna().to_numpy(bool)
-    is_hour = np.where(is_twelve, (hour >= 1) & (hour <= 12), hour < 24)
-    return np.where(is_twelve, hour % 12 + np.where(halves == "pm", 12, 0), hour), is_hour
-
-
-def _month_numbers(names: pd.Series) -> npt.NDArray[np.int64]:
-    numbers = {name: number for number, name in enumerate(_MONTHS, start=1)}
-    return np.array([numbers.get(str(name)[:3].lower(), 0) for name in names], dtype=np.int64)
-
-
-def _offsets(offset: pd.Series) -> Numbers:
-    parts = offset.str.extract(r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
-    minutes = _whole(parts["hours"]) * 60 + _whole(parts["minutes"])
-    signed = np.where(parts["sign"] == "-", -minutes, minutes).astype(float)
-    return np.where(offset.isna(), np.nan, signed)
-
-
 def _settle_serials(texts: _Texts) -> None:
     """Numbers of a spreadsheet that count days from 1990 to 2100, to the second."""
     serial = pd.to_numeric(texts.left, errors="coerce")
@@ -251,7 +154,7 @@ def _settle_format(texts: _Texts, date_format: str) -> None:
     fields = texts.fields("(?P<date>.+?)")
     date = pd.to_datetime(fields["date"], format=date_format, errors="coerce").dropna()
     fields = fields.loc[date.index].assign(year=date.dt.year, month=date.dt.month, day=date.dt.day)
-    texts.settle(date.index, _moments(fields))
+    texts.settle(date.index, moments_of(fields))
 
 
 def _settle_format_with_time(texts: _Texts, date_format: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from funnelsim.intake.dates import Wall
+from funnelsim.intake.moments import Wall
 from funnelsim.intake.tables import Texts
 from funnelsim.intake.words import kind_of
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from funnelsim.intake.dates import AmbiguousDate, Wall, parse_dates
+from funnelsim.intake.dates import AmbiguousDate, parse_dates
 from funnelsim.intake.findings import Findings
+from funnelsim.intake.moments import Wall
 from funnelsim.intake.places import Codes
 from funnelsim.intake.reading import Moment
 from funnelsim.intake.tables import Table
@@ -37,7 +38,7 @@ def parse_moment(value: Moment, option: str, zones: Zones, date_format: str | No
         raise MomentError(f"{option}={value!r}: {moments.problem[0] or 'not a date; write it as 2026-03-05'}")
     if np.isnan(moments.offset_minutes[0]):
         return np.datetime64(moments.wall[0], "us")
-    return np.datetime64(zones.to_business(moments)[0][0], "us")
+    return np.datetime64(zones.to_business(moments).wall[0], "us")
 
 
 def end_of(moment: np.datetime64) -> np.datetime64:

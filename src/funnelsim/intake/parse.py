@@ -9,9 +9,9 @@ import pandas as pd
 
 from funnelsim.intake.cells import Cells
 from funnelsim.intake.currencies import Rates, check_currencies, stated_currency
-from funnelsim.intake.dates import Wall
 from funnelsim.intake.findings import Findings
-from funnelsim.intake.moves import Parsed
+from funnelsim.intake.moments import Wall
+from funnelsim.intake.parsed import Parsed
 from funnelsim.intake.places import Codes, Places, read_outcomes, stage_codes
 from funnelsim.intake.tables import Numbers, Table
 

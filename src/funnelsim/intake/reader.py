@@ -14,7 +14,7 @@ from funnelsim.intake.currencies import Rates
 from funnelsim.intake.files import Source, load, table_names
 from funnelsim.intake.findings import DataError, Findings
 from funnelsim.intake.infer import InferredStagesWarning, infer_stages
-from funnelsim.intake.moves import Parsed, build_moves, linked, without_repeated_rows
+from funnelsim.intake.moves import build_moves, linked, without_repeated_rows
 from funnelsim.intake.observe import (
     Observation,
     end_of,
@@ -24,6 +24,7 @@ from funnelsim.intake.observe import (
     report_future,
 )
 from funnelsim.intake.parse import empty_log, in_one_currency, parse_deals, parse_log
+from funnelsim.intake.parsed import Parsed
 from funnelsim.intake.places import Places
 from funnelsim.intake.reading import Reading
 from funnelsim.intake.tables import Table

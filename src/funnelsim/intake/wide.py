@@ -9,7 +9,7 @@ from funnelsim.intake.cells import Cells
 from funnelsim.intake.columns import DEALS
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.infer import infer_stages
-from funnelsim.intake.moves import Parsed
+from funnelsim.intake.parsed import Parsed
 from funnelsim.intake.places import Places
 from funnelsim.intake.tables import Table
 from funnelsim.intake.words import kind_of

@@ -17,8 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import funnelsim as fs
-from funnelsim.faces import plots, style
-from funnelsim.faces.plots import PlotError, alt_text, plot_chance, plot_fan, plot_incidence, plot_levers
+from funnelsim.faces.plots import (
+    PlotError,
+    alt_text,
+    plot_chance,
+    plot_fan,
+    plot_incidence,
+    plot_levers,
+    sheet,
+    style,
+)
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
@@ -412,7 +420,7 @@ class NamedLever:
 
 
 def test_names_that_no_font_can_draw_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "_WIDE_FONTS", ())
+    monkeypatch.setattr(sheet, "_WIDE_FONTS", ())
     ax = plot_incidence(funnel_of(["商机", "方案 B 🎉"], ["赢单", "lost"], unit="元"), "商机", n_draws=20)
     draw(ax)  # matplotlib would warn of each missing letter
     assert ax.get_title(loc="left") == "Where deals in stage 1 go"

@@ -1,0 +1,15 @@
+"""Four pictures: the fan of a forecast, the chance of an amount, incidence by age, and levers.
+
+Each function draws on the axes it is given, or on a new pyplot figure, and returns the axes. Programs that
+draw many pictures pass axes of their own (``Figure(layout="constrained").add_subplot()``): pyplot keeps every
+figure it makes until it is closed. ``alt_text(ax)`` tells in one sentence the numbers that a picture shows.
+Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib are not provided for.
+"""
+
+from funnelsim.faces.plots.chance import plot_chance
+from funnelsim.faces.plots.fan import plot_fan
+from funnelsim.faces.plots.incidence import plot_incidence
+from funnelsim.faces.plots.levers import plot_levers
+from funnelsim.faces.plots.sheet import PlotError, alt_text
+
+__all__ = ["plot_fan", "plot_chance", "plot_incidence", "plot_levers", "alt_text", "PlotError"]

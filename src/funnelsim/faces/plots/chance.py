@@ -1,0 +1,186 @@
+"""The chance that a forecast reaches an amount, as a curve over amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.sheet import Entry, Sheet, line_height, share_of_width
+from funnelsim.faces.plots.units import amount_ticks, scale_of, span_in_words
+from funnelsim.nouns.forecast import Forecast
+
+Floats = npt.NDArray[np.float64]
+_MOST_CURVE_POINTS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """Chance that the total reaches each amount, with its standard error (nan from a single draw)."""
+
+    amounts: Floats
+    chance: Floats
+    error: Floats
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> _Curve:
+        totals = np.sort(forecast.window())
+        amounts = np.unique(totals)
+        if len(amounts) > _MOST_CURVE_POINTS:
+            amounts = np.unique(totals[np.linspace(0, len(totals) - 1, _MOST_CURVE_POINTS).astype(int)])
+        by_draw = np.sort(forecast.window().reshape(forecast.n_draws, -1), axis=1)
+        below = np.array([np.searchsorted(row, amounts, side="left") for row in by_draw])
+        chances = 1.0 - below / by_draw.shape[1]
+        error = np.full(len(amounts), np.nan)
+        if forecast.n_draws > 1:
+            error = chances.std(axis=0, ddof=1) / np.sqrt(forecast.n_draws)
+        return cls(amounts, chances.mean(axis=0), error)
+
+    def at(self, amount: float) -> float:
+        """Chance of reaching an amount, from the curve as it is drawn."""
+        i = np.searchsorted(self.amounts, amount, side="left")
+        return float(self.chance[i]) if i < len(self.amounts) else 0.0
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A point on the curve, with the range of what was estimated and words for it."""
+
+    amount: float
+    chance: float
+    text: str
+    colour: str
+
+
+def plot_chance(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
+    """Chance that the total of all periods reaches an amount, over the amounts.
+
+    Parameters
+    ----------
+    forecast : Forecast
+    ax : Axes, optional
+        A new pyplot figure by default.
+
+    Returns
+    -------
+    Axes
+        The curve with a band of two standard errors (simulation and finite parameter draws); the amounts
+        reached with chances of 90, 80 and 50 %, each with the range that the band leaves it; the target with
+        its chance.
+    """
+    sheet, curve = Sheet.on(ax), _Curve.of(forecast)
+    scale = scale_of(forecast)
+    entries = _chance_curve(sheet, curve)
+    marks, ranges = _sure_amounts(sheet, forecast, scale)
+    _amount_limits(sheet, forecast, curve, scale)
+    if forecast.target is not None:
+        marks.append(_target_mark(sheet, forecast, scale))
+    _write_marks(sheet, curve, marks)
+    when = span_in_words(forecast)
+    n_lines = sheet.axis_names(scale.axis(f"{forecast.measure} {when}"), "chance of reaching it")
+    amount_ticks(sheet.ax.xaxis, scale)
+    sheet.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    sheet.title(f"Chance that {forecast.measure} {when} reach an amount")
+    sheet.legend(entries, lines_above=n_lines + 1)
+    words = "; ".join([*ranges, *(mark.text.replace("\n", " ") for mark in marks[3:])])
+    return sheet.finish(f"Chance that {forecast.measure} {when} reach an amount: {words}.")
+
+
+def _chance_curve(sheet: Sheet, curve: _Curve) -> list[Entry]:
+    amounts = np.concatenate([[curve.amounts[0]], curve.amounts, [curve.amounts[-1]]])
+    chance, error = (
+        np.concatenate([[at], values, [0.0]]) for at, values in ((1.0, curve.chance), (0.0, curve.error))
+    )
+    entries: list[Entry] = []
+    (line,) = sheet.ax.plot(
+        amounts, chance, color=style.BLUE, linewidth=1.8, drawstyle="steps-pre", label="chance"
+    )
+    entries.append((line, "chance"))
+    if not np.isnan(error).any():
+        text = "± 2 standard errors (SE)"
+        band = sheet.ax.fill_between(
+            amounts, np.maximum(chance - 2 * error, 0), np.minimum(chance + 2 * error, 1),
+            step="pre", color=style.tint(style.BLUE, 0.35), linewidth=0, label=text,
+        )  # fmt: skip
+        entries.append((band, text))
+    return entries
+
+
+def _sure_amounts(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> tuple[list[_Mark], list[str]]:
+    """Mark the amounts reached with 90, 80 and 50 %; gives the marks and full words for each."""
+    marks, words = [], []
+    for share in (0.9, 0.8, 0.5):
+        amount = float(forecast.quantile(1 - share))
+        error = forecast.chance(amount).standard_error
+        text = f"{share:.0%}: {scale.text(amount)}"
+        sheet.ax.plot([amount], [share], "o", color=style.BLUE, markersize=5, zorder=6, label=f"{share:.0%}")
+        full = text
+        if np.isfinite(error):
+            low, high = forecast.quantile([max(1 - share - 2 * error, 0.0), min(1 - share + 2 * error, 1.0)])
+            sheet.ax.plot([low, high], [share] * 2, color=style.BLUE, linewidth=1.2, zorder=6)
+            full = f"{text} ({scale.range(low, high)})"
+        marks.append(_Mark(amount, share, text if sheet.is_small else full, style.INK))
+        words.append(full)
+    return marks, words
+
+
+def _amount_limits(sheet: Sheet, forecast: Forecast, curve: _Curve, scale: style.Scale) -> None:
+    """All but the far tails, and the target when it is not far off."""
+    low, high = (float(limit) for limit in forecast.quantile([0.002, 0.998]))
+    span = (high - low) or max(0.1 * abs(high), scale.factor)
+    low, high = max(low - 0.08 * span, min(0.0, low)), high + 0.12 * span
+    target = forecast.target
+    if target is not None and (low - span < target < high + span or high <= span):
+        low, high = min(low, target), max(high, target)
+        low, high = low - (low == target) * 0.05 * (high - low), high + (high == target) * 0.05 * (high - low)
+    ax = sheet.ax
+    ax.set_xlim(low, high)
+    is_sure = target is not None and forecast.chance(target).value > 0.9
+    # Words for a sure target stand on top.
+    ax.set_ylim(0, 1 / (1 - 2.6 * line_height(sheet)) if is_sure else 1.06)
+        0, 1 / (1 - 2.6 * line_height(sheet)) if is_sure else 1.06
+    )  # words for a sure target stand on top
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.plot([low, curve.amounts[0]], [1, 1], color=style.BLUE, linewidth=1.8)
+    ax.plot([curve.amounts[-1], max(high, curve.amounts[-1])], [0, 0], color=style.BLUE, linewidth=1.8)
+    ax.grid(axis="y", color=style.PALE, linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _target_mark(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> _Mark:
+    assert forecast.target is not None
+    low, high = sheet.ax.get_xlim()
+    chance, target, colour, ax = forecast.chance(), forecast.target, style.VERMILLION, sheet.ax
+    text = f"target {scale.text(target)}:\n{style.chance_words(chance, forecast.n_futures)}"
+    if not low <= target <= high:
+        arrow = "→" if target > high else "←"
+        return _Mark(high if target > high else low, chance.value, f"{arrow} {text}", colour)
+    ax.plot([target] * 2, [0, chance.value], color=colour, linewidth=1.5, linestyle=(0, (5, 2)))
+    error = 0.0 if np.isnan(chance.standard_error) else 2 * chance.standard_error
+    ax.errorbar(
+        [target], [chance.value], [[error], [error]], fmt="D", color=colour, capsize=3, markersize=6,
+        zorder=7, label="target",
+    )  # fmt: skip
+    return _Mark(target, chance.value, text, colour)
+
+
+def _write_marks(sheet: Sheet, curve: _Curve, marks: Sequence[_Mark]) -> None:
+    """Words to the right of each mark, a line apart or higher; above the curve if shifted left to fit."""
+    low, high = sheet.ax.get_xlim()
+    line = line_height(sheet) * sheet.ax.get_ylim()[1]
+    free = 0.0
+    for mark in sorted(marks, key=lambda mark: mark.chance):
+        text, share = mark.text, share_of_width(sheet, mark.text)
+        if mark.amount + share * (high - low) > high:
+            text = text.replace(" (", "\n(")
+            share = share_of_width(sheet, text)
+        half = 0.5 * line * (text.count("\n") + 1)
+        x = max(min(mark.amount, high - share * (high - low)), low)
+        y = mark.chance if x == mark.amount else curve.at(x) + half
+        y = max(1 + half if mark.chance > 0.9 else y, free + half)
+        free = y + half
+        sheet.write(x, y, text, color=mark.colour, ha="left", va="center", dx=0.8)

@@ -1,0 +1,83 @@
+"""Levers as bars of what they do to the chance of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.sheet import Sheet, drawable, safe
+from funnelsim.faces.plots.units import scale_of
+from funnelsim.questions.compare import LeverComparison
+from funnelsim.vocabulary.estimate import Estimate
+
+_MOST_LEVERS = 20
+
+
+def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None) -> Axes:
+    """What each lever changes in the chance of the target, largest first.
+
+    Parameters
+    ----------
+    comparison : LeverComparison
+    ax : Axes, optional
+        A new pyplot figure by default, as high as the number of levers asks for.
+
+    Returns
+    -------
+    Axes
+        Bars in percentage points, with error bars of two standard errors of the paired difference, and the
+        numbers beside. Of more than 20 levers, the 20 with the largest changes.
+    """
+    n_levers = len(comparison.levers)
+    effects = [comparison.effect(i) for i in range(n_levers)]
+    chosen = sorted(range(n_levers), key=lambda i: -abs(effects[i].value))[:_MOST_LEVERS]
+    chosen = sorted(chosen, key=lambda i: -effects[i].value)
+    width, height = mpl.rcParams["figure.figsize"]
+    sheet = Sheet.on(ax, (width, height * float(np.clip((len(chosen) + 2) / 8, 0.65, 2.2))))
+    names = drawable([lever.name for lever in comparison.levers], "lever")
+    lines_per_row = sheet.height * 72 / (1.2 * 0.9 * sheet.size) / max(len(chosen), 1)
+    fitted = style.short_names(names, sheet.columns(0.4, 0.9), 2 if lines_per_row > 3.2 else 1)
+    _lever_bars(sheet, [fitted[i] for i in chosen], [effects[i] for i in chosen])
+    base = comparison.base
+    scale = scale_of(base)
+    chance = style.chance_words(base.chance(comparison.target), base.n_futures)
+    some = f"; {len(chosen)} of {n_levers} levers" if len(chosen) < n_levers else ""
+    sheet.axis_names("change in percentage points (± 2 paired standard errors)", "")
+    sheet.title(f"Chance of {scale.text(comparison.target)} as it is: {chance}{some}", share=0.75, n_lines=3)
+    told = "; ".join(f"{names[i]} {_points(effects[i])}" for i in chosen) or "no lever"
+    return sheet.finish(
+        f"Chance of the target of {scale.text(comparison.target)} without a lever: {chance}; change by each "
+        f"lever in percentage points, with two standard errors: {told}."
+    )
+
+
+def _points(effect: Estimate) -> str:
+    if effect.value == 0 and effect.standard_error == 0:
+        return "no change"
+    return f"{100 * effect.value:+.1f} ± {200 * effect.standard_error:.1f}"
+
+
+def _lever_bars(sheet: Sheet, names: Sequence[str], effects: Sequence[Estimate]) -> None:
+    ax, rows = sheet.ax, np.arange(len(names))
+    points = np.array([100 * effect.value for effect in effects])
+    errors = np.array([200 * effect.standard_error for effect in effects])
+    colours = [style.BLUE if value >= 0 else style.ORANGE for value in points]
+    ax.barh(rows, points, height=0.6, color=colours)
+    ax.errorbar(points, rows, xerr=errors, fmt="none", ecolor=style.INK, elinewidth=1.4, capsize=3)
+    for row, effect in zip(rows, effects, strict=True):
+        sheet.beside(float(row), _points(effect))
+    ax.axvline(0, color=style.INK, linewidth=0.8)
+    low, high = min(0.0, *(points - errors)) if len(rows) else 0.0, max([0.0, *(points + errors)])
+    high = high if high > low else 1.0
+    span = high - low
+    ax.set_xlim(low - 0.04 * span if low < 0 else 0, high + 0.04 * span)
+    ax.set_ylim(max(len(names), 1) - 0.4, -0.6)
+    ax.set_yticks(rows, [safe(name) for name in names])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x", color=style.PALE, linewidth=0.8)
+    ax.set_axisbelow(True)

@@ -1,0 +1,210 @@
+"""The sheet a picture is drawn on: sizes, letters, title, legend, fonts, and the words of its alt text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.transforms import ScaledTranslation
+
+from funnelsim.faces.plots import style
+from funnelsim.vocabulary.errors import FunnelsimError
+
+Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
+EM = 0.56  # mean width of a character, in font sizes
+# Fonts with Chinese, Japanese and Korean characters, of Windows, macOS and Linux; those installed are used.
+_WIDE_FONTS = (
+    "Microsoft YaHei", "SimHei", "PingFang SC", "PingFang HK", "Hiragino Sans GB", "Heiti TC",
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "Droid Sans Fallback", "Arial Unicode MS",
+)  # fmt: skip
+_FIRST_WIDE = "\u2e80"  # what comes before is in matplotlib's own font, or in no East Asian one
+
+
+class PlotError(FunnelsimError):
+    """A picture that cannot be drawn as asked; the message says how to ask."""
+
+
+def alt_text(ax: Axes) -> str:
+    """One sentence with the numbers a picture shows, for readers who cannot see it.
+
+    It is the label of the axes (``ax.get_label()``), which matplotlib does not draw.
+    """
+    return str(ax.get_label())
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Axes to draw on, with their size in inches and the letter size (points) that suits it."""
+
+    ax: Axes
+    width: float
+    height: float
+    size: float
+
+    @classmethod
+    def on(cls, ax: Axes | None, figsize: tuple[float, float] | None = None) -> Sheet:
+        if ax is None:
+            ax = plt.figure(figsize=figsize, layout="constrained").add_subplot()
+        width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
+        factor = float(np.clip((width * height / (4.96 * 3.7)) ** 0.3, 0.7, 1.4))
+        sheet = cls(ax, width, height, float(mpl.rcParams["font.size"]) * factor)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=0.9 * sheet.size)
+        return sheet
+
+    @property
+    def is_small(self) -> bool:
+        return self.width < 3.4 or self.height < 2.2
+
+    def columns(self, share: float = 1.0, relative: float = 1.0) -> int:
+        """Characters that fit on a share of the width, in letters of a relative size."""
+        return max(int(share * self.width * 72 / (EM * relative * self.size)), 8)
+
+    def title(self, text: str, *, share: float = 1.0, n_lines: int = 2) -> None:
+        unbroken = text.replace(" ± ", "\u00a0±\u00a0")
+        wrapped = style.wrap(unbroken, self.columns(share, 1.3), n_lines)  # bold letters are wide
+        self.ax.set_title(
+            safe(wrapped), loc="left", fontsize=1.1 * self.size, fontweight="bold", color=style.INK
+        )
+
+    def axis_names(self, x: str, y: str) -> int:
+        """Name both axes; gives the number of lines that the name of x takes."""
+        n_lines = 1
+        for axis, name, room in ((self.ax.yaxis, y, self.height), (self.ax.xaxis, x, self.width)):
+            fitted = style.wrap(name, max(int(room * 72 / (EM * self.size)), 8), 2)
+            axis.set_label_text(safe(fitted), fontsize=self.size, color=style.INK)
+            n_lines = fitted.count("\n") + 1
+        return n_lines
+
+    def write(self, x: float, y: float, text: str, *, color: str, ha: str, va: str, dx: float = 0) -> None:
+        """Text at a point of the data, `dx` letters to its right, legible on any ground."""
+        self.ax.annotate(
+            safe(text),
+            (x, y),
+            (dx * self.size, 0.25 * self.size * {"bottom": 1, "top": -1}.get(va, 0)),
+            textcoords="offset points",
+            color=color,
+            fontsize=0.9 * self.size,
+            ha=ha,
+            va=va,
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+            zorder=10,
+        )
+
+    def legend(
+        self, entries: Sequence[Entry], *, title: str = "", lines_above: float | None = None, most: int = 9
+    ) -> None:
+        """Legend below the axes and the lines that ticks and label take, in columns that fit; or beside."""
+        place: dict[str, object] = {"bbox_to_anchor": (1.02, 1.0)}
+        small = 0.85 * self.size
+        if lines_above is not None:
+            drop = (lines_above * 1.35 * self.size + 12) / 72
+            shift = ScaledTranslation(0, -drop, self.ax.figure.dpi_scale_trans)
+            fitting = legend_columns([text for _, text in entries], self.columns(relative=0.85))
+            place = {
+                "bbox_to_anchor": (0, 0),
+                "bbox_transform": self.ax.transAxes + shift,
+                "ncols": min(fitting, most),
+            }
+        self.ax.legend(
+            [handle for handle, _ in entries],
+            [safe(text) for _, text in entries],
+            title=safe(title), loc="upper left", alignment="left", frameon=False, borderaxespad=0,
+            borderpad=0, handlelength=1.6, columnspacing=1.5, fontsize=small, title_fontsize=small, **place,
+        )  # fmt: skip
+
+    def beside(self, row: float, text: str) -> None:
+        """Text to the right of the axes, level with a row."""
+        self.ax.annotate(
+            safe(text),
+            (1.0, row),
+            (0.6 * self.size, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            fontsize=0.9 * self.size,
+            color=style.INK,
+            annotation_clip=False,
+        )
+
+    def finish(self, alt: str) -> Axes:
+        """Fonts for wide characters, and the alternative text."""
+        widen_fonts(self.ax)
+        self.ax.set_label(alt)
+        return self.ax
+
+
+def legend_columns(texts: Sequence[str], room: int) -> int:
+    """Most columns in which a legend, filled column by column, is no wider than the room."""
+    widths = [max(style.width_of(line) for line in text.split("\n")) + 5 for text in texts]
+    for n in range(len(texts), 1, -1):
+        rows = -(-len(texts) // n)
+        columns = [widths[i * rows : (i + 1) * rows] for i in range(n)]
+        if columns[-1] and sum(map(max, columns)) <= room:
+            return n
+    return 1
+
+
+def widen_fonts(artist: Artist) -> None:
+    """Let every text fall back on an installed font with Chinese, Japanese and Korean characters."""
+    families = _wide_fonts()
+    for text in artist.findobj(Text) if families else ():
+        assert isinstance(text, Text)
+        if any(character >= _FIRST_WIDE for character in text.get_text()):
+            text.set_fontfamily([*(f for f in text.get_fontfamily() if f not in families), *families])
+
+
+def _wide_fonts() -> list[str]:
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in _WIDE_FONTS if name in installed]
+
+
+def readable(text: str) -> str:
+    """A text without the characters that no installed font holds: boxes cannot be read, and each warns."""
+    if text.isascii():
+        return text
+    own, wide = _fonts(mpl.rcParams["font.family"]), _fonts(_wide_fonts())
+    return "".join(
+        c
+        for c in text
+        if c.isascii() or any(f.get_char_index(ord(c)) for f in (own + wide if c >= _FIRST_WIDE else own))
+    )
+
+
+def _fonts(families: Sequence[str]) -> list[FT2Font]:
+    return [font_manager.get_font(font_manager.findfont(FontProperties(family=[f]))) for f in families]
+
+
+def safe(text: str) -> str:
+    """A text that draws as it reads: no ``$`` begins a formula, no character becomes a box."""
+    return style.escape(readable(text))
+
+
+def drawable(names: Sequence[str], otherwise: str) -> list[str]:
+    """Names as far as they can be drawn; "stage 2" where little would be left."""
+    cleaned = [style.plain(name) for name in names]
+    drawn = [readable(name).strip() for name in cleaned]
+    return [
+        d if 2 * len(d) > len(name) else f"{otherwise} {i + 1}"
+        for i, (d, name) in enumerate(zip(drawn, cleaned, strict=True))
+    ]
+
+
+def line_height(sheet: Sheet) -> float:
+    """Height of a line of words, as a share of the axes; more than on paper where a legend takes room."""
+    return 1.3 * 0.9 * sheet.size / 72 / sheet.height * (1.5 if sheet.is_small else 1.1)
+
+
+def share_of_width(sheet: Sheet, text: str) -> float:
+    return (max(map(style.width_of, text.split("\n"))) + 1) / sheet.columns(relative=0.9)

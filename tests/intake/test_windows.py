@@ -5,16 +5,17 @@ from funnelsim.intake.windows import STILL_OPEN, last_arrival_before_silence, la
 
 
 def test_expected_endings_worked_by_hand():
-    # First ending at step 5. Ages at step 5: 5, 3, 0 (the fourth arrives at 6).
-    # At risk by age, from the age at step 5 on: ages 0, 1, 2: deals 3, 4; ages 3, 4: deals 2, 3;
-    # age 5: deals 1, 3. Endings: deal 1 at age 5, deal 2 at age 4, deal 4 at age 2; deal 3 is open at age 5.
-    # Hazards 0, 0, 1/2, 0, 1/2, 1/2. Before step 5 deal 1 passed ages 0-4 (hazards 1), deal 2 ages 0-2 (1/2).
-    start = np.array([0, 2, 5, 6])
-    end = np.array([5, 6, STILL_OPEN, 8])
+    # First ending at step 5. Ages at step 5: 5, 3, 0; the fourth and fifth deal arrive at 6 and 8.
+    # At risk by age, from the age at step 5 on: age 0: deals 3, 4, 5; ages 1, 2: deals 3, 4; ages 3, 4:
+    # deals 2, 3; age 5: deals 1, 3. Endings: deal 1 at age 5, deal 2 at age 4, deal 4 at age 2, deal 5 at
+    # age 0; deal 3 is open at age 5. Hazards 1/3, 0, 1/2, 0, 1/2, 1/2.
+    # Before step 5 deal 1 passed ages 0-4 (hazards 4/3), deal 2 ages 0-2 (5/6).
+    start = np.array([0, 2, 5, 6, 8])
+    end = np.array([5, 6, STILL_OPEN, 8, 8])
     found = late_start(start, end, cutoff_step=10)
     assert found is not None
     assert found.first_end_step == 5
-    assert found.n_expected == pytest.approx(1.5, rel=1e-12)
+    assert found.n_expected == pytest.approx(13 / 6, rel=1e-12)
     assert not found.is_late
 
 

@@ -115,7 +115,8 @@ def read_deals(
     its record's last update or its last move, whichever is later; one created after its first move is
     created with that move; one closed before its last move is closed with that move; a row that says the
     same twice counts once; a local time skipped or repeated when clocks change is the next, or the first.
-    Left out and listed: moves of deals that are not in `deals`, and deals without any date.
+    Left out and listed: moves of deals that are not in `deals`, and deals with neither a dated move
+    nor a creation date.
 
     Settings of the stages file hold where a keyword says nothing.
 

@@ -135,10 +135,10 @@ class Reader:
         return parsed, without_repeated_rows(linked(parsed, log, findings), findings)
 
     def _usable(self, moves: pd.DataFrame, parsed: Parsed, findings: Findings) -> pd.DataFrame:
-        """Moves of deals without faults; deals without any date are listed."""
+        """Moves of deals without faults; deals that never arrived are listed."""
         is_sound = findings.is_sound(parsed.table)
         is_dated = np.isin(np.arange(len(parsed.table)), moves["deal"])
-        message = "a deal without any date; nothing can be learnt from it"
+        message = "no dated move and no creation date; when the deal arrived is not known"
         findings.left_out("no date", message, parsed.table, is_sound & ~is_dated, "created_at")
         usable = moves[is_sound[moves["deal"].to_numpy(np.int64)]]
         if not len(usable):

@@ -12,8 +12,8 @@ from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
 from funnelsim.nouns.forecast import Classical, Forecast
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.numerics.weighted_pipeline import FORMULA, weighted_pipeline
-from funnelsim.vocabulary.periods import Periods
+from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA, weighted_pipeline
+from funnelsim.vocabulary.periods import Periods, PeriodsError
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
@@ -64,9 +64,7 @@ def forecast(
     >>> outlook.table().index.tolist()
     ['2026-Q3', '2026-Q4', '2027-Q1', '2027-Q2', 'total']
     """
-    parsed = Periods.parse(
-        periods, pipeline.clock, pipeline.cutoff_step, fiscal_start_month=fiscal_start_month
-    )
+    parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
     outlook = (engine or MonteCarlo()).run(funnel, pipeline, parsed, Streams.of(seed))
     return replace(
         outlook,
@@ -76,17 +74,29 @@ def forecast(
     )
 
 
+def _periods_with_known_wins(
+    text: str | Sequence[object], pipeline: Pipeline, fiscal_start_month: int
+) -> Periods:
+    periods = Periods.parse(text, pipeline.clock, pipeline.cutoff_step, fiscal_start_month=fiscal_start_month)
+    if periods.edges[0] < pipeline.first_won_step:
+        raise PeriodsError(
+            f"period {periods.labels[0]} began more than a year before the cutoff, but wins are kept for the "
+            "last twelve months; begin later"
+        )
+    return periods
+
+
 def _classical(funnel: Funnel, pipeline: Pipeline, realised: float) -> tuple[Classical, ...]:
     """Weighted pipeline at closed-only rates, and at nominal rates where every stage has one."""
-    rates: list[tuple[str, npt.NDArray[np.float64]]] = []
+    rates: list[tuple[str, str, npt.NDArray[np.float64]]] = []
     if funnel.closed is not None and funnel.amounts is not None:
-        rates.append(("weighted_pipeline", funnel.closed.rates))
+        rates.append(("weighted_pipeline", CLOSED_FORMULA, funnel.closed.rates))
     nominal = [stage.nominal_win_rate for stage in funnel.stages.open]
     if funnel.amounts is not None and None not in nominal:
-        rates.append(("weighted_pipeline_nominal", np.array(nominal, dtype=float)))
+        rates.append(("weighted_pipeline_nominal", NOMINAL_FORMULA, np.array(nominal, dtype=float)))
     return tuple(
-        Classical(label, *weighted_pipeline(pipeline.amount, rate[pipeline.stage], realised), FORMULA)
-        for label, rate in rates
+        Classical(label, *weighted_pipeline(pipeline.amount, rate[pipeline.stage], realised), formula)
+        for label, formula, rate in rates
     )
 
 
@@ -109,9 +119,10 @@ def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> lis
     tails = np.array([hazards.first_age[-1] for hazards in funnel.hazards])
     old = pipeline.age_steps >= tails[pipeline.stage]
     if old.any():
-        worth = f"{np.nansum(pipeline.amount[old]):,.0f} {funnel.unit}".strip()
+        listed = float(np.nansum(pipeline.amount[old]))
+        worth = f", worth {listed:,.0f} {funnel.unit}".rstrip() + "," if listed else ""
         notes.append(
-            f"{int(old.sum()):,} of {pipeline.n_deals:,} open deals, worth {worth}, are older in their stage "
-            "than any deal that ever left it; they stay in, with the small chance the evidence leaves them"
+            f"{int(old.sum()):,} of {pipeline.n_deals:,} open deals{worth} are older in their stage than any "
+            "deal that ever left it; they stay in, with the small chance the evidence leaves them"
         )
     return notes

@@ -177,15 +177,9 @@ class Forecast:
             raise ForecastError(f"no period is called {unknown[0]!r}; the periods are {', '.join(labels)}")
         return [labels.index(label) for label in wanted]
 
-    def _estimate(self, per_future: Floats) -> Estimate:
-        """Mean with its standard error: simulation and finite parameter draws together."""
-        by_draw = per_future.reshape(self.n_draws, -1).mean(axis=1)
-        error = by_draw.std(ddof=1) / np.sqrt(self.n_draws) if self.n_draws > 1 else float("nan")
-        return Estimate(float(by_draw.mean()), float(error))
-
     def mean(self, window: Window = None, measure: Measure | None = None) -> Estimate:
         """Expected total of a window, with its standard error."""
-        return self._estimate(self.window(window, measure))
+        return mean_estimate(self.window(window, measure), self.n_draws)
 
     def sd(self, window: Window = None, measure: Measure | None = None) -> float:
         """Standard deviation of the total of a window: how far reality may lie from the mean."""
@@ -218,7 +212,7 @@ class Forecast:
         wanted = self.target if target is None else target
         if wanted is None:
             raise ForecastError("no target is known; give one, such as chance(5_000_000)")
-        return self._estimate((self.window(window, measure) >= wanted).astype(float))
+        return chance_estimate(self.window(window, measure) >= wanted, self.n_draws)
 
     def table(self, measure: Measure | None = None) -> pd.DataFrame:
         """Realised, mean, spread and range by period and in total, beside the classical figure.
@@ -267,25 +261,27 @@ class Forecast:
         -------
         DataFrame
             Sorted by expected contribution. ``chance_sd`` is the uncertainty of the chance that comes from
-            the parameters; ``expected`` is amount x chance.
+            the parameters; ``expected`` is amount x chance. Without amounts there are no amount columns.
         """
         deals = self.deals
         total = deals.chance.sum(axis=1)
-        frame = pd.DataFrame(
-            {
-                "deal_id": deals.deal_ids,
-                "stage": np.array(deals.stage_names, dtype=object)[deals.stage],
-                "age_steps": deals.age_steps,
+        columns = {
+            "deal_id": deals.deal_ids,
+            "stage": np.array(deals.stage_names, dtype=object)[deals.stage],
+            "age_steps": deals.age_steps,
+            "chance": total,
+            "chance_sd": deals.chance_sd,
+        }
+        if self.measure == "bookings":
+            columns |= {
                 "amount": deals.amount,
                 "amount_is_imputed": deals.is_imputed,
-                "chance": total,
-                "chance_sd": deals.chance_sd,
                 "expected": deals.amount * total,
             }
-        )
-        for column, label in enumerate(self.periods.labels):
-            frame[f"chance in {label}"] = deals.chance[:, column]
-        return frame.sort_values("expected", ascending=False, ignore_index=True)
+        by_period = {f"chance in {p}": deals.chance[:, i] for i, p in enumerate(self.periods.labels)}
+        frame = pd.DataFrame(columns | by_period)
+        key = "expected" if self.measure == "bookings" else "chance"
+        return frame.sort_values(key, ascending=False, ignore_index=True)
 
     def by_stage(self) -> pd.DataFrame:
         """Open deals by stage: number, listed amount, expected wins (with spread) and bookings.
@@ -299,11 +295,11 @@ class Forecast:
         deals, chance = self.deals, self.deals.chance.sum(axis=1)
         columns = {
             "n_deals": np.ones(len(chance)),
-            "amount": deals.amount,
             "expected_wins": chance,
             "expected_wins_sd": chance * (1 - chance),
-            "expected_bookings": deals.amount * chance,
         }
+        if self.measure == "bookings":
+            columns |= {"amount": deals.amount, "expected_bookings": deals.amount * chance}
         n_stages = len(deals.stage_names)
         frame = pd.DataFrame(
             {name: np.bincount(deals.stage, value, n_stages) for name, value in columns.items()}
@@ -322,3 +318,23 @@ class Forecast:
         if self.target is not None:
             text += f"; chance of {self.target:,.0f}: {self.chance():.1%}"
         return text + f"; {self.engine}, seed {self.seed})"
+
+
+def mean_estimate(per_future: Floats, n_draws: int) -> Estimate:
+    """Mean over futures with its standard error: simulation and finite parameter draws together.
+
+    Futures of one parameter draw depend on each other; so the error comes from the spread over draws, and a
+    single draw has none (NaN).
+    """
+    by_draw = per_future.reshape(n_draws, -1).mean(axis=1)
+    error = float(by_draw.std(ddof=1) / np.sqrt(n_draws)) if n_draws > 1 else float("nan")
+    return Estimate(float(by_draw.mean()), error)
+
+
+def chance_estimate(happens: npt.NDArray[np.bool_] | Floats, n_draws: int) -> Estimate:
+    """Share of futures in which something happens (or the difference of two shares), with its standard error.
+
+    The error is at least one future in all: none out of ten thousand does not mean never.
+    """
+    estimate = mean_estimate(np.asarray(happens, dtype=float), n_draws)
+    return Estimate(estimate.value, max(estimate.standard_error, 1.0 / np.size(happens)))

@@ -160,8 +160,8 @@ class DealHistory:
         deals, last = self.deals, self.paths.keep(self.paths.is_last)
         is_open = last.place < self.stages.n_open
         step = self.clock.step_of(last.entered_at)
-        year_ago = self.clock.step_of(self.cutoff - np.timedelta64(366, "D"))
-        is_recent_win = self.stages.is_won[last.place] & (step > year_ago)
+        year_ago = self.clock.step_of(self.cutoff - np.timedelta64(367, "D"))
+        is_recent_win = self.stages.is_won[last.place] & (step >= year_ago)
         amount = deals["amount"].to_numpy(float)
         attributes = deals.drop(
             columns=["created_at", "place", "outcome", "entered_at", "closed_at", "amount"]

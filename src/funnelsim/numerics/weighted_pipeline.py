@@ -11,7 +11,8 @@ from funnelsim.numerics.hazards import Spells
 
 Floats = npt.NDArray[np.float64]
 
-FORMULA = "realised + sum over open deals of (amount x closed-only win rate of the deal's stage)"
+CLOSED_FORMULA = "realised + sum over open deals of (amount x closed-only win rate of the deal's stage)"
+NOMINAL_FORMULA = "realised + sum over open deals of (amount x nominal win rate of the deal's stage)"
 
 
 @dataclass(frozen=True, eq=False)

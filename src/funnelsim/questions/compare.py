@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
-from funnelsim.nouns.forecast import Forecast
+from funnelsim.nouns.forecast import Forecast, chance_estimate, mean_estimate
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.lever import Lever, three_levers
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +39,13 @@ class LeverComparison:
 
     def effect(self, lever: int) -> Estimate:
         """Change of the chance of the target, with the standard error of the paired difference."""
-        return _paired(self.base, self.outlooks[lever], lambda total: (total >= self.target).astype(float))
+        return self._change_of_chance(self.outlooks[lever])
+
+    def _change_of_chance(self, outlook: Forecast) -> Estimate:
+        reached, before = outlook.window() >= self.target, self.base.window() >= self.target
+        if outlook is self.base:
+            return Estimate(0.0, 0.0)
+        return chance_estimate(reached.astype(float) - before, self.base.n_draws)
 
     def table(self) -> pd.DataFrame:
         """Levers by their effect on the chance of the target, largest first.
@@ -54,33 +57,25 @@ class LeverComparison:
             error of the paired difference), ``change_of_mean`` with ``change_of_mean_se``, and P10, P50, P90
             of the total with the lever. The first row is the forecast without any lever.
         """
-        rows = [self._row(outlook) for outlook in self.outlooks]
-        frame = pd.DataFrame(rows, index=pd.Index([lever.name for lever in self.levers], name="lever"))
-        frame = frame.sort_values("change_of_chance", ascending=False, kind="stable")
-        return pd.concat(
-            [pd.DataFrame([self._row(self.base)], index=pd.Index(["as it is"], name="lever")), frame]
-        )
+        rows = {"as it is": self._row(self.base)}
+        ranked = sorted(range(len(self.levers)), key=lambda i: -self.effect(i).value)
+        rows |= {self.levers[i].name: self._row(self.outlooks[i]) for i in ranked}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
 
     def _row(self, outlook: Forecast) -> dict[str, float]:
-        chance = _paired(self.base, outlook, lambda total: (total >= self.target).astype(float))
-        mean = _paired(self.base, outlook, lambda total: total)
+        change = self._change_of_chance(outlook)
+        mean = mean_estimate(outlook.window() - self.base.window(), self.base.n_draws)
         p10, p50, p90 = outlook.quantile([0.1, 0.5, 0.9])
         return {
             "chance": outlook.chance(self.target).value,
-            "change_of_chance": chance.value,
-            "change_se": chance.standard_error,
+            "change_of_chance": change.value,
+            "change_se": change.standard_error,
             "change_of_mean": mean.value,
             "change_of_mean_se": mean.standard_error,
             "p10": float(p10),
             "p50": float(p50),
             "p90": float(p90),
         }
-
-
-def _paired(base: Forecast, other: Forecast, figure: Callable[[Floats], Floats]) -> Estimate:
-    difference = figure(other.window()) - figure(base.window())
-    by_draw = difference.reshape(base.n_draws, -1).mean(axis=1)
-    return Estimate(float(by_draw.mean()), float(by_draw.std(ddof=1) / np.sqrt(base.n_draws)))
 
 
 def compare_levers(

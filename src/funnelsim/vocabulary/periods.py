@@ -42,6 +42,8 @@ class Periods:
             raise PeriodsError("period edges must increase, one more than there are labels")
         if self.edges[-1] <= self.cutoff_step + 1:
             raise PeriodsError("the periods end at or before the cutoff: nothing is left to forecast")
+        if self.edges[1] <= self.cutoff_step + 1:
+            raise PeriodsError(f"period {self.labels[0]} has ended by the cutoff; begin with a later one")
         self.edges.flags.writeable = False
 
     def __len__(self) -> int:

@@ -72,6 +72,12 @@ class Pipeline:
             column.flags.writeable = False
 
     @property
+    def first_won_step(self) -> int:
+        """First step from which wins are kept: those of the last twelve months."""
+        year_ago = self.clock.start_of(self.cutoff_step + 1) - np.timedelta64(366, "D")
+        return int(self.clock.step_of(year_ago))
+
+    @property
     def n_deals(self) -> int:
         """Number of open deals."""
         return len(self.stage)

@@ -160,14 +160,17 @@ def _spread(value: float, spread: float) -> str:
 
 def _deal_lines(outlook: Forecast) -> list[str]:
     table, has_money = outlook.by_deal(), outlook.measure == "bookings"
-    decimals = decimals_for(table["amount"])
     rows = []
     for row in table.head(_MOST_DEALS).to_dict("records"):
-        mark = "*" if row["amount_is_imputed"] else ""
         chance = f"{percent(row['chance'])} ± {percent(row['chance_sd'])}"
-        amounts = [number(row[name], decimals=decimals) for name in ("amount", "expected")]
-        money = [amounts[0] + mark, amounts[1]] if has_money else []
-        rows.append([row["deal_id"], row["stage"], number(row["age_steps"]), chance, *money])
+        cells = [row["deal_id"], row["stage"], number(row["age_steps"]), chance]
+        if has_money:
+            decimals, mark = decimals_for(table["amount"]), "*" if row["amount_is_imputed"] else ""
+            cells += [
+                number(row["amount"], decimals=decimals) + mark,
+                number(row["expected"], decimals=decimals),
+            ]
+        rows.append(cells)
     head = f"Open deals by what they may bring, within {parts.span(outlook)}"
     titles = ["Deal", "Stage", "Age", "Chance to win", *(["Amount", "Expected"] if has_money else [])]
     lines = [head, *text_table(titles, rows, "llrrrr"[: len(titles)])]

@@ -160,7 +160,8 @@ def lever_lines(comparison: LeverComparison) -> list[str]:
     """Levers by what they add to the chance of the target: bars with shaded errors, and numbers."""
     table = comparison.table().iloc[1:]
     changes, errors = table["change_of_chance"].tolist(), table["change_se"].tolist()
-    largest = max((abs(c) + 2 * e for c, e in zip(changes, errors, strict=True)), default=0.0)
+    is_decided = any(changes)
+    largest = max(abs(c) + 2 * e for c, e in zip(changes, errors, strict=True)) if is_decided else 0.0
     names = [shorten(visible(name), 40) for name in table.index]
     width = max((display_width(name) for name in names), default=0)
     room = min(36, LINE_WIDTH - width - len("      +100.0 ± 100.0 points"))
@@ -171,7 +172,7 @@ def lever_lines(comparison: LeverComparison) -> list[str]:
         figure = f"{sign}{number(100 * abs(change), decimals=1)} ± {number(100 * error, decimals=1)} points"
         blanks = " " * (width - display_width(name))
         lines.append(f"  {name}{blanks}  {bar:<{room}}  {figure}")
-    if not largest:
+    if not is_decided:
         lines.append("  No simulated future is decided by a lever: the target is too far away, or certain.")
     return lines
 

@@ -142,8 +142,6 @@ def _amount_limits(sheet: Sheet, forecast: Forecast, curve: _Curve, scale: style
     is_sure = target is not None and forecast.chance(target).value > 0.9
     # Words for a sure target stand on top.
     ax.set_ylim(0, 1 / (1 - 2.6 * line_height(sheet)) if is_sure else 1.06)
-        0, 1 / (1 - 2.6 * line_height(sheet)) if is_sure else 1.06
-    )  # words for a sure target stand on top
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.plot([low, curve.amounts[0]], [1, 1], color=style.BLUE, linewidth=1.8)
     ax.plot([curve.amounts[-1], max(high, curve.amounts[-1])], [0, 0], color=style.BLUE, linewidth=1.8)

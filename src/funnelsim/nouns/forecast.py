@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -308,6 +308,12 @@ class Forecast:
         frame["expected_wins_sd"] = np.sqrt(frame["expected_wins_sd"])
         frame.index = pd.Index(deals.stage_names, name="stage")
         return frame[frame["n_deals"] > 0]
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw the fan chart: :func:`funnelsim.plot_fan` of this forecast."""
+        import funnelsim  # pictures lie in a higher layer, loaded when one is asked for
+
+        return funnelsim.plot_fan(self, ax=ax)
 
     def __repr__(self) -> str:
         p10, p50, p90 = self.quantile([0.1, 0.5, 0.9])

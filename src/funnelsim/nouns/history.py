@@ -133,15 +133,16 @@ class DealHistory:
 
     @property
     def deals(self) -> pd.DataFrame:
-        """One row a deal: ``deal_id``, ``created_at``, ``place`` (stage or outcome now), ``outcome``,
-        ``entered_at`` (of that place), ``closed_at`` (NaT when open), ``amount``, then attributes.
-        """  # noqa: D205
+        """One row a deal: where it stands now, since when, its amount, then its attributes.
+
+        Columns ``deal_id``, ``created_at``, ``place`` (stage or outcome), ``outcome``, ``entered_at`` (of
+        that place), ``closed_at`` (NaT when open), ``amount``; an attribute of such a name gets a ``_``.
+        """
         first, last = self.paths.keep(self.paths.is_first), self.paths.keep(self.paths.is_last)
         kind = np.select(
             [self.stages.is_won[last.place], self.stages.is_lost[last.place]], ["won", "lost"], "open"
         )
         frame = self.records.deals.iloc[first.deal].reset_index(drop=True)
-        attributes = frame.drop(columns=["deal_id", "amount"])
         head = pd.DataFrame(
             {
                 "deal_id": frame["deal_id"],
@@ -153,7 +154,10 @@ class DealHistory:
                 "amount": frame["amount"].astype(float),
             }
         )
-        return pd.concat([head, attributes], axis=1)
+        attributes = frame.drop(columns=["deal_id", "amount"])
+        return pd.concat(
+            [head, attributes.rename(columns={c: f"{c}_" for c in attributes if c in head})], axis=1
+        )
 
     def pipeline(self) -> Pipeline:
         """The position at the cutoff: open deals with their age in stage, and the wins of twelve months."""
@@ -202,20 +206,23 @@ class DealHistory:
         known = moves[moves[["entered_at", "recorded_at"]].max(axis=1) <= pd.Timestamp(at)]
         deals = self.records.deals
         if len(known) < len(moves) and moves["amount"].notna().any():
-            deals = deals.assign(amount=_last_amounts(known, len(deals)))
+            deals = deals.assign(amount=_amounts_by_then(deals["amount"], moves, known))
         until = None if self.arrivals_until is None else min(self.arrivals_until, at)
         records = replace(self.records, deals=deals, moves=known)
         return replace(self, records=records, cutoff=at, arrivals_until=until)
 
 
 def end_of_day(moment: str | np.datetime64 | pd.Timestamp) -> np.datetime64:
-    """A moment as ``datetime64[s]``; a plain date means its last second."""
+    """A moment as ``datetime64[us]``; a plain date means the last microsecond of that day."""
     at = pd.Timestamp(moment)
     is_date = at == at.normalize()
-    return np.datetime64(at.normalize() + pd.Timedelta(days=1, seconds=-1) if is_date else at, "s")
+    return np.datetime64(at.normalize() + pd.Timedelta(days=1, microseconds=-1) if is_date else at, "us")
 
 
-def _last_amounts(known: pd.DataFrame, n_deals: int) -> npt.NDArray[np.float64]:
-    """Last amount recorded with a known move of each deal; NaN where none was."""
+def _amounts_by_then(
+    amount: pd.Series[float], moves: pd.DataFrame, known: pd.DataFrame
+) -> npt.NDArray[np.float64]:
+    """Amounts as recorded with the moves known; the present amount for deals whose moves carry none."""
+    has_own = np.isin(np.arange(len(amount)), moves.loc[moves["amount"].notna(), "deal"])
     latest = known.sort_values("entered_at", kind="stable").groupby("deal")["amount"].last()
-    return latest.reindex(range(n_deals)).to_numpy(float)
+    return np.where(has_own, latest.reindex(range(len(amount))).to_numpy(float), amount.to_numpy(float))

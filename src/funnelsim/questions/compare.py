@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,12 @@ class LeverComparison:
         ranked = sorted(range(len(self.levers)), key=lambda i: -self.effect(i).value)
         rows |= {self.levers[i].name: self._row(self.outlooks[i]) for i in ranked}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw the levers as bars: :func:`funnelsim.plot_levers` of this comparison."""
+        import funnelsim  # pictures lie in a higher layer, loaded when one is asked for
+
+        return funnelsim.plot_levers(self, ax=ax)
 
     def _row(self, outlook: Forecast) -> dict[str, float]:
         change = self._change_of_chance(outlook)

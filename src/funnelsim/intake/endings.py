@@ -51,6 +51,7 @@ def endings(deals: Parsed, log: Parsed, last: LastMoves, stages: Stages, finding
     """Endings that only the deals table tells of."""
     claims = _claims(deals, last, stages)
     _report_contradictions(deals, claims, stages, findings)
+    _report_other_dates(deals, claims, last, findings)
     ended_before = _ever_ended(log, claims.outcome, stages)
     is_new = claims.says_end & ~claims.has_end & ~(np.isnat(claims.closed_at) & ended_before)
     is_new &= ~np.isnat(last.entered_at)
@@ -100,6 +101,13 @@ def _report_contradictions(deals: Parsed, claims: _Claims, stages: Stages, findi
             "correct whichever is wrong"
         )
         findings.fault("won and lost at once", message, table, differs, outcome)
+
+
+def _report_other_dates(deals: Parsed, claims: _Claims, last: LastMoves, findings: Findings) -> None:
+    is_dated = claims.agrees & ~np.isnat(claims.closed_at)
+    differs = claims.closed_at.astype("datetime64[D]") != last.entered_at.astype("datetime64[D]")
+    message = "the closing date is another day than the ending in the history; the history's date counts"
+    findings.repaired("other closing date", message, deals.table, is_dated & differs, "closed_at")
 
 
 def _dated(

@@ -1,4 +1,4 @@
-"""Lint, types, tests and notebooks, in that order; stops at the first that fails. The README's second command."""
+"""Lint, types, tests and notebooks; stops at the first that fails. The second command of the README."""
 
 import subprocess
 import sys

@@ -237,7 +237,7 @@ def test_edges_and_labels_must_fit(edges: list[int], labels: tuple[str, ...]) ->
 def test_steps_ahead_and_period_of_by_counting(lengths: list[int], start: int, cutoff: int) -> None:
     edges = np.cumsum([start, *lengths])
     if edges[1] <= cutoff + 1:
-        with pytest.raises(PeriodsError, match="nothing is left|has ended"):
+        with pytest.raises(PeriodsError, match=r"nothing is left|has ended"):
             Periods(edges, tuple(map(str, range(len(lengths)))), cutoff)
         return
     periods = Periods(edges, tuple(map(str, range(len(lengths)))), cutoff)

@@ -224,6 +224,15 @@ def test_periods_must_reach_beyond_the_cutoff() -> None:
         Periods.parse(edges, DAY, day_step("2026-09-30"))
 
 
+def test_a_first_period_that_has_ended_is_refused() -> None:
+    """What is realised stands in the first period; a period before it would take it."""
+    edges = ["2026-04-01", "2026-07-01", "2026-10-01"]
+    assert len(Periods.parse(edges, DAY, day_step("2026-06-29"))) == 2
+    for cutoff in ("2026-06-30", "2026-08-01"):
+        with pytest.raises(PeriodsError, match="2026-04-01 to 2026-07-01 has ended"):
+            Periods.parse(edges, DAY, day_step(cutoff))
+
+
 @pytest.mark.parametrize(
     ("edges", "labels"), [([0, 5, 5], ("a", "b")), ([0, 5, 4], ("a", "b")), ([0, 5], ("a", "b"))]
 )

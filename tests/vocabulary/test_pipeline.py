@@ -58,6 +58,34 @@ def test_negative_age_is_refused_with_the_value(pipeline: Pipeline, ages: list[i
         replace(pipeline, age_steps=np.array(ages))
 
 
+def test_negative_number_of_unrecorded_steps_is_refused(pipeline: Pipeline) -> None:
+    assert replace(pipeline, unrecorded_steps=3).unrecorded_steps == 3
+    with pytest.raises(PipelineError, match="unrecorded_steps must be >= 0, not -1"):
+        replace(pipeline, unrecorded_steps=-1)
+
+
+@pytest.mark.parametrize(
+    ("step", "cutoff", "year_begins"),
+    [
+        ("day", "2026-12-30", "2026-01-01"),
+        ("day", "2024-12-30", "2024-01-01"),  # a leap year
+        ("day", "2027-03-30", "2026-04-01"),
+        ("month", "2026-11-30", "2026-01-01"),
+        ("hour", "2026-12-31T22:00", "2026-01-01"),
+    ],
+)
+def test_wins_are_kept_for_the_longest_running_year(step: str, cutoff: str, year_begins: str) -> None:
+    """A year that ends with the next step is the longest that can run; two months more are not needed."""
+    clock, none = Clock(step), np.zeros(0)  # type: ignore[arg-type]
+    codes = none.astype(np.int64)
+    pipeline = Pipeline(
+        clock, int(clock.step_of(cutoff)), none.astype(object), codes, codes, none, codes, none
+    )
+    begins = np.datetime64(year_begins)
+    assert pipeline.first_won_step <= clock.step_of(begins)
+    assert pipeline.first_won_step > clock.step_of(begins - np.timedelta64(62, "D"))
+
+
 @pytest.mark.parametrize("column", ["amount", "won_amount"])
 @pytest.mark.parametrize("value", [-0.01, np.inf, -np.inf])
 def test_impossible_amount_is_refused(pipeline: Pipeline, column: str, value: float) -> None:

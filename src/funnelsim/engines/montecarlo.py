@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import joblib
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from funnelsim.engines.chances import Chances, Positions, batch_chances
 from funnelsim.engines.protocol import EngineError
@@ -138,8 +139,10 @@ def _run_batch(
     n_futures: int,
 ) -> tuple[Futures, Floats]:
     """Futures of a batch of draws, and the chances of its positions."""
-    chances = batch_chances(funnel, positions, periods, streams, draws)
-    parts = list(_futures(funnel, pipeline, positions, chances, streams, draws, n_futures))
+    # One thread for matrix products: with more, sums are grouped otherwise and the last bits depend on them.
+    with threadpool_limits(1):
+        chances = batch_chances(funnel, positions, periods, streams, draws)
+        parts = list(_futures(funnel, pipeline, positions, chances, streams, draws, n_futures))
     open_wins, new_wins, open_bookings, new_bookings = (np.concatenate(c) for c in zip(*parts, strict=True))
     return (open_wins, new_wins, open_bookings, new_bookings), chances.open_deals
 

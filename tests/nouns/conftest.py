@@ -63,7 +63,7 @@ def make_history(make_records: Callable[..., Records]) -> Callable[..., DealHist
     def make(
         moves: list[tuple],
         stages: Stages,
-        cutoff: str = "2026-12-31T23:59:59",
+        cutoff: str = "2026-12-31T23:59:59.999999",
         *,
         step: str = "day",
         window_start: str | None = None,

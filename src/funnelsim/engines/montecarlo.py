@@ -27,6 +27,8 @@ from funnelsim.vocabulary.randomness import Streams
 Floats = npt.NDArray[np.float64]
 
 _MOST_NUMBERS = 2_000_000  # at once in memory; futures come in slices
+_MOST_ONE_BY_ONE = 5_000  # wins of new deals in one period of a future
+_MOST_EXPECTED_WINS = 1e9
 _DRAWS_PER_BATCH = 25  # fixed, so that the answer does not depend on the number of workers
 
 
@@ -231,17 +233,28 @@ def _new_wins(
             mean[i] = swings @ expected[i]
         else:
             mean[i] = expected[i].sum(axis=0)
+    if mean.max(initial=0.0) > _MOST_EXPECTED_WINS:
+        raise EngineError(
+            f"{mean.max():.3g} wins of new deals are expected in one period; "
+            "check the arrivals and the levers on volume"
+        )
     return poisson_quantile(chance, mean)
 
 
 def _new_bookings(
     funnel: Funnel, wins: npt.NDArray[np.int64], shares: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Bookings of new wins; the k-th win of a future and period has the same amount under any lever."""
+    """Bookings of new wins; the k-th win of a future and period has the same amount under any lever.
+
+    Where there are too many to draw one by one, their numbers at each amount are drawn instead.
+    """
     if funnel.amounts is None:
         return np.zeros(wins.shape)
+    most = int(wins.max(initial=0))
+    if most > _MOST_ONE_BY_ONE:
+        return rng.multinomial(wins, shares) @ funnel.amounts.points
     bookings = np.zeros(wins.shape)
-    for block in _slices(int(wins.max(initial=0)), wins.size):
+    for block in _slices(most, wins.size):
         nth = np.arange(block.start, block.stop)[:, None, None]
         chance = rng.random((len(nth), *wins.shape))
         is_win = nth < wins

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft, next_fast_len, rfft
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Complexes = npt.NDArray[np.complex128]
 
 _LARGEST_HAZARD = 1.0 - 1e-12
+_WRAPPED = 1e-12  # what wraps around the circle of the transform is damped by this factor
 _LEAST_SURVIVAL = 1e-200  # below it a ratio of survivals loses its digits
 
 
@@ -141,33 +144,59 @@ def won_after_entry(stages: Sequence[StageRates], is_won: Flags, n_steps: int) -
 
     Notes
     -----
-    Renewal equation ``W_n = (I - H)^-1 (won by own exit within n + sum_u f(u) W_{n-u})``, where H holds the
-    chances of moving on within the step of entry (one small system resolves chains within a step) and f(u)
-    those of moving on u steps later. Loops and backward moves need nothing special.
+    With f(u) the chances to move on u steps after entry and o(u) those to be won, the chances w(n) to be won
+    exactly n steps after entry solve the renewal equation ``w = o + f * w`` (a convolution over steps). Their
+    generating functions solve ``(I - f(z)) w(z) = o(z)``, one small system for each point of a circle inside
+    the unit circle; so chains within a step, loops and backward moves need nothing special, and the cost
+    grows with ``n_steps log n_steps``. What wraps around the circle is damped to below 1e-12.
 
     References
     ----------
     .. [1] Howard (1971), *Dynamic Probabilistic Systems*, vol. 2, ch. 10 (semi-Markov processes).
+    .. [2] Abate, Whitt (1992), Numerical inversion of probability generating functions, *Operations Research
+       Letters* 12(4), 245-251.
     """
-    n_open, n_draws = len(stages), len(stages[0].rates)
-    same = np.zeros((n_draws, n_open, len(is_won)))
-    later = np.zeros((n_draws, n_open, n_steps, len(is_won)))
+    n_open, size = len(stages), int(next_fast_len(3 * (n_steps + 1), real=True))
+    damping = _WRAPPED ** (np.arange(n_steps + 1) / size)
+    system: dict[tuple[int, int], Complexes] = {}
+    wins: list[Complexes] = []
     for code, stage in enumerate(stages):
-        same[:, code, stage.places] = stage.same_step
-        stays = 1.0 - same[:, code].sum(axis=1)
-        leaving = stage.leaving(np.zeros(1, np.int64), n_steps)[:, :, 0] * stays[:, None, None]
-        later[:, code, :, stage.places] = leaving.swapaxes(0, 1)
-    own = np.repeat(same[:, :, is_won].sum(axis=2)[:, :, None], n_steps + 1, axis=2)
-    own[:, :, 1:] += np.cumsum(later[..., is_won].sum(axis=3), axis=2)
-    resolve = np.linalg.inv(np.eye(n_open) - same[:, :, :n_open])
-    moves = np.ascontiguousarray(later[..., :n_open]).reshape(n_draws, n_open, -1)
-    # Kept backward in time, so that the history a step looks back on is one contiguous block.
-    backward = np.zeros((n_draws, (n_steps + 1) * n_open, 1))
-    for n in range(n_steps + 1):
-        start = (n_steps + 1 - n) * n_open
-        won = own[:, :, n, None] + moves[:, :, : n * n_open] @ backward[:, start:]
-        backward[:, start - n_open : start] = resolve @ won
-    return np.ascontiguousarray(backward.reshape(n_draws, n_steps + 1, n_open)[:, ::-1])
+        leaves = rfft(_leaving_after_entry(stage, n_steps) * damping, size)
+        system[code, code] = np.ones((len(leaves), leaves.shape[2]), dtype=complex)
+        for exit_, place in enumerate(stage.places):
+            if place < n_open:
+                system[code, int(place)] = system.get((code, int(place)), 0.0) - leaves[:, exit_]
+        wins.append(leaves[:, is_won[stage.places]].sum(axis=1))
+    by_step = irfft(np.stack(_solved(system, wins), axis=1), size)[..., : n_steps + 1] / damping
+    return np.ascontiguousarray(np.cumsum(np.maximum(by_step, 0.0), axis=2).swapaxes(1, 2))
+
+
+def _leaving_after_entry(stage: StageRates, n_steps: int) -> Floats:
+    """Chance to leave to each place 0..n_steps steps after entry, shape (n_draws, n_exits, n_steps + 1)."""
+    same = stage.same_step[:, :, None]
+    later = stage.leaving(np.zeros(1, np.int64), n_steps)[:, :, 0]
+    return np.concatenate([same, (1.0 - same.sum(axis=1, keepdims=True)) * later], axis=2)
+
+
+def _solved(system: dict[tuple[int, int], Complexes], right: list[Complexes]) -> list[Complexes]:
+    """Solve many small systems at once by elimination; absent entries are zero.
+
+    No pivoting is needed: inside the unit circle the chances of a row add to less than the one on its
+    diagonal.
+    """
+    n = len(right)
+    for k in range(n):
+        ahead = [j for j in range(k + 1, n) if (k, j) in system]
+        for i in range(k + 1, n):
+            if (i, k) in system:
+                factor = system[i, k] / system[k, k]
+                right[i] = right[i] - factor * right[k]
+                for j in ahead:
+                    system[i, j] = system.get((i, j), 0.0) - factor * system[k, j]
+    for k in reversed(range(n)):
+        known = sum(system[k, j] * right[j] for j in range(k + 1, n) if (k, j) in system)
+        right[k] = (right[k] - known) / system[k, k]
+    return right
 
 
 def won_from_age(stage: StageRates, ages: Ints, after_entry: Floats, is_won: Flags, horizons: Ints) -> Floats:

@@ -512,9 +512,10 @@ def maximise(
         value, score = loglik_and_score(at)
         return -value, -score
 
-    limits = {"maxfun": 1000, "ftol": 1e-12}
     # Not L-BFGS-B: scipy's calls a threaded library for its tiny matrices, 20 times slower on a busy machine.
-    result = optimize.minimize(descend, start, jac=True, method="TNC", bounds=bounds, options=limits)
+    result = optimize.minimize(
+        descend, start, jac=True, method="TNC", bounds=bounds, options={"maxfun": 1000, "ftol": 1e-12}
+    )
     at, (low, high) = result.x, np.transpose(bounds)
     value, score = loglik_and_score(at)
     for _ in range(5):

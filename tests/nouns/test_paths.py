@@ -301,7 +301,7 @@ def test_all_rules_agree_with_a_plain_reading(
 
 
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -88,10 +88,8 @@ class MonteCarlo:
         chance = np.concatenate([part[1] for part in done])[:, positions.of_deal]
         futures = [np.concatenate(columns) for columns in zip(*(part[0] for part in done), strict=True)]
         has_money = funnel.amounts is not None
-        mean_amount = funnel.amounts.mean if funnel.amounts else 1.0
-        missing = np.isnan(pipeline.amount)
         realised = periods.period_of(pipeline.won_step) == 0
-        won_amount = np.where(np.isnan(pipeline.won_amount), mean_amount, pipeline.won_amount)
+        won_amount = _with_mean_amount(funnel, pipeline.won_amount)
         return Forecast(
             periods=periods,
             realised_wins=float(realised.sum()),
@@ -101,20 +99,30 @@ class MonteCarlo:
             open_bookings=futures[2] if has_money else np.empty((0, len(periods))),
             new_bookings=futures[3] if has_money else np.empty((0, len(periods))),
             n_draws=self.n_draws,
-            deals=OpenDeals(
-                deal_ids=pipeline.deal_ids,
-                stage=pipeline.stage,
-                stage_names=tuple(stage.name for stage in funnel.stages.open),
-                age_steps=pipeline.age_steps,
-                amount=np.where(missing, mean_amount, pipeline.amount),
-                is_imputed=missing,
-                chance=chance.mean(axis=0),
-                chance_sd=chance.sum(axis=2).std(axis=0, ddof=1),
-            ),
+            deals=_open_deals(funnel, pipeline, chance),
             unit=funnel.unit,
             engine=self.name,
             seed=streams.seed,
         )
+
+
+def _with_mean_amount(funnel: Funnel, amount: Floats) -> Floats:
+    """Amounts with the mean of won deals (1 where the data has none) in place of missing ones."""
+    return np.where(np.isnan(amount), funnel.amounts.mean if funnel.amounts else 1.0, amount)
+
+
+def _open_deals(funnel: Funnel, pipeline: Pipeline, chance: Floats) -> OpenDeals:
+    """What the draws say of each deal; `chance` has the shape (n_draws, n_deals, n_periods)."""
+    return OpenDeals(
+        deal_ids=pipeline.deal_ids,
+        stage=pipeline.stage,
+        stage_names=tuple(stage.name for stage in funnel.stages.open),
+        age_steps=pipeline.age_steps,
+        amount=_with_mean_amount(funnel, pipeline.amount),
+        is_imputed=np.isnan(pipeline.amount),
+        chance=chance.mean(axis=0),
+        chance_sd=chance.sum(axis=2).std(axis=0, ddof=1),
+    )
 
 
 def _check(funnel: Funnel, pipeline: Pipeline) -> None:

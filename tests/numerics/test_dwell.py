@@ -136,6 +136,17 @@ def test_prentice_tails_equal_incomplete_gammas(q_shape: float) -> None:
     np.testing.assert_allclose(-np.expm1(value), lower(q, x), rtol=1e-11)
 
 
+@pytest.mark.parametrize("q_shape", [-0.4, -1e-3, 0.0, 0.2, 0.6, 1.5, 5.0])
+@pytest.mark.parametrize("widest", [3.0, 12.0, 300.0])
+def test_tails_of_many_stays_equal_those_of_few(q_shape: float, widest: float) -> None:
+    """Many are read off an interpolant, few are integrated one by one; far out the interpolant gives way."""
+    w = np.linspace(-2, widest, 600) / max(abs(q_shape), 1.0)
+    together = prentice.log_survival(w, q_shape)
+    apart = [prentice.log_survival(part, q_shape) for part in np.array_split(w, 6)]
+    for all_at_once, *parts in zip(together, *apart, strict=True):
+        np.testing.assert_allclose(all_at_once, np.concatenate(parts), rtol=1e-11)
+
+
 def test_gamma_tail_where_its_probability_underflows() -> None:
     rate_age = 5000.0  # Q(3, x) = exp(-x) (1 + x + x**2/2), a sum of three terms
     exact = -rate_age + np.log1p(rate_age + rate_age**2 / 2)

@@ -82,8 +82,8 @@ def polish(objective: Objective, start: Floats, units: Callable[[Floats], Floats
     if curvature[0] > 0 and 0.5 * float(along @ (along / curvature)) < 1e-7:
         return _summit(theta, value, unit, curvature, axes)
     raise DwellFitError(
-        "the likelihood goes on rising towards an extreme shape: too few distinct exit ages for so many "
-        "parameters; use a family with fewer parameters, or more data"
+        "the likelihood goes on rising towards an extreme shape, most often for want of distinct exit ages; "
+        "use a family with fewer parameters, or more data"
     )
 
 

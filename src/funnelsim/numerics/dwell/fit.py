@@ -253,7 +253,8 @@ def _fit(data: Stays, family: str, never_leaves: bool) -> DwellFit:
 
 def _climb(data: Stays, law: type[Dwell]) -> Summit:
     objective = _objective(data, law, False)
-    return polish(objective, _best_of(objective, _starts(data, law), law.units), law.units)
+    _, top = _best_of(objective, _starts(data, law), law.units)
+    return polish(objective, top, law.units)
 
 
 def _climb_mixture(data: Stays, law: type[Dwell]) -> Summit:
@@ -274,8 +275,8 @@ def _climb_mixture(data: Stays, law: type[Dwell]) -> Summit:
     def units(theta: Floats) -> Floats:
         return np.append(law.units(theta[:-1]), 1.0)
 
-    top = _best_of(objective, starts, units)
-    if objective(top)[0] <= least:
+    value, top = _best_of(objective, starts, units)
+    if value <= least:
         raise DwellFitError("the likelihood is highest when every deal leaves; fit without never_leaves")
     return polish(objective, top, units)
 
@@ -290,8 +291,10 @@ def _starts(data: Stays, law: type[Dwell]) -> list[Floats]:
     return [*law.starts(data.start()), *law.starts(by_exposure)]
 
 
-def _best_of(objective: Objective, starts: list[Floats], units: Callable[[Floats], Floats]) -> Floats:
+def _best_of(
+    objective: Objective, starts: list[Floats], units: Callable[[Floats], Floats]
+) -> tuple[float, Floats]:
     """Short searches from every start, then a long one from the best."""
     tops = [search(objective, start, units(start), _ROUGH_STEPS) for start in starts]
     _, best = max(tops, key=lambda top: top[0])
-    return search(objective, best, units(best), _FINE_STEPS)[1]
+    return search(objective, best, units(best), _FINE_STEPS)

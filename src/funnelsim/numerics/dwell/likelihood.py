@@ -194,7 +194,8 @@ class WholeSteps(Stays):
         end = _log_survival_from_zero(family, theta, self.exit_age + 1)
         drop = np.minimum(end.value - begin.value, -1e-300)
         value = float(self.exit_count @ (begin.value + np.log(-np.expm1(drop))))
-        slope = begin.gradient + (begin.gradient - end.gradient) / np.expm1(-drop)
+        with np.errstate(over="ignore"):  # nobody is left at the end of the step: its slope drops out
+            slope = begin.gradient + (begin.gradient - end.gradient) / np.expm1(-drop)
         return value, slope @ self.exit_count
 
     def start(self) -> Start:

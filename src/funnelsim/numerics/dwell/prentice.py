@@ -20,6 +20,10 @@ Floats = npt.NDArray[np.float64]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 _NODES, _WEIGHTS = (_NODES + 1.0) / 2.0, _WEIGHTS / 2.0
+_N_GRID = 80
+_GRID = np.cos(np.pi * (np.arange(_N_GRID) + 0.5) / _N_GRID)  # Chebyshev points on (-1, 1)
+_TO_COEFFICIENTS = 2 / _N_GRID * np.cos(np.arange(_N_GRID)[:, None] * np.arccos(_GRID))
+_TO_COEFFICIENTS[0] /= 2
 _DROP = 40.0  # a tail is cut where the density has fallen by e**-40
 _LARGEST_EXPONENT = 600.0
 _SERIES_FROM = 0.5  # |Q| from which the heavy tail has a short series
@@ -70,27 +74,43 @@ def _log_tail(w: Floats, q_shape: float) -> LogTerm:
 
 
 def _tail_by_quadrature(w: Floats, q_shape: float) -> LogTerm:
-    """Density at w times the integral over u of ``exp(-fall)``, the fall of the log density from w to w + u.
-
-    With ``D(w) = w**2 phi2(Q w)``: ``fall = u D'(w) + exp(Q w) u**2 phi2(Q u)``, all terms positive.
-    """
+    """Density at w times Mills' ratio, the integral over u of ``g(w + u)/g(w)``."""
     density = log_density(w, q_shape)
+    log_mills, mean_fall_by_q = _mills_on_grid(w, q_shape) if len(w) > 3 * _N_GRID else _mills(w, q_shape)
+    return LogTerm(density.value + log_mills, -np.exp(-log_mills), density.by_q - mean_fall_by_q)
+
+
+def _mills_on_grid(w: Floats, q_shape: float) -> Floats:
+    """`_mills` read off a Chebyshev interpolant: both rows are smooth in w, and many stays need few nodes.
+
+    Where the last coefficients have not died out (a trial step far away), every w is computed.
+    """
+    half = float(w.max()) / 2
+    rows = _mills(half * (1 + _GRID), q_shape)
+    coefficients = _TO_COEFFICIENTS @ rows.T
+    is_resolved = np.abs(coefficients[-4:]).max() <= 1e-13 * (1 + np.abs(coefficients).max())
+    if not is_resolved:
+        return _mills(w, q_shape)
+    return np.asarray(np.polynomial.chebyshev.chebval(w / half - 1, coefficients))
+
+
+def _mills(w: Floats, q_shape: float) -> Floats:
+    """Log of Mills' ratio ``integral of exp(-fall)``, and the mean of the slope of the fall in Q.
+
+    The fall is that of the log density from w to w + u. With ``D(w) = w**2 phi2(Q w)`` it is
+    ``u D'(w) + exp(Q w) u**2 phi2(Q u)``, all terms positive.
+    """
     x = np.minimum(q_shape * w, _LARGEST_EXPONENT)
-    slope, curvature = -density.by_w, np.exp(x)
+    slope, curvature = w * phi1(x), np.exp(x)
     slope_by_q, curvature_by_q = w**2 * phi1_slope(x), w * curvature
-    u = _reach(slope, curvature, q_shape)[:, None] * _NODES
+    reach = _reach(slope, curvature, q_shape)
+    u = reach[:, None] * _NODES
     bend, bend_slope = phi2(q_shape * u), phi2_slope(q_shape * u)
-    fall = u * slope[:, None] + u**2 * bend * curvature[:, None]
-    weight = np.exp(-fall) * _WEIGHTS * u[:, -1:] / _NODES[-1]
-    fall_by_q = u * slope_by_q[:, None] + u**2 * (
-        bend * curvature_by_q[:, None] + u * bend_slope * curvature[:, None]
-    )
-    mills = weight.sum(axis=1)
-    return LogTerm(
-        density.value + np.log(mills),
-        -1.0 / mills,
-        density.by_q - (weight * fall_by_q).sum(axis=1) / mills,
-    )
+    weight = np.exp(-u * slope[:, None] - u**2 * bend * curvature[:, None]) * _WEIGHTS
+    bend_by_q = bend * curvature_by_q[:, None] + u * bend_slope * curvature[:, None]
+    fall_by_q = u * slope_by_q[:, None] + u**2 * bend_by_q
+    total = weight.sum(axis=1)
+    return np.stack([np.log(reach * total), (weight * fall_by_q).sum(axis=1) / total])
 
 
 def _reach(slope: Floats, curvature: Floats, q_shape: float) -> Floats:

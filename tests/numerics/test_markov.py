@@ -362,6 +362,26 @@ def test_rates_nothing_speaks_for_are_named_and_never_nan() -> None:
     assert fit.rate_ci95()[1][2, 0] == np.inf
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_few_snapshots_at_any_distance_never_end_in_nan(seed: int) -> None:
+    random, rows = np.random.default_rng(seed), [(99, 0.0, 0), (99, 1.0, 1)]
+    for deal in range(6):
+        state, age = 0, 0.0
+        for _ in range(4):
+            rows.append((deal, age, state))
+            age += 10 ** random.uniform(-3, 3)
+            state = int(random.integers(state, 3))
+    fit = fit_markov_panel(*zip(*rows, strict=True), allowed=np.triu(np.ones((3, 3)), 1), exact_states=[2])
+    numbers = [
+        fit.rate_se(),
+        *fit.rate_ci95(),
+        fit.mean_sojourn_se(),
+        fit.chain.length_of_stay([1.0, np.inf]),
+    ]
+    assert not any(np.isnan(values).any() for values in numbers)
+    assert fit.is_converged or fit.warnings
+
+
 # --- what cannot be used ------------------------------------------------------------------------------------
 
 

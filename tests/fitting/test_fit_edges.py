@@ -171,9 +171,9 @@ def test_hazards_of_ten_deals() -> None:
     # Ten deals at age 0; then days 1..age of the nine others, the day of exit or of the cutoff included.
     np.testing.assert_array_equal(hazards.at_risk, [10, 3 * 15 + 2 * 31 + 2 * 19 + 2 * 30, 0])
     np.testing.assert_allclose(hazards.prior_shares, [0, 0.75, 0, 0.25])
-    # Posterior: prior of half an exit at the pooled hazard 8/215, then at the hazard of the bin before.
+    # Posterior: prior of half an exit at the pooled hazard 8/215, after age 0 at that of later ages, 7/205.
     first = 1.5 / (1.5 + 9 + 0.5 * (215 / 8 - 1))
-    second = 7.5 / (7.5 + 198 + 0.5 * (1 / first - 1))
+    second = 7.5 / (7.5 + 198 + 0.5 * (205 / 7 - 1))
     np.testing.assert_allclose(hazards.mean_hazards().sum(axis=1), [first, second, second], rtol=1e-12)
     np.testing.assert_allclose(hazards.mean_hazards()[1], np.array([0, 5.375, 0, 2.125]) / 7.5 * second)
 

@@ -201,9 +201,11 @@ EVEN = np.full(N_PLACES, 1 / N_PLACES)
         ([5], [0, 1]),  # everybody leaves at once: age 0, then the tail
         ([5, 0, 0], [0, 1]),
         ([0, 10, 10, 10], [0, 1, 2, 3, 4]),
-        ([0, 25, 0, 25], [0, 1, 2, 4]),  # ages without exits join the next bin
+        ([0, 25, 0, 25], [0, 1, 2, 3, 4]),  # an age that alone holds enough begins a bin
+        ([0, 25, 0, 4, 6], [0, 1, 2, 5]),  # ages without exits join the next bin
+        ([0, 2, 1, 0, 90, 3], [0, 1, 4, 5, 6]),  # an expiry on day 4 stays apart from the quiet days
         ([400, 11, 11, 89, 89], [0, 1, 3, 4, 5]),  # 600 exits: 2 % are 12, and 11 are too few
-        ([388, 12, 11, 100, 89], [0, 1, 2, 4, 5]),  # 600 exits: 12 are enough
+        ([388, 12, 11, 100, 89], [0, 1, 2, 3, 4, 5]),  # 600 exits: 12 are enough
         ([0, 9, 1, 9, 1, 0], [0, 1, 3, 5]),
     ],
 )
@@ -218,7 +220,7 @@ def test_bins_by_hand(exits: list[int], first_age: list[int]) -> None:
     st.integers(1, 60),
 )
 def test_bins_obey_their_rules(exits: list[int], censored: list[int], scale: int) -> None:
-    """The rules determine the bins: each holds enough exits, and would not without its last age."""
+    """Each bin holds enough exits or ends before an age that does, and would not without its last age."""
     exits = [n * scale if age % 7 == 3 else n for age, n in enumerate(exits)]
     counts = counts_of(exits, censored[: len(exits)])
     binned = bin_ages(counts, EVEN)
@@ -230,7 +232,7 @@ def test_bins_obey_their_rules(exits: list[int], censored: list[int], scale: int
     oldest = max((age for age, n in enumerate(exits) if n), default=0)
     assert edges[-1] == max(oldest + 1, 1)
     for start, end in zip(edges[1:-2], edges[2:-1], strict=True):  # neither age 0, nor the rest, nor the tail
-        assert sum(exits[start:end]) >= enough
+        assert sum(exits[start:end]) >= enough or exits[end] >= enough  # or the next age stands apart
         assert sum(exits[start : end - 1]) < enough
     if len(edges) > 2:
         assert sum(exits[edges[-2] : edges[-1] - 1]) < enough
@@ -264,11 +266,13 @@ def test_prior_shares_are_those_of_the_stage_or_given_for_a_stage_never_left() -
 
 
 def posterior_by_hand(hazards: StageHazards) -> list[list[float]]:
-    """Dirichlet (N_j + a pi_j, R - N + a (1/h_prev - 1)), a = 0.5, as model.md states it."""
+    """Dirichlet (N_j + a pi_j, R - N + a (1/h_prev - 1)), a = 0.5; after age 0 h_prev is of later ages."""
     n_exits, exposure = hazards.exits.sum(), hazards.at_risk.sum()
     previous = n_exits / exposure
     rows = []
-    for exits, at_risk in zip(hazards.exits, hazards.at_risk, strict=True):
+    for i, (exits, at_risk) in enumerate(zip(hazards.exits, hazards.at_risk, strict=True)):
+        if i == 1 and hazards.exits[1:].any():
+            previous = hazards.exits[1:].sum() / hazards.at_risk[1:].sum()
         previous = 0.95 if previous > 0.95 else 1e-6 if previous < 1e-6 else previous
         row = [n + 0.5 * share for n, share in zip(exits, hazards.prior_shares, strict=True)]
         row.append(at_risk - sum(exits) + 0.5 * (1 / previous - 1))
@@ -283,15 +287,16 @@ def test_posterior_by_hand_with_figures() -> None:
         np.array([0, 1, 4]), exits, np.array([20.0, 24.0, 6.0]), np.array([0.0, 0.5, 0.0, 0.5])
     )
     # pooled hazard 10 / 50 = 0.2, so bin 0 stays with 18 + 0.5 * 4 = 20: hazard 2.5 / 22.5 = 1 / 9
-    # bin 1 stays with 16 + 0.5 * 8 = 20: hazard 8.5 / 28.5; bin 2 stays with 6 + 0.5 * 20 / 8.5
+    # bin 1 starts from the later ages, 8 / 30, so it stays with 16 + 0.5 * 22 / 8 = 17.375
+    # its hazard is 8.5 / 25.875, so bin 2 stays with 6 + 0.5 * 17.375 / 8.5
     expected = [
         [0, 1.25, 0, 1.25, 20.0],
-        [0, 4.25, 0, 4.25, 20.0],
-        [0, 0.25, 0, 0.25, 6 + 10 / 8.5],
+        [0, 4.25, 0, 4.25, 17.375],
+        [0, 0.25, 0, 0.25, 6 + 0.5 * 17.375 / 8.5],
     ]
     np.testing.assert_allclose(binned.posterior(), expected, rtol=1e-14)
     np.testing.assert_allclose(binned.mean_hazards()[0], [0, 1.25 / 22.5, 0, 1.25 / 22.5], rtol=1e-14)
-    np.testing.assert_allclose(binned.mean_hazards()[1].sum(), 8.5 / 28.5, rtol=1e-14)
+    np.testing.assert_allclose(binned.mean_hazards()[1].sum(), 8.5 / 25.875, rtol=1e-14)
 
 
 @many
@@ -355,7 +360,8 @@ N_DRAWS = 40_000
 def drawn() -> tuple[StageHazards, np.ndarray]:
     by_place = np.zeros((6, N_PLACES))
     by_place[0, [1, 3]] = 3, 5
-    by_place[2, [1, 2, 3]] = 8, 2, 6
+    by_place[1, [1, 2, 3]] = 4, 1, 3
+    by_place[2, [1, 2, 3]] = 4, 1, 3
     by_place[4, [1, 3]] = 1, 2
     hazards = bin_ages(AgeCounts(by_place, np.array([90.0, 80, 75, 50, 40, 30])), EVEN)
     rng = np.random.default_rng(20)

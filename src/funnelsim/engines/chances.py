@@ -91,14 +91,24 @@ def batch_chances(
     arrivals = [funnel.arrival_draw(streams, draw) for draw in draws]
     new_wins = np.stack(
         [
-            _expected_new_wins(rate, won @ shares, ahead + unrecorded, funnel.arrivals.block_steps)
+            _expected_new_wins(
+                _rate_by_step(rate, funnel.changes.volume, unrecorded, int(ahead[-1])),
+                won @ shares,
+                ahead + unrecorded,
+                funnel.arrivals.block_steps,
+            )
             for (rate, shares), won in zip(arrivals, after_entry, strict=True)
         ]
     )
     return Chances(np.maximum(np.diff(within, axis=2), 0.0), new_wins)
 
 
-def _expected_new_wins(rate_per_step: float, won_within: Floats, edges: Ints, block_steps: int) -> Floats:
+def _rate_by_step(rate: float, volume: float, unrecorded: int, ahead: int) -> Floats:
+    """Arrivals by step; those not recorded yet came before the cutoff, whatever a lever on volume does."""
+    return np.repeat([rate / volume, rate], [unrecorded, ahead])
+
+
+def _expected_new_wins(rate_by_step: Floats, won_within: Floats, edges: Ints, block_steps: int) -> Floats:
     """Expected wins by block of arrival and period.
 
     Steps are counted from the last one whose arrivals are recorded: deals may arrive from the next step on,
@@ -109,5 +119,6 @@ def _expected_new_wins(rate_per_step: float, won_within: Floats, edges: Ints, bl
     left = edges[None, :] - np.arange(1, n_steps + 1)[:, None]
     won_by_edge = np.where(left >= 0, won_within[np.maximum(left, 0)], 0.0)
     starts = np.arange(0, n_steps, block_steps)
-    expected: Floats = rate_per_step * np.add.reduceat(np.diff(won_by_edge, axis=1), starts, axis=0)
+    won = rate_by_step[:, None] * np.diff(won_by_edge, axis=1)
+    expected: Floats = np.add.reduceat(won, starts, axis=0)
     return expected

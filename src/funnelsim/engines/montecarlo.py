@@ -56,6 +56,8 @@ class MonteCarlo:
     workers: int = 1
 
     def __post_init__(self) -> None:
+        if self.workers == 0:
+            raise EngineError("workers=0: give the number of processes, or -1 for all cores")
         if self.n_draws < 2 or self.n_futures < self.n_draws:
             raise EngineError(
                 f"n_draws={self.n_draws} must be at least 2, n_futures={self.n_futures} at least n_draws"

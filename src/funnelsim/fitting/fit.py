@@ -116,7 +116,7 @@ def _fit_arrivals(history: DealHistory, notes: list[str]) -> Arrivals:
         )
     if not is_entry.all():
         notes.append(f"{int((~is_entry).sum()):,} deals were first seen at their end and count as no arrival")
-    return fit_arrivals(
+    arrivals = fit_arrivals(
         step[is_entry],
         first.place[is_entry],
         history.stages.n_open,
@@ -124,3 +124,6 @@ def _fit_arrivals(history: DealHistory, notes: list[str]) -> Arrivals:
         last_step,
         clock.step,
     )
+    if not arrivals.entry_counts.any():
+        notes.append("no new deal arrived in the latest year on record: none is expected")
+    return arrivals

@@ -212,7 +212,7 @@ class Forecast:
         wanted = self.target if target is None else target
         if wanted is None:
             raise ForecastError("no target is known; give one, such as chance(5_000_000)")
-        return chance_estimate(self.window(window, measure) >= wanted, self.n_draws)
+        return chance_estimate(reaches(self.window(window, measure), wanted), self.n_draws)
 
     def table(self, measure: Measure | None = None) -> pd.DataFrame:
         """Realised, mean, spread and range by period and in total, beside the classical figure.
@@ -324,6 +324,11 @@ class Forecast:
         if self.target is not None:
             text += f"; chance of {self.target:,.0f}: {self.chance():.1%}"
         return text + f"; {self.engine}, seed {self.seed})"
+
+
+def reaches(total: Floats, target: float) -> npt.NDArray[np.bool_]:
+    """Whether totals reach a target; what sums of decimals lose to rounding does not count against them."""
+    return total >= target - 1e-9 * max(abs(target), 1.0)
 
 
 def mean_estimate(per_future: Floats, n_draws: int) -> Estimate:

@@ -103,6 +103,11 @@ class Funnel:
             raise FunnelError(
                 f"{self.stages.n_open} open stages need as many hazards, not {len(self.hazards)}"
             )
+        if len(self.arrivals.entry_counts) != self.stages.n_open:
+            raise FunnelError(
+                f"entry_counts need one number for each of {self.stages.n_open} open stages, "
+                f"not {len(self.arrivals.entry_counts)}"
+            )
         n_places = len(self.stages.names)
         for stage, hazards in zip(self.stages.open, self.hazards, strict=True):
             if hazards.exits.shape != (len(hazards.first_age), n_places):

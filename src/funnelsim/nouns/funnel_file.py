@@ -26,14 +26,13 @@ from funnelsim.nouns.funnel_schema import (
 )
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
-from funnelsim.numerics.hazards import StageHazards, hazards_by_hand
+from funnelsim.numerics.hazards import StageHazards, extend_until_gone, hazards_by_hand
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
 
 FORMAT = "funnelsim-funnel/1"
-_MEDIANS_UNTIL_GONE = 10  # one deal in a thousand is then still in the stage
 
 
 class FunnelFileError(FunnelsimError):
@@ -236,12 +235,8 @@ def _stage_hazards(name: str, part: CountedPart | ChancesPart | RoutesPart, stag
                 f"{where}.goes_to: shares add to {sum(part.goes_to.values()):.6g}; they must add to 1"
             )
         pace = 1.0 - 0.5 ** (1.0 / part.median_steps)
-        chance = {place: [0.0, share * pace, share * pace] for place, share in part.goes_to.items()}
-        part = ChancesPart(
-            first_age=[0, 1, 1 + int(np.ceil(_MEDIANS_UNTIL_GONE * part.median_steps))],
-            chance_per_step=chance,
-            weight_in_deals=part.weight_in_deals,
-        )
+        chance = {place: [0.0, share * pace] for place, share in part.goes_to.items()}
+        part = ChancesPart(first_age=[0, 1], chance_per_step=chance, weight_in_deals=part.weight_in_deals)
     first_age = np.array(part.first_age, dtype=np.int64)
     if len(first_age) < 2 or first_age[0] != 0 or first_age[1] != 1 or (np.diff(first_age) <= 0).any():
         raise FunnelError(f"{where}.first_age: must increase and begin 0, 1 (age 0 is a bin of its own)")
@@ -249,7 +244,7 @@ def _stage_hazards(name: str, part: CountedPart | ChancesPart | RoutesPart, stag
         table = _spread(part.chance_per_step, stages, len(first_age), f"{where}.chance_per_step")
         if (table.sum(axis=1) > 1).any():
             raise FunnelError(f"{where}.chance_per_step: the chances of one bin add to more than 1")
-        return hazards_by_hand(first_age, table, part.weight_in_deals)
+        return hazards_by_hand(*extend_until_gone(first_age, table), part.weight_in_deals)
     exits = _spread(part.exits, stages, len(first_age), f"{where}.exits")
     if len(part.at_risk) != len(first_age) or (exits.sum(axis=1) > part.at_risk).any():
         raise FunnelError(f"{where}.at_risk: one number per bin of age, none below the exits of its bin")

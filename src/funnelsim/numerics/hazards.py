@@ -15,6 +15,8 @@ PRIOR_WEIGHT = 0.5
 _LEAST_EXITS_PER_BIN = 10
 _LEAST_SHARE_PER_BIN = 0.02
 _HAZARD_RANGE = (1e-6, 0.95)
+_LEFT_AT_LAST = 1e-3
+_LARGEST_WRITTEN = 1.0 - 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,17 +137,20 @@ class StageHazards:
     def posterior(self) -> Floats:
         """Dirichlet parameters by bin, shape (n_bins, n_places + 1); the last column is staying.
 
-        Each bin starts from the hazard of the bin before it (the first from the stage's pooled hazard) with
-        the weight of half an exit, so that a bin without exits fades by its exposure.
+        Each bin starts from the hazard of the bin before it with the weight of half an exit, so that a bin
+        without exits fades by its exposure. The bin of age 0 and the one after it start from the hazard
+        pooled over the stage and over its later ages: moves within the step of entry are another mechanism,
+        and where there are none, the prior of the next bin would weigh as much as all deals together.
         """
         total = self.exits.sum(axis=1)
-        exits_or_half = self.n_exits or PRIOR_WEIGHT  # without any exit: less than one, more than none
-        pooled = exits_or_half / max(self.at_risk.sum(), 1.0)
+        pooled = _pooled(total, self.at_risk)
         parameters = np.empty((len(total), self.exits.shape[1] + 1))
         parameters[:, :-1] = self.exits + PRIOR_WEIGHT * self.prior_shares
         leaves, stays = parameters[:, :-1].sum(axis=1).tolist(), (self.at_risk - total).tolist()
         previous, (least, most) = pooled, _HAZARD_RANGE
         for i, leave in enumerate(leaves):
+            if i == 1 and total[1:].any():
+                previous = _pooled(total[1:], self.at_risk[1:])
             previous = min(max(previous, least), most)
             stays[i] += PRIOR_WEIGHT * (1.0 / previous - 1.0)
             previous = leave / (leave + stays[i])
@@ -168,11 +173,17 @@ class StageHazards:
         return gammas[..., :-1] / gammas.sum(axis=-1, keepdims=True)
 
 
+def _pooled(exits: Floats, at_risk: Floats) -> float:
+    """Exits over exposure; without any exit less than one, more than none."""
+    return float((exits.sum() or PRIOR_WEIGHT) / max(at_risk.sum(), 1.0))
+
+
 def bin_ages(counts: AgeCounts, shares_if_unseen: Floats) -> StageHazards:
     """Merge ages into bins that hold enough exits to estimate a hazard.
 
     Age 0 is a bin of its own (moves within the step of entry are another mechanism). Later ages merge until
-    a bin holds max(10, 2 % of the stage's exits); what is left at the end keeps its own bin. The last bin
+    a bin holds max(10, 2 % of the stage's exits); an age that alone holds as many begins a bin, so that an
+    expiry does not blur the quiet ages before it; what is left at the end keeps its own bin. The last bin
     begins after the oldest exit and holds exposure only, so that deals older than anything that ever left
     fade towards zero by evidence.
 
@@ -192,7 +203,7 @@ def bin_ages(counts: AgeCounts, shares_if_unseen: Floats) -> StageHazards:
     enough = max(_LEAST_EXITS_PER_BIN, _LEAST_SHARE_PER_BIN * exits_by_age.sum())
     edges, held = [0], 0.0
     for age in range(1, tail):
-        if age == 1 or held >= enough:
+        if age == 1 or held >= enough or exits_by_age[age] >= enough:
             edges.append(age)
             held = 0.0
         held += exits_by_age[age]
@@ -234,3 +245,27 @@ def hazards_by_hand(first_age: Ints, chances: Floats, weight_in_deals: float | N
     at_risk = reaches * np.append(within, beyond)
     exits = at_risk[:, None] * chances
     return StageHazards(first_age, exits, at_risk, exits.sum(axis=0) / max(exits.sum(), 1e-300))
+
+
+def extend_until_gone(first_age: Ints, chances: Floats) -> tuple[Ints, Floats]:
+    """Bins whose last one begins when one deal in a thousand is left, where its chances let that happen.
+
+    The last bin counts as older than any exit seen. Chances written by hand are meant to hold from the first
+    age of their last bin on; so that bin is made to end, and another of the same chances follows.
+
+    Parameters
+    ----------
+    first_age : ndarray of int, shape (n_bins,)
+    chances : ndarray of float, shape (n_bins, n_places)
+
+    Returns
+    -------
+    first_age, chances : ndarray
+        With one bin more, or as they were.
+    """
+    total = np.minimum(chances.sum(axis=1), _LARGEST_WRITTEN)
+    still_there = np.exp((np.diff(first_age) * np.log1p(-total[:-1])).sum())
+    if total[-1] == 0.0 or still_there <= _LEFT_AT_LAST * (1 + 1e-9):
+        return first_age, chances
+    more = int(np.ceil(np.log(_LEFT_AT_LAST / still_there) / np.log1p(-total[-1])))
+    return np.append(first_age, first_age[-1] + more), np.vstack([chances, chances[-1:]])

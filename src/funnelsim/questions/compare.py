@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
-from funnelsim.nouns.forecast import Forecast, chance_estimate, mean_estimate
+from funnelsim.nouns.forecast import Forecast, chance_estimate, mean_estimate, reaches
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.lever import Lever, three_levers
 from funnelsim.vocabulary.estimate import Estimate
@@ -43,7 +43,7 @@ class LeverComparison:
         return self._change_of_chance(self.outlooks[lever])
 
     def _change_of_chance(self, outlook: Forecast) -> Estimate:
-        reached, before = outlook.window() >= self.target, self.base.window() >= self.target
+        reached, before = (reaches(forecast.window(), self.target) for forecast in (outlook, self.base))
         if outlook is self.base:
             return Estimate(0.0, 0.0)
         return chance_estimate(reached.astype(float) - before, self.base.n_draws)
@@ -58,10 +58,10 @@ class LeverComparison:
             error of the paired difference), ``change_of_mean`` with ``change_of_mean_se``, and P10, P50, P90
             of the total with the lever. The first row is the forecast without any lever.
         """
-        rows = {"as it is": self._row(self.base)}
         ranked = sorted(range(len(self.levers)), key=lambda i: -self.effect(i).value)
-        rows |= {self.levers[i].name: self._row(self.outlooks[i]) for i in ranked}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
+        names = ["as it is", *(self.levers[i].name for i in ranked)]
+        rows = [self._row(self.base), *(self._row(self.outlooks[i]) for i in ranked)]
+        return pd.DataFrame(rows, index=pd.Index(names, name="lever"))
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the levers as bars: :func:`funnelsim.plot_levers` of this comparison."""

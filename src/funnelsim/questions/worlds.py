@@ -14,7 +14,7 @@ from funnelsim.nouns.history import DealHistory, end_of_day
 from funnelsim.nouns.records import Records
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
-from funnelsim.numerics.hazards import StageHazards
+from funnelsim.numerics.hazards import hazards_by_hand
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
@@ -46,7 +46,7 @@ _SAMPLE_EXITS = (
 # Month of year factors on arrivals (peak and slack months), mean 1.
 _SEASON = np.array([0.95, 0.75, 1.25, 1.10, 1.05, 1.20, 0.85, 0.75, 1.10, 1.05, 1.10, 0.85])
 _REGIONS, _SOURCES, _PRODUCTS = ("East", "North", "South"), ("referral", "web", "outbound"), ("Core", "Plus")
-_MOST_HOPS = 200
+_MOST_HOPS = 5_000
 
 
 class WorldError(FunnelsimError):
@@ -55,12 +55,7 @@ class WorldError(FunnelsimError):
 
 def sample_funnel() -> Funnel:
     """The truth behind the embedded sample: a five-stage account-selling funnel, about 34 wins a quarter."""
-    hazards = tuple(
-        StageHazards(
-            _FIRST_AGES.copy(), np.outer(pace, split), np.ones(len(pace)), np.array(split), is_certain=True
-        )
-        for pace, split in _SAMPLE_EXITS
-    )
+    hazards = tuple(hazards_by_hand(_FIRST_AGES, np.outer(pace, split)) for pace, split in _SAMPLE_EXITS)
     quantiles = (np.arange(200) + 0.5) / 200
     points = np.round(np.exp(10.35 + 0.75 * special.ndtri(quantiles)), -2).astype(float)
     return Funnel(
@@ -133,7 +128,9 @@ def simulate_history(
     """
     truth, streams = funnel or sample_funnel(), Streams.of(seed)
     clock = truth.clock
-    first, last = int(clock.step_of(np.datetime64(start, "s"))), int(clock.step_of(np.datetime64(as_of, "s")))
+    first, last = int(clock.step_of(np.datetime64(start, "s"))), int(clock.step_of(end_of_day(as_of)))
+    if (truth.changes.speed != 1.0).any():
+        raise WorldError("a lever on speed acts from a cutoff on, and a whole history has none; leave it out")
     if last <= first:
         raise WorldError(f"as_of {as_of} must lie after start {start}")
     arrival_step, entry_stage = _arrive(truth, streams, first, last, season)
@@ -164,7 +161,7 @@ def _arrive(truth: Funnel, streams: Streams, first: int, last: int, season: bool
     """Arrival step and entry stage of every deal, in order of time."""
     rng, law = streams.generator("arrivals"), truth.arrivals
     steps = np.arange(first, last + 1)
-    rate = np.full(len(steps), law.mean_per_block / law.block_steps)
+    rate = np.full(len(steps), truth.changes.volume * law.mean_per_block / law.block_steps)
     if season:
         month = truth.clock.start_of(steps).astype("datetime64[M]").astype(np.int64) % 12
         rate *= _SEASON[month]
@@ -219,6 +216,8 @@ def _walk(
         deal, place, step = deal[goes_on], place[goes_on], step[goes_on]
         if not len(deal):
             break
+    else:
+        raise WorldError(f"deals were still moving after {_MOST_HOPS:,} moves; the funnel loops too fast")
     all_deals, all_places, all_steps = (np.concatenate(column) for column in zip(*moves, strict=True))
     order = np.argsort(all_deals, kind="stable")
     return all_deals[order], all_places[order], all_steps[order]
@@ -255,7 +254,7 @@ def _records(
     amount: Floats = np.full(len(kept), np.nan)
     if truth.amounts is not None:
         shares = truth.amounts.weights / truth.amounts.weights.sum()
-        listed = np.round(truth.amounts.pick(shares, chances) * traits.amount_factor, -2)
+        listed = np.round(truth.amounts.pick(shares, chances) * traits.amount_factor, 2)
         amount = np.where(is_missing, np.nan, listed)[kept]
     deals = pd.concat(
         [pd.DataFrame({"deal_id": [f"D{i + 1:05d}" for i in kept], "amount": amount}), frame], axis=1

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from funnelsim.vocabulary.errors import FunnelsimError
+
+
+class SeedError(FunnelsimError):
+    """A seed that cannot start a random stream."""
+
 
 @dataclass(frozen=True)
 class Streams:
@@ -30,6 +36,8 @@ class Streams:
             return cls(int(seed.integers(2**63)))
         if seed is None:
             return cls(int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1))
+        if seed < 0:
+            raise SeedError(f"seed {seed} is negative; use 0 or a positive whole number")
         return cls(int(seed))
 
     def generator(self, name: str, *index: int) -> np.random.Generator:

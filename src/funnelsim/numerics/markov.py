@@ -444,7 +444,7 @@ class _Uniformised:
     """
 
     def __init__(self, generator: _Floats, times: _Floats) -> None:
-        self.rate = max(-generator.diagonal().min(), np.finfo(float).tiny)
+        self.rate = -generator.diagonal().min() or 1.0  # any rate will do where nobody ever moves
         n_jumps = self.rate * times
         if (n_jumps > 1e15).any():
             raise MarkovError(f"horizon {times.max():g} holds over 1e15 visits to the fastest state")

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from funnelsim.numerics.markov import OPEN, WEAK_INFORMATION, Maximum, delta_method_se, maximise
+from funnelsim.numerics.likelihood import WEAK_INFORMATION, Maximum, delta_method_se, maximise
+from funnelsim.numerics.markov import OPEN
 from funnelsim.vocabulary.errors import FunnelsimError
 
 _Floats = npt.NDArray[np.float64]

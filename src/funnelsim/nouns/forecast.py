@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -142,6 +142,8 @@ class Forecast:
         ForecastError
             If bookings are asked for and the data has no amounts.
         """
+        if measure not in (None, *get_args(Measure)):
+            raise ForecastError(f"measure {measure!r} is unknown; use one of {', '.join(get_args(Measure))}")
         if (measure or self.measure) == "wins":
             draws = (self.open_wins + self.new_wins).astype(float)
             draws[:, 0] += self.realised_wins

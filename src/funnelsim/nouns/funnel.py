@@ -114,6 +114,10 @@ class Funnel:
                 raise FunnelError(
                     f"stage {stage.name!r}: exits must have one row per bin and {n_places} columns"
                 )
+            if hazards.first_age[:2].tolist() != [0, 1]:
+                raise FunnelError(
+                    f"stage {stage.name!r}: bins of age must begin 0, 1: age 0 is one of its own"
+                )
 
     def with_changes(self, changes: Changes) -> Funnel:
         """The same funnel under other changes."""

@@ -200,6 +200,8 @@ class DealHistory:
             If `moment` lies after the cutoff (not yet known), or no deal is known by then.
         """
         at = end_of_day(moment)
+        if at > self.cutoff and self.clock.step_of(at) == self.cutoff_step:
+            at = self.cutoff  # the same day: all that is known of it
         if at > self.cutoff:
             raise HistoryError(f"{at} lies after the cutoff {self.cutoff}: it is not known yet")
         moves = self.records.moves

@@ -143,7 +143,9 @@ class Conversion:
 class Speed:
     """A shorter (or longer) cycle: deals leave stages `factor` times as fast, from the cutoff on.
 
-    Open deals keep the age they have. Where they finally go does not change, unless causes are excluded.
+    Open deals keep the age they have. Where they finally go does not change while the split over destinations
+    is the same at all ages; where it is not, a step that takes in several ages blends them (by less than half
+    a percent of the conversion on the sample, a quarter faster, by days). Excluding causes changes it openly.
 
     Parameters
     ----------

@@ -100,6 +100,9 @@ class Stages:
     def __post_init__(self) -> None:
         if not self.open:
             raise StagesError("a funnel needs at least one open stage")
+        odd = [outcome for outcome in self.outcomes if outcome.kind not in get_args(Kind)]
+        if odd:
+            raise StagesError(f"outcome {odd[0].name!r}: kind {odd[0].kind!r} is unknown; use won or lost")
         if not any(outcome.kind == "won" for outcome in self.outcomes):
             raise StagesError("no outcome is of kind 'won'; name the outcome that counts as a win")
         every = [name for place in self.places for name in (place.name, *place.aliases)]

@@ -55,6 +55,9 @@ def clean_paths(records: Records, stages: Stages) -> tuple[Paths, pd.DataFrame]:
     """
     ledger = _Ledger(records)
     paths = _in_order(records, ledger)
+    repeats = paths.keep(~paths.is_first & (paths.place == np.roll(paths.place, 1)))
+    message = "entered the stage it was already in; that revises the deal, it does not move it"
+    ledger.note("note", "repeated entry", message, repeats, _names(stages, repeats))
     paths = _without_repeats(paths)
     paths = _reopened(paths, stages, ledger)
     paths = _backward(paths, stages, ledger)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, exp, floor, log
 
 import numpy as np
@@ -53,11 +54,18 @@ class Forward:
 
     def leaving(self, stage: int, age: int, step: int) -> dict[int, float]:
         """Chance to leave to each place in the given step after the cutoff or entry, if still there."""
-        rates = {}
-        for place, speed in enumerate(self.speed[stage]):
-            rates[place] = self.taken(stage, place, age + (step - 1) * speed, age + step * speed)
-        total = sum(rates.values())
-        return {place: rate / total * (1 - exp(-total)) for place, rate in rates.items() if rate > 0}
+        speeds = self.speed[stage]
+        # A cause passes whole ages within the step: between two such moments all rates are constant.
+        passed = [(k - age) / v for v in speeds for k in range(ceil(age + step * v) + 1)]
+        moments = [step - 1, *sorted(m for m in passed if step - 1 < m < step), step]
+        still, chances = 1.0, dict.fromkeys(range(len(speeds)), 0.0)
+        for start, end in pairwise(moments):
+            rates = {j: self.taken(stage, j, age + start * v, age + end * v) for j, v in enumerate(speeds)}
+            total = sum(rates.values())
+            for place, rate in rates.items():
+                chances[place] += still * rate / total * (1 - exp(-total)) if rate > 0 else 0.0
+            still *= exp(-total)
+        return {place: chance for place, chance in chances.items() if chance > 0}
 
     def won_by_step(self, stage: int, age: int | None, n_steps: int) -> np.ndarray:
         """Chance won within 0, 1, ... steps: of a deal of that age, or of one that just enters (None)."""

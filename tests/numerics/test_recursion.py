@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -50,12 +51,21 @@ class Plain:
             return self.row(stage, age + step)  # the definition itself: no logarithm is needed
         if (stage, age, step) in self.known:
             return self.known[stage, age, step]
-        rates = [
-            self.cumulative(stage, j, age + step * v) - self.cumulative(stage, j, age + (step - 1) * v)
-            for j, v in enumerate(speed)
-        ]
-        total = sum(rates)
-        chances = [r / total * -np.expm1(-total) if total > 0 else 0.0 for r in rates]
+        # A cause passes whole ages within the step: between two such moments all rates are constant.
+        passed = [(k - age) / v for v in speed for k in range(int(age + step * v) + 1)]
+        moments = [step - 1, *sorted(m for m in passed if step - 1 < m < step), step]
+        still, chances = 1.0, [0.0] * len(speed)
+        for start, end in pairwise(moments):
+            rates = [
+                self.cumulative(stage, j, age + end * v) - self.cumulative(stage, j, age + start * v)
+                for j, v in enumerate(speed)
+            ]
+            total = sum(rates)
+            if total > 0:
+                chances = [
+                    c - still * r / total * np.expm1(-total) for c, r in zip(chances, rates, strict=True)
+                ]
+            still *= np.exp(-total)
         return self.known.setdefault((stage, age, step), chances)
 
     def won_by_step(self, stage: int, age: int | None, n_steps: int) -> list[float]:
@@ -269,13 +279,25 @@ def test_speed_leaves_the_eventual_conversion_of_a_constant_split(speed: float) 
     np.testing.assert_allclose(expected, by_hand, atol=1e-10)
 
 
-def test_slowing_to_a_whole_fraction_leaves_any_eventual_conversion() -> None:
-    """At a half or a quarter of the speed no step mixes two ages, so any split by age is kept."""
+@pytest.mark.parametrize("speed", [0.25, 0.7, 1.1, 2.0, 3.3])
+def test_speed_leaves_any_eventual_conversion(speed: float) -> None:
+    """A step that takes in several ages splits each by its own shares; blending them moved this by 0.2."""
     table = [[0, 0.1, 0.0], [0, 0.5, 0.0], [0, 0.0, 0.9], [0, 0.2, 0.2]]
     expected = won_after_entry([rates([0, 1, 2, 3], table)], ONE, 200)[0, -1, 0]
-    for speed in (0.5, 0.25):
-        found = won_after_entry([rates([0, 1, 2, 3], table, speed)], ONE, 800)[0, -1, 0]
-        assert found == pytest.approx(expected, abs=1e-12)
+    found = won_after_entry([rates([0, 1, 2, 3], table, speed)], ONE, 800)[0, -1, 0]
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_speed_keeps_the_conversion_of_an_old_deal_beside_an_expiry() -> None:
+    """A deal one day before an expiry that takes nearly all: half a day sooner, not half as likely."""
+    table = [[0, 0, 0], [0, 0.02, 0.01], [0, 0.01, 0.9], [0, 0.02, 0.01]]
+    usual, faster = (rates([0, 1, 31, 32], table, v) for v in (1.0, 1.1))
+    expected, found = (
+        won_from_age(s, np.array([30]), won_after_entry([s], ONE, 900), ONE, np.array([900]))[0, 0, 0]
+        for s in (usual, faster)
+    )
+    assert expected == pytest.approx(0.01 + 0.09 * 2 / 3, abs=1e-9)
+    assert found == pytest.approx(expected, abs=1e-9)
 
 
 # --- extremes

@@ -143,9 +143,8 @@ class Conversion:
 class Speed:
     """A shorter (or longer) cycle: deals leave stages `factor` times as fast, from the cutoff on.
 
-    Open deals keep the age they have. Where they finally go does not change while the split over destinations
-    is the same at all ages; where it is not, a step that takes in several ages blends them (by less than half
-    a percent of the conversion on the sample, a quarter faster, by days). Excluding causes changes it openly.
+    Open deals keep the age they have, and who leaves within the step of entry stays. Where deals finally go
+    does not change, only when. Excluding causes changes it openly.
 
     Parameters
     ----------

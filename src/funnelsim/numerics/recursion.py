@@ -78,28 +78,44 @@ class StageRates:
 
         Notes
         -----
-        With speed ``v`` the u-th step takes the rates between the ages ``a + (u - 1) v`` and ``a + u v``.
+        With speed ``v`` the u-th step takes the rates between the ages ``a + (u - 1) v`` and ``a + u v``, bin
+        by bin: who leaves within one bin is split by the shares of that bin. So a speed common to all causes
+        changes when deals leave, never where to.
         """
         ages = np.minimum(ages, self.tail_age)
-        taken = np.empty((len(self.rates), len(self.places), len(ages), n_steps))
-        for speed in np.unique(self.speed):
-            causes = np.flatnonzero(self.speed == speed)
-            taken[:, causes] = self._taken(ages, n_steps, float(speed), causes)
+        knots = np.maximum(self.first_age - 1, 0).astype(float)  # age k takes its rate over (k - 1, k]
+        times, end_of_step = self._pieces(ages, n_steps, knots)
+        length, middle = np.diff(times, axis=1), (times[:, 1:] + times[:, :-1]) / 2
+        taken = np.empty((len(self.rates), len(self.places), *length.shape))
+        for cause, speed in enumerate(self.speed):
+            age = ages[:, None] + speed * middle
+            bin_of = np.maximum(np.searchsorted(knots, age, side="left") - 1, 1)
+            taken[:, cause] = self.rates[:, bin_of, cause] * (speed * length)
         total = taken.sum(axis=1, keepdims=True)
         before = np.cumsum(total, axis=3) - total
         leaving: Floats = _chances(taken, axis=1) * np.exp(-before)
-        return leaving
+        if leaving.shape[3] == n_steps:
+            return leaving
+        gone = np.concatenate([np.zeros_like(leaving[..., :1]), np.cumsum(leaving, axis=3)], axis=3)
+        return np.diff(np.take_along_axis(gone, end_of_step[None, None], axis=3), axis=3)
 
-    def _taken(self, ages: Ints, n_steps: int, speed: float, causes: Ints) -> Floats:
-        """Rates taken in each step by `causes`, shape (n_draws, n_causes, n_ages, n_steps)."""
-        rates = self.rates[:, :, causes]
-        knots = np.maximum(self.first_age - 1, 0).astype(float)  # age k takes its rate over (k - 1, k]
-        up_to_knot = np.zeros_like(rates)
-        up_to_knot[:, 2:] = np.cumsum(rates[:, 1:-1] * np.diff(knots[1:])[:, None], axis=1)
-        age = ages[:, None] + speed * np.arange(n_steps + 1)
-        bin_of = np.maximum(np.searchsorted(knots, age, side="left") - 1, 1)
-        taken = up_to_knot[:, bin_of] + rates[:, bin_of] * (age - knots[bin_of])[:, :, None]
-        return np.moveaxis(np.diff(taken, axis=2), 3, 1)
+    def _pieces(self, ages: Ints, n_steps: int, knots: Floats) -> tuple[Floats, Ints]:
+        """Times that cut the coming steps wherever a cause passes into its next bin.
+
+        Returns
+        -------
+        times : ndarray of shape (n_ages, n_pieces + 1)
+            Sorted, in steps from the cutoff: 0, ..., ``n_steps``.
+        end_of_step : ndarray of int, shape (n_ages, n_steps + 1)
+            Position in `times` of the cutoff and of the end of each step.
+        """
+        steps = np.broadcast_to(np.arange(n_steps + 1.0), (len(ages), n_steps + 1))
+        # At the old pace bins begin with a step: nothing to cut.
+        cuts = [(knots[2:] - ages[:, None]) / v for v in np.unique(self.speed[self.speed != 1.0])]
+        times = np.concatenate([steps, *(np.clip(cut, 0.0, n_steps) for cut in cuts)], axis=1)
+        order = np.argsort(times, axis=1, kind="stable")
+        end_of_step = np.argsort(order, axis=1)[:, : n_steps + 1]
+        return np.take_along_axis(times, order, axis=1), end_of_step
 
     def by_age(self, n_ages: int) -> tuple[Floats, Floats]:
         """Survival through each age and chance to leave at each age, for a deal that stayed at age 0.

@@ -1,5 +1,7 @@
 """What is repaired, left out or noted: how, and that it is listed."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -91,10 +93,34 @@ def test_created_later_on_the_day_of_a_move_without_a_time_is_no_repair(read):
     assert issues_of(history) == []
 
 
-def test_closed_before_the_last_move_ends_with_that_move(read):
-    history = read("A 2026-01-05 won 2026-01-10 .", "A lead 2026-01-05\nA offer 2026-01-20")
+def test_closed_before_its_first_move_ends_with_its_last_move(read):
+    history = read("A 2026-01-05 won 2026-01-10 .", "A lead 2026-01-15\nA offer 2026-01-20")
     assert moves_of(history, "A")[-1] == ("won", "2026-01-20")
     assert issues_of(history) == [("repaired", "closed early")]
+
+
+def test_a_stray_move_does_not_shift_the_win_of_a_closed_deal(read):
+    history = read("A 2026-01-05 won 2026-01-10 .", "A lead 2026-01-05\nA offer 2026-01-20")
+    assert moves_of(history, "A") == [("lead", "2026-01-05"), ("won", "2026-01-10")]
+    assert issues_of(history) == [("left out", "moved after closing")]
+    issue = first_issue(history)
+    assert (issue["deal_id"], issue["row"], issue["value"]) == ("A", 3, "2026-01-20")
+
+
+def test_a_move_later_on_the_closing_day_is_no_stray(read):
+    history = read("A 2026-01-05 won 2026-01-10 .", "A lead 2026-01-05\nA offer 2026-01-10T15:00", tz="UTC")
+    assert [place for place, _ in moves_of(history, "A")] == ["lead", "offer", "won"]
+
+
+@pytest.mark.parametrize(("rule", "left"), [("cut", ["A", "B"]), ("reject", ["B"])])
+def test_the_rule_for_reopened_deals_covers_moves_after_the_closing_date(read, stages, rule, left):
+    deals = "A 2026-01-05 won 2026-01-10 .\nB 2026-01-05 open . ."
+    log = "A lead 2026-01-05\nA offer 2026-01-20\nB lead 2026-01-05"
+    history = read(deals, log, stages=replace(stages.stages, reopened=rule))
+    assert list(history.deals["deal_id"]) == left
+    assert len(history.issues) == 1
+    if rule == "cut":
+        assert str(history.deals["closed_at"][0].date()) == "2026-01-10"
 
 
 def test_repeated_rows_count_once(read):

@@ -113,10 +113,11 @@ def read_deals(
     -----
     What is repaired, and listed with the level "repaired": a deal lost without a closing date is dated at
     its record's last update or its last move, whichever is later; one created after its first move is
-    created with that move; one closed before its last move is closed with that move; a row that says the
+    created with that move; one closed before its first move is closed with its last; a row that says the
     same twice counts once; a local time skipped or repeated when clocks change is the next, or the first.
-    Left out and listed: moves of deals that are not in `deals`, and deals with neither a dated move
-    nor a creation date.
+    Left out and listed: moves of deals that are not in `deals`, deals with neither a dated move nor a
+    creation date, and moves after the closing date of a deal that moved before it and stands as closed
+    (unless the stages' rule for re-opened deals is to cut or reject: then that rule takes them).
 
     Settings of the stages file hold where a keyword says nothing.
 

@@ -57,7 +57,7 @@ def endings(deals: Parsed, log: Parsed, last: LastMoves, stages: Stages, finding
     is_new &= ~np.isnat(last.entered_at)
     closed_at = _dated(deals, log, is_new, claims, last, stages, findings)
     is_early = is_new & is_before(closed_at, last.entered_at)
-    message = "closed before its last move; the ending takes the date of that move"
+    message = "closed before its first move; the ending takes the date of its last move"
     findings.repaired("closed early", message, deals.table, is_early, "closed_at")
     at = np.flatnonzero(is_new & ~np.isnat(closed_at))
     _note_guesses(deals, at, findings)

@@ -66,11 +66,29 @@ def build_moves(
         Columns of ``Records.moves``. A deal without any date has none.
     """
     _report_won_and_lost_at_once(log, stages, findings)
+    is_late = _after_closing(deals, log, stages) & (not keeps_file_order)
+    late = log.values.loc[is_late, _MOVE_COLUMNS]
+    if stages.reopened == "merge":
+        message = "moved after the deal's closing date, and it stands as closed; the closing date counts"
+        findings.left_out("moved after closing", message, log.table, is_late, "entered_at")
+        late = late[:0]
+    log = log.take(~is_late)
     entries = _entries(deals, log, stages, findings, keeps_file_order)
     moves = pd.concat([entries, log.values[_MOVE_COLUMNS]])
     last = LastMoves.of(moves, len(deals.table), keeps_file_order)
-    moves = pd.concat([moves, endings(deals, log, last, stages, findings)])
+    moves = pd.concat([moves, endings(deals, log, last, stages, findings), late])
     return moves.sort_values("deal", kind="stable", ignore_index=True)
+
+
+def _after_closing(deals: Parsed, log: Parsed, stages: Stages) -> Flags:
+    """Moves after the closing date of a deal that moved before it too, and whose log tells of no ending."""
+    deal, moved_at = log.codes("deal"), log.dates("entered_at")
+    has_end = np.isin(np.arange(len(deals.table)), deal[log.codes("stage") >= stages.n_open])
+    closed_at = np.where(has_end, np.datetime64("NaT"), deals.dates("closed_at"))
+    closed_at = np.where(deals.codes("outcome") >= stages.n_open, closed_at, np.datetime64("NaT"))
+    is_early = is_before(closed_at, _first_dates(log, len(closed_at)))
+    is_late: Flags = is_before(closed_at[deal], moved_at) & ~is_early[deal]
+    return is_late
 
 
 def _entries(

@@ -2,6 +2,10 @@
 
 import csv
 import io
+import os
+import subprocess
+import sys
+import threading
 
 import pandas as pd
 import pytest
@@ -127,3 +131,103 @@ def test_errors_with_hostile_values_are_escaped(tmp_path):
     deals.write_text("deal_id,created_at\x1b[31m,outcome\nD1,x,open\n")
     assert "\x1b" not in run("check", deals, code=1).output
     assert "\x1b" not in run("check", "\x1b[2J.csv", code=1).output
+
+
+def process(command: str) -> subprocess.CompletedProcess[str]:
+    """A shell command in which $FUNNELSIM is the program."""
+    program = f"{sys.executable} -c 'from funnelsim.faces.cli import main; main()'"
+    return subprocess.run(
+        ["sh", "-c", command.replace("$FUNNELSIM", program)],
+        capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("before")
+    path.chmod(0o640)
+    run("forecast", *QUICK, "-o", path, "--force")
+    assert path.read_text().startswith("period,")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    ("option", "name", "start"), [("-o", "pipe", b"Read"), ("--plot", "p.png", b"\x89PNG")]
+)
+def test_a_pipe_is_written_in_place(tmp_path, option, name, start):
+    pipe, received = tmp_path / name, []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    run("forecast", *QUICK, option, pipe, "--force")
+    reader.join(timeout=20)
+    assert received[0].startswith(start)
+    assert pipe.is_fifo()
+
+
+def test_what_is_neither_file_nor_pipe_is_refused(tmp_path):
+    assert "is a folder" in run("check", "-o", tmp_path, "--force", code=1).stderr
+
+
+@pytest.mark.parametrize("name", ["deals.csv", "stage_history.csv", "stages.toml", "funnel.json"])
+def test_a_file_that_is_read_is_never_written_over(tmp_path, name):
+    run("simulate", "-o", tmp_path, "--quiet")
+    before = (tmp_path / name).read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    files = [tmp_path / "deals.csv", tmp_path / "stage_history.csv", "--stages", tmp_path / "stages.toml"]
+    for out in (tmp_path / name, tmp_path / "link"):
+        arguments = [*files, "--funnel", tmp_path / "funnel.json", "-o", out, "--format", "csv", "--force"]
+        assert "is also read" in run("forecast", *arguments, code=1).stderr
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_result_and_picture_need_two_names(tmp_path):
+    (tmp_path / "b").symlink_to(tmp_path / "a.svg")
+    arguments = ["levers", *QUICK, "-o", tmp_path / "b", "--plot", tmp_path / "a.svg", "--format", "csv"]
+    assert "both result and picture" in run(*arguments, code=1).stderr
+
+
+@pytest.mark.parametrize("form", [[], ["--format", "csv"]])
+def test_a_name_that_promises_an_excel_file_is_refused(tmp_path, form):
+    assert ".txt, .csv or .json" in run("check", "-o", tmp_path / "a.xlsx", *form, code=1).stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_ending_needs_a_format(tmp_path):
+    assert "--format" in run("check", "-o", tmp_path / "a.dat", code=1).stderr
+    run("check", "-o", tmp_path / "a.dat", "--format", "csv")
+    run("check", "-o", tmp_path / "a")
+    assert (tmp_path / "a").read_text().startswith("Read")
+
+
+def test_a_hyphen_is_standard_output():
+    assert run("check", "-o", "-").stdout == run("check").stdout
+    done = process("echo first; $FUNNELSIM check --quiet -o /dev/stdout")
+    assert (done.returncode, done.stdout) == (0, "first\n" + run("check").stdout)
+
+
+def test_standard_output_redirected_to_a_file_is_continued(tmp_path):
+    done = process(f"(echo first; $FUNNELSIM check --quiet -o /dev/stdout; echo last) > {tmp_path / 'all'}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "all").read_text() == "first\n" + run("check").stdout + "last\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "command", ["check --quiet > /dev/full", "check --quiet -o /dev/full", "--help > /dev/full"]
+)
+def test_a_full_disk_ends_in_one_message(command):
+    done = process(f"$FUNNELSIM {command}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "No space left" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_output_is_no_success(tmp_path):
+    done = process("$FUNNELSIM check --quiet >&-")
+    assert done.returncode == 1
+    assert "standard output is closed" in done.stderr
+    assert process(f"$FUNNELSIM check --quiet -o {tmp_path / 'a.txt'} >&-").returncode == 0
+    assert process("$FUNNELSIM check 2>&-").stdout == run("check").stdout

@@ -39,7 +39,7 @@ def check(source: Source, output: Output) -> None:
     """Check the records: what is wrong, what was repaired or left out, and what is in them."""
     from funnelsim.intake.findings import DataError
 
-    output.check()
+    output.check(inputs=source.paths)
     try:
         history = source.read(output)
     except DataError as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from funnelsim.faces.cli.streams import tell
+from funnelsim.faces.cli.streams import StreamError, let_go_of_stdout, tell
 from funnelsim.vocabulary.errors import FunnelsimError
 
 FAILED, INTERRUPTED = 1, 130
@@ -45,6 +44,9 @@ class Commands(click.Group):
         """Run a command; 1 when it cannot be honoured, 130 when interrupted."""
         try:
             return super().invoke(ctx)
+        except StreamError as error:
+            let_go_of_stdout()
+            _end(ctx, f"Error: {error}", FAILED)
         except FunnelsimError as error:
             _end(ctx, f"Error: {as_options(str(error))}", FAILED)
         except MemoryError:
@@ -52,18 +54,22 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             _end(ctx, "interrupted", INTERRUPTED)
         except BrokenPipeError:
-            _let_go_of_stdout()
+            let_go_of_stdout()
             ctx.exit(0)  # the reader has what it wanted (`| head`)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program; where even help or a message cannot be printed, 1 instead of a traceback."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            let_go_of_stdout()
+            tell(f"Error: {error.filename or 'standard output'} cannot be used ({error.strerror or error})")
+            sys.exit(FAILED)
 
 
 def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
     tell(message)
     ctx.exit(code)
-
-
-def _let_go_of_stdout() -> None:
-    """Send what is still buffered nowhere, or Python would complain of the broken pipe as it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_options(message: str) -> str:

@@ -42,7 +42,7 @@ def fit(source: Source, output: Output, seed: int, draws: int) -> None:
     """
     from funnelsim.fitting.fit import fit as learn
 
-    output.check()
+    output.check(inputs=source.paths)
     history = source.read(output)
     output.progress("fitting the funnel")
     output.give(_Fitted(history, learn(history), seed, draws))

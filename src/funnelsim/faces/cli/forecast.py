@@ -76,7 +76,7 @@ def forecast(
     from funnelsim.fitting.fit import fit
     from funnelsim.nouns.funnel import Funnel
 
-    output.check(plot)
+    output.check(plot, inputs=[*source.paths, funnel])
     model = Funnel.load(funnel) if funnel is not None else None
     history = source.read(output, model)
     output.progress("fitting the funnel")

@@ -54,7 +54,7 @@ def levers(
     Each lever runs in the same simulated futures as the funnel without it, so that what is compared is the
     lever and not luck. --target is needed, except with the embedded sample.
     """
-    output.check(plot)
+    output.check(plot, inputs=source.paths)
     target = _target(source, question, output)
     history = source.read(output)
     comparison = compared(history, question, drawing, target, factor, output)

@@ -221,7 +221,7 @@ def output_options(command: Command) -> Command:
             "--format",
             "format_name",
             type=click.Choice(["table", "json", "csv"]),
-            help="[default: by the ending of --output, else table]",
+            help="[default: by the ending of --output (.txt, .csv, .json), else table]",
         ),
         click.option(
             "-o",
@@ -229,7 +229,7 @@ def output_options(command: Command) -> Command:
             "file",
             type=_FILE,
             metavar="FILE",
-            help="Write the result to a file instead of stdout.",
+            help="Write the result to a file instead of stdout; - is stdout.",
         ),
         click.option("--force", is_flag=True, help="Let --output (and --plot) replace what exists."),
         click.option("--quiet", is_flag=True, help="Say nothing but the result and errors."),

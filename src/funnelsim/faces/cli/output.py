@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from funnelsim.faces.cli.failures import as_options
-from funnelsim.faces.cli.streams import show, show_bytes, tell
-from funnelsim.faces.cli.writing import csv_bytes, refuse_existing, write_whole
+from funnelsim.faces.cli.failures import RequestError, as_options
+from funnelsim.faces.cli.streams import is_stdout, is_watched, show, show_bytes, tell
+from funnelsim.faces.cli.writing import csv_bytes, is_same_file, is_stream, refuse_existing, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMATS = {".json": "json", ".csv": "csv"}
+_FORMATS = {".json": "json", ".csv": "csv", ".txt": "table", "": "table"}
+# Endings that promise a content which is never written here, whatever --format says.
+_OTHER_PROGRAMS = (
+    ".xlsx",
+    ".xls",
+    ".xlsm",
+    ".xlsb",
+    ".ods",
+    ".parquet",
+    ".docx",
+    ".pdf",
+    ".png",
+    ".zip",
+    ".gz",
+)
 
 
 class Answer(Protocol):
@@ -61,11 +74,38 @@ class Output:
         """The format: the one asked for, else what the ending of the file says, else a table."""
         return self.format_name or _FORMATS.get(self.file.suffix.lower() if self.file else "", "table")
 
-    def check(self, *others: Path | None) -> None:
-        """Refuse to write over files, before any work is done."""
-        for path in (self.file, *others):
-            if path is not None:
-                refuse_existing(path, force=self.force)
+    def check(self, *others: Path | None, inputs: Iterable[Path | None] = ()) -> None:
+        """Refuse, before any work is done, to write over files or under a name that promises otherwise.
+
+        Parameters
+        ----------
+        *others : Path, optional
+            Other files to be written.
+        inputs : iterable of Path, optional
+            Files that are read: never written over, not even with --force.
+
+        Raises
+        ------
+        RequestError
+        """
+        self._check_ending()
+        files = [path for path in (self.file, *others) if path is not None and not is_stdout(path)]
+        for i, path in enumerate(files):
+            if any(is_same_file(path, other) for other in files[:i]):
+                raise RequestError(f"{path} is to be both result and picture; use two names")
+            if any(given is not None and is_same_file(path, given) for given in inputs):
+                raise RequestError(f"{path} is also read; write to another file, --force or not")
+            refuse_existing(path, force=self.force)
+
+    def _check_ending(self) -> None:
+        if self.file is None or is_stdout(self.file) or is_stream(self.file):
+            return
+        ending = self.file.suffix.lower()
+        if ending in _OTHER_PROGRAMS or (self.format_name is None and ending not in _FORMATS):
+            asked = "" if ending in _OTHER_PROGRAMS else ", or say which --format it is to have"
+            raise RequestError(
+                f"{self.file}: no {ending} file can be written; end its name in .txt, .csv or .json{asked}"
+            )
 
     def say(self, text: str) -> None:
         """Tell something on stderr, unless asked to be quiet."""
@@ -74,7 +114,7 @@ class Output:
 
     def progress(self, text: str) -> None:
         """Tell what is going on to a person who waits at a terminal; to nobody else."""
-        if sys.stderr.isatty():
+        if is_watched():
             self.say(f"{text} ...")
 
     def give(self, answer: Answer) -> None:
@@ -85,13 +125,13 @@ class Output:
             self._give_bytes(answer.json() if self.form == "json" else csv_bytes(answer.frame()))
 
     def _give_text(self, text: str) -> None:
-        if self.file is None:
+        if self.file is None or is_stdout(self.file):
             show(text)
         else:
             self._give_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
 
     def _give_bytes(self, content: bytes) -> None:
-        if self.file is None:
+        if self.file is None or is_stdout(self.file):
             show_bytes(content)
         else:
             write_whole(self.file, content, force=self.force)

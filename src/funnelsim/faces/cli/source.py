@@ -61,7 +61,12 @@ class Source:
     @property
     def files(self) -> list[str]:
         """Names of the files, for results that say where they come from."""
-        return [str(path) for path in (self.deals, self.history, self.stages) if path is not None]
+        return [str(path) for path in self.paths]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are read."""
+        return [path for path in (self.deals, self.history, self.stages) if path is not None]
 
     def read(self, output: Output, funnel: Funnel | None = None) -> DealHistory:
         """The deal history.

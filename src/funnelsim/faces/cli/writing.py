@@ -7,6 +7,9 @@ import io
 import json
 import os
 import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_STREAM_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")  # their files are redirections, not files of their own
 
 
 def json_bytes(facts: Mapping[str, object]) -> bytes:
@@ -97,16 +101,45 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     Raises
     ------
     RequestError
-        If the file exists and `force` is not set, or its folder does not exist.
+        If the file exists and `force` is not set, what is there is no file, or its folder does not exist.
     """
-    if path.exists() and not force:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = 0
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written ({error.strerror})") from error
+    if stat.S_ISDIR(mode):
+        raise RequestError(f"{path} is a folder; name a file in it, such as {path / 'result.csv'}")
+    if mode and not (stat.S_ISREG(mode) or is_stream(path)):
+        raise RequestError(f"{path} is neither a file nor a pipe; choose another name")
+    if stat.S_ISREG(mode) and not is_stream(path) and not force:
         raise RequestError(f"{path} exists; choose another name, or overwrite it with --force")
     if not path.parent.is_dir():
         raise RequestError(f"the folder {path.parent} does not exist; create it first")
 
 
+def is_stream(path: Path) -> bool:
+    """Whether a path stands for something to write into (a pipe, a terminal, /dev/stderr), not for a file."""
+    if not path.exists():
+        return False
+    mode = path.stat().st_mode
+    is_named_stream = stat.S_ISREG(mode) and str(path.absolute().parent) in _STREAM_FOLDERS
+    return is_named_stream or stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether two names mean one file, be it there already or not."""
+    if path.is_file() and other.is_file():
+        return path.samefile(other)
+    return path.resolve() == other.resolve() and not is_stream(path)
+
+
 def write_whole(path: Path, content: bytes | Callable[[Path], object], *, force: bool) -> None:
     """Write a file whole or not at all, by way of a temporary file in the same folder.
+
+    A pipe or a device is written in place, as it cannot be replaced. A file that is replaced hands on its
+    permissions.
 
     Parameters
     ----------
@@ -122,7 +155,26 @@ def write_whole(path: Path, content: bytes | Callable[[Path], object], *, force:
         If the file exists and `force` is not set, or it cannot be written.
     """
     refuse_existing(path, force=force)
-    path = path.resolve()
+    try:
+        if is_stream(path):
+            _write_in_place(path, content)
+        else:
+            _replace(path.resolve(), content, force=force)
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written ({error.strerror or error})") from error
+
+
+def _write_in_place(path: Path, content: bytes | Callable[[Path], object]) -> None:
+    if callable(content):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / f"whole{path.suffix}"
+            content(copy)
+            content = copy.read_bytes()
+    with path.open("ab") as stream:
+        stream.write(content)
+
+
+def _replace(path: Path, content: bytes | Callable[[Path], object], *, force: bool) -> None:
     temporary = path.with_name(f".{secrets.token_hex(6)}{path.suffix}")
     try:
         if callable(content):
@@ -130,8 +182,8 @@ def write_whole(path: Path, content: bytes | Callable[[Path], object], *, force:
         else:
             temporary.write_bytes(content)
         refuse_existing(path, force=force)
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
-    except OSError as error:
-        raise RequestError(f"{path} cannot be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)

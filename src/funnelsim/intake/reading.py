@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 
 from funnelsim.intake.amounts import Decimal
 from funnelsim.intake.zones import Zones
 from funnelsim.vocabulary.clock import Clock, Step
 from funnelsim.vocabulary.errors import FunnelsimError
 
+_DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")  # those that strptime reads
+_YEARS = frozenset("yYGcx")
 Moment = str | dt.date | dt.datetime | np.datetime64
 
 
@@ -52,6 +56,8 @@ class Reading:
     def __post_init__(self) -> None:
         if self.decimal not in (None, *get_args(Decimal)):
             raise ReadingError(f"decimal={self.decimal!r} is unknown; use '.' or ','")
+        if self.date_format:
+            _check_format(self.date_format)
 
     def or_else(self, other: Reading) -> Reading:
         """These settings, and those of `other` where these say nothing."""
@@ -71,3 +77,19 @@ class Reading:
     def zones(self) -> Zones:
         """Time zones of the business and of the file."""
         return Zones(self.tz, self.file_tz)
+
+
+def _check_format(date_format: str) -> None:
+    """Refuse a format that strptime would stumble over, or that would give every date the year 1900."""
+    said = f"date_format={date_format!r}"
+    way_out = "write it with the directives of strptime, such as '%d/%m/%Y'"
+    used = re.findall(r"%(.?)", date_format)
+    unknown = [f"%{letter}" for letter in used if letter not in _DIRECTIVES or not letter]
+    if unknown:
+        raise ReadingError(f"{said}: {unknown[0]!r} is no directive; {way_out}")
+    if not _YEARS & set(used):
+        raise ReadingError(f"{said} says nothing of the year; {way_out}")
+    try:
+        pd.to_datetime(["2026-01-05"], format=date_format, errors="coerce")
+    except (ValueError, re.error) as error:  # a directive given twice, or one that needs another beside it
+        raise ReadingError(f"{said} cannot be used ({error}); {way_out}") from error

@@ -173,3 +173,26 @@ def test_tables_are_called_by_their_files_and_never_alike():
     assert table_names("a/deals.csv", "b/moves.csv") == ("deals.csv", "moves.csv")
     assert table_names("a/2026.csv", "b/2026.csv") == ("2026.csv", "2026.csv (history)")
     assert table_names(frame, frame) == ("deals frame", "history frame")
+
+
+@pytest.mark.parametrize("cell", [["new", "big"], {"value": 5}, {"new"}], ids=["list", "dict", "set"])
+def test_a_cell_of_several_values_is_refused_with_its_place_and_type(cell):
+    frame = pd.DataFrame({"deal_id": ["A", "B"], "amount": [5, cell]})
+    with pytest.raises(DataError) as error:
+        load(frame, "deals frame", Findings())
+    assert f"deals frame, row 3, column 'amount', value {str(cell)!r}" in str(error.value)
+    assert f"holds a {type(cell).__name__}, not a single value; make one text" in str(error.value)
+
+
+def test_nested_columns_of_parquet_are_refused(tmp_path):
+    path = tmp_path / "deals.parquet"
+    pd.DataFrame({"deal_id": ["A"], "tags": [["new", "big"]], "owner": [{"id": 5}]}).to_parquet(path)
+    with pytest.raises(DataError) as error:
+        load(path, "deals.parquet", Findings())
+    assert list(error.value.faults["column"]) == ["tags", "owner"]
+
+
+def test_columns_of_a_frame_with_one_name_are_refused():
+    frame = pd.DataFrame([["A", 1, 2]], columns=["deal_id", "amount", "amount"])
+    with pytest.raises(DataError, match="names 'amount' more than once; give each column its own name"):
+        load(frame, "deals frame", Findings())

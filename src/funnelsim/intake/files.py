@@ -19,6 +19,7 @@ from funnelsim.intake.words import listed
 
 Source = str | Path | pd.DataFrame
 
+_SHOWN_OF_CELL = 60  # letters of a nested cell
 _DELIMITERS = ",;\t|"
 _CSV_HINT = "give a CSV, Parquet or Excel file"
 # First bytes, what they mean, and the way out; looked at in this order.
@@ -69,19 +70,44 @@ def load(source: Source, name: str, findings: Findings) -> Table:
     Raises
     ------
     DataError
-        If the file is missing, empty, or is not what its name says.
+        If the file is missing, empty, or is not what its name says; if columns share a name, or cells hold
+        lists or dicts.
     """
     try:
         if isinstance(source, pd.DataFrame):
+            _check_unique([str(title) for title in source.columns])
             table = Table.of_frame(name, source)
         else:
             table = _load_file(Path(source), name, findings)
+        _check_cells(table, findings)
         if not len(table):
             raise _UnreadableError("there is a header, but no row below it; export the records again")
     except _UnreadableError as refusal:
         findings.refuse("unreadable file", str(refusal), file=name)
         raise DataError(findings.faults()) from refusal
     return table
+
+
+def _check_cells(table: Table, findings: Findings) -> None:
+    """Refuse cells that hold several values, as JSON and Parquet have them; no column can be read so."""
+    for column in table.frame.columns:
+        cells = table.frame[column]
+        if not pd.api.types.is_object_dtype(cells.dtype) and not hasattr(cells.dtype, "pyarrow_dtype"):
+            continue
+        nested = {kind for kind in set(map(type, cells)) if kind.__hash__ is None}
+        if nested:
+            at = next(place for place, cell in enumerate(cells) if type(cell) in nested)
+            cell = cells.iloc[at]
+            findings.refuse(
+                "nested cell",
+                f"the cell holds a {type(cell).__name__}, not a single value; make one text or number of it, "
+                "or leave the column out",
+                file=table.name,
+                row=int(table.rows[at]),
+                column=str(column),
+                value=str(cell)[:_SHOWN_OF_CELL],
+            )
+    findings.stop_if_refused()
 
 
 def _load_file(path: Path, name: str, findings: Findings) -> Table:
@@ -205,12 +231,16 @@ def _of_rows(
 
 def _titles(cells: list[Any]) -> list[str]:
     titles = [str(cell).strip() or f"column {place}" for place, cell in enumerate(cells, start=1)]
+    _check_unique(titles)
+    return titles
+
+
+def _check_unique(titles: list[str]) -> None:
     repeated = sorted({title for title in titles if titles.count(title) > 1})
     if repeated:
         raise _UnreadableError(
             f"the header names {listed(repeated)} more than once; give each column its own name"
         )
-    return titles
 
 
 def _fitting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -33,9 +34,12 @@ class Rates:
     by_currency: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        bad = {code: rate for code, rate in self.by_currency.items() if not 0 < rate < np.inf}
+        example = "give them as a dict such as {'EUR': 1.08}"
+        if not isinstance(self.by_currency, Mapping):
+            raise RatesError(f"rates are {self.by_currency!r}; {example}")
+        bad = {code: rate for code, rate in self.by_currency.items() if not _is_rate(rate)}
         if bad:
-            raise RatesError(f"rates must be positive numbers, not {bad}")
+            raise RatesError(f"rates must be positive numbers, not {bad}; {example}")
 
     def __bool__(self) -> bool:
         return bool(self.by_currency)
@@ -45,6 +49,10 @@ class Rates:
         worth = {**self.by_currency, _UNSTATED: 1.0}
         codes, names = pd.factorize(currency)
         return np.array([worth.get(str(name), np.nan if self else 1.0) for name in names], dtype=float)[codes]
+
+
+def _is_rate(rate: object) -> bool:
+    return isinstance(rate, Real) and 0 < float(rate) < np.inf
 
 
 def stated_currency(table: Table, amounts: Amounts) -> Texts:

@@ -9,12 +9,13 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 
 from funnelsim.intake.amounts import Decimal
 from funnelsim.intake.currencies import Rates
 from funnelsim.intake.files import Source
 from funnelsim.intake.reader import Reader
-from funnelsim.intake.reading import Moment, Reading, ReadingError
+from funnelsim.intake.reading import Moment, Reading, ReadingError, check_kind
 from funnelsim.intake.stages_file import StagesFile, read_stages
 from funnelsim.intake.zones import Zones
 from funnelsim.nouns.history import DealHistory
@@ -139,6 +140,7 @@ def read_deals(
     """
     if faulty not in ("refuse", "set aside"):
         raise ReadingError(f"faulty={faulty!r} is unknown; use 'refuse' or 'set aside'")
+    _check_sources(deals, history, stages)
     said = Reading(
         step=step,
         tz=tz,
@@ -164,6 +166,16 @@ def read_deals(
         today=_today(reading.zones),
     )
     return reader.read(deals, history)
+
+
+def _check_sources(deals: object, history: object, stages: object) -> None:
+    accepted = "the path of a CSV, Parquet or Excel file, or a pandas DataFrame"
+    if deals is None:
+        raise ReadingError(f"deals is None; give {accepted}")
+    for option, source in (("deals", deals), ("history", history)):
+        check_kind(option, source, (str, Path, pd.DataFrame), accepted)
+    accepted = "Stages (such as Stages.named(['lead', 'offer'])), or the path of a stages file"
+    check_kind("stages", stages, (str, Path, Stages, StagesFile), accepted)
 
 
 def _today(zones: Zones) -> np.datetime64:

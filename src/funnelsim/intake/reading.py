@@ -56,6 +56,10 @@ class Reading:
     def __post_init__(self) -> None:
         if self.decimal not in (None, *get_args(Decimal)):
             raise ReadingError(f"decimal={self.decimal!r} is unknown; use '.' or ','")
+        for name in ("unit", "date_format"):
+            check_kind(name, getattr(self, name), (str,), "text")
+        for name in ("deals_columns", "history_columns", "outcome_values"):
+            check_kind(name.removeprefix("deals_"), getattr(self, name), (Mapping,), "a dict of str to str")
         if self.date_format:
             _check_format(self.date_format)
 
@@ -77,6 +81,18 @@ class Reading:
     def zones(self) -> Zones:
         """Time zones of the business and of the file."""
         return Zones(self.tz, self.file_tz)
+
+
+def check_kind(option: str, value: object, kinds: tuple[type, ...], accepted: str) -> None:
+    """Refuse an option of a kind that cannot be used; None says nothing and is fine.
+
+    Raises
+    ------
+    ReadingError
+    """
+    if value is not None and not isinstance(value, kinds):
+        given = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+        raise ReadingError(f"{option} is {given}; give {accepted}")
 
 
 def _check_format(date_format: str) -> None:

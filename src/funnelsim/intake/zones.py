@@ -33,9 +33,10 @@ class Zones:
 
     def __post_init__(self) -> None:
         for option, name in (("tz", self.business), ("file_tz", self.file)):
-            if name is not None and not _is_zone(name):
+            if name is not None and not (isinstance(name, str) and _is_zone(name)):
+                near = did_you_mean(str(name), available_timezones())
                 raise ZoneError(
-                    f"{option}={name!r} is no time zone{did_you_mean(name, available_timezones()) or ';'} "
+                    f"{option}={name!r} is no time zone{near or ';'} "
                     "use a name such as 'Europe/Amsterdam', 'Asia/Shanghai' or 'UTC'"
                 )
 

@@ -91,6 +91,8 @@ def test_contradicting_marks_show_a_row_of_each():
         ("€ -7", "must not be negative"),
         ("inf", "must be finite"),
         ("-Infinity", "must be finite"),
+        ("1e400", "beyond 1e15; look for digits run together or a unit too small"),
+        ("1,000,000,000,000,001", "beyond 1e15"),
         ("1.2万", "write the number out"),
         ("3k", "write the number out"),
         ("about 500", "not an amount"),

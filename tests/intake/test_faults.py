@@ -71,6 +71,7 @@ FAULTS = [
     ("moves", "2026-01-20", "", 3, "entered_at", "", "delete the row"),
     ("deals", "800", "-800", 3, "amount", "-800", "must not be negative; correct it"),
     ("deals", "800", "inf", 3, "amount", "inf", "must be finite; correct it"),
+    ("deals", "800", "1e400", 3, "amount", "1e400", "a unit too small"),
     ("deals", "800", "a lot", 3, "amount", "a lot", "write a number"),
     ("moves", "offer", "ofer", 3, "stage", "ofer", "did you mean 'offer'?"),
     ("moves", "A,offer", "A,", 3, "stage", "", "delete the row"),
@@ -129,6 +130,16 @@ def test_all_faults_are_told_at_once_and_kept_as_a_table(read):
     assert list(faults["row"]) == [5, 2]
     assert "2 faults" in str(error.value)
     assert "faulty='set aside'" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [float, object])
+def test_numbers_beyond_any_deal_are_refused_before_their_sum_overflows(kind):
+    frame = pd.DataFrame({"deal_id": range(3), "created_at": "2026-01-05", "outcome": "open"})
+    frame["amount"] = np.array([1e15, 1e308, 1e308]).astype(kind)
+    with pytest.raises(
+        DataError, match=r"rows 3, 4, column 'amount', value '1e\+308': an amount beyond 1e15"
+    ):
+        read_deals(frame, as_of="2026-02-01")
 
 
 def test_a_long_list_is_cut_after_twenty():

@@ -35,6 +35,11 @@ _PLAIN = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
 _GROUPED = {mark: re.compile(rf"\d{{1,3}}({re.escape(mark)}\d{{3}})+") for mark in ".,"}
 _OTHER: dict[str, Decimal] = {".": ",", ",": "."}
 _SAY_DECIMAL = "say which with decimal='.' or decimal=','"
+LARGEST_AMOUNT = 1e15  # beyond any deal in any currency; sums of such amounts stay finite and exact to 1
+TOO_LARGE = (
+    "an amount beyond 1e15; look for digits run together or a unit too small (1e15 cents as 1e13), correct "
+    "it, or leave it empty when unknown"
+)
 _UNITS = re.compile(r"\d\s*(万|亿|千|k|m|mn|mio|bn|thousand|million|billion|lakh|crore)\b", re.IGNORECASE)
 
 
@@ -166,6 +171,8 @@ def _why_not(text: str, number: float, mark: Decimal) -> str:
         return "an amount with a unit; write the number out (1.2万 as 12000, 3k as 3000)"
     if np.isnan(number) or not _is_well_grouped(text, mark):
         return "not an amount; write a number, or leave it empty when unknown"
+    if abs(number) > LARGEST_AMOUNT:
+        return TOO_LARGE
     return "an amount must not be negative; correct it, or leave it empty when unknown" if number < 0 else ""
 
 

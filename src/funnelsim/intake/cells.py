@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.intake.amounts import AmbiguousAmount, Amounts, Decimal, parse_amounts
+from funnelsim.intake.amounts import (
+    LARGEST_AMOUNT,
+    TOO_LARGE,
+    AmbiguousAmount,
+    Amounts,
+    Decimal,
+    parse_amounts,
+)
 from funnelsim.intake.dates import AmbiguousDate, parse_dates
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Moments, Wall
@@ -135,6 +142,7 @@ def _no_amounts(size: int) -> Amounts:
 def _why_not(number: Numbers) -> Texts:
     problem = np.full(len(number), "", object)
     problem[number < 0] = "an amount must not be negative; correct it, or leave it empty when unknown"
+    problem[np.abs(number) > LARGEST_AMOUNT] = TOO_LARGE
     problem[np.isinf(number)] = "an amount must be finite; correct it, or leave it empty when unknown"
     return problem
 

@@ -88,6 +88,19 @@ def test_names_and_aliases_must_be_unique(
         Stages(open_stages, outcomes)
 
 
+@pytest.mark.parametrize("other", ["Lead", " lead", "le ad", "ｌｅａｄ", "LEAD\u00a0"])
+def test_names_that_look_the_same_are_refused(other: str) -> None:
+    for places in ((Stage("lead"), Stage(other)), (Stage("lead"), Stage("x", (other,)))):
+        with pytest.raises(StagesError, match=r"'lead' and .* differ only by case, blanks or width; make"):
+            Stages(places)
+    with pytest.raises(StagesError, match="differ only by case"):
+        Stages((Stage("lead"),), (Outcome("won", "won"), Outcome(other, "lost")))
+
+
+def test_aliases_of_one_stage_may_look_the_same() -> None:
+    assert Stages((Stage("lead", ("Lead", "LEAD")),)).codes["LEAD"] == 0
+
+
 def test_every_repeated_name_is_told() -> None:
     with pytest.raises(StagesError, match=r"repeated: a, b$"):
         Stages((Stage("a"), Stage("b"), Stage("a"), Stage("b"), Stage("c")))

@@ -6,19 +6,21 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from funnelsim.vocabulary.stages import name_key
+
 _KINDS = {
     **dict.fromkeys(("won", "win", "closedwon", "dealwon", "赢单", "已赢单", "成交", "已成交"), "won"),
     **dict.fromkeys(("lost", "lose", "loss", "closedlost", "deallost"), "lost"),
     **dict.fromkeys(("输单", "已输单", "丢单", "已丢单", "失单"), "lost"),
     **dict.fromkeys(("open", "inprogress", "active", "pending", "进行中", "跟进中"), "open"),
 }
-_IGNORED = re.compile(r"[\s_\-]+")
+_IGNORED = re.compile(r"[_\-]+")
 _NEAR = 0.84  # above this, two short names differ by a letter or two
 
 
 def key_of(text: object) -> str:
-    """The text without case, blanks, underscores and hyphens: equal keys mean the same name."""
-    return _IGNORED.sub("", str(text)).casefold()
+    """The text without case, blanks, width, underscores and hyphens: equal keys mean the same name."""
+    return _IGNORED.sub("", name_key(str(text)))
 
 
 def closest(text: str, names: Iterable[str], *, at_least: float = 0.6) -> str | None:

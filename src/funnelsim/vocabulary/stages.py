@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,6 +15,17 @@ from funnelsim.vocabulary.errors import FunnelsimError
 OnUnusualMove = Literal["allow", "merge", "reject"]
 OnReopened = Literal["merge", "cut", "reject"]
 Kind = Literal["won", "lost"]
+
+
+def name_key(name: str) -> str:
+    """The name without case, blanks and full-width forms: names with equal keys look the same to a reader.
+
+    Examples
+    --------
+    >>> name_key(" Closed  Won") == name_key("ｃlosed won")
+    True
+    """
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 class StagesError(FunnelsimError):
@@ -77,7 +89,8 @@ class Stages:
     Raises
     ------
     StagesError
-        If names repeat, a rule is unknown, no outcome is won, or a nominal rate is outside 0..1.
+        If names repeat or differ only by case, blanks or width, a rule is unknown, no outcome is won, or a
+        nominal rate is outside 0..1.
 
     Notes
     -----
@@ -109,6 +122,7 @@ class Stages:
         repeated = [name for name, n in Counter(every).items() if n > 1]
         if repeated:
             raise StagesError(f"stage names and aliases must be unique; repeated: {', '.join(repeated)}")
+        self._check_spellings()
         rules = (("skipped", OnUnusualMove), ("backward", OnUnusualMove), ("reopened", OnReopened))
         for rule, choices in rules:
             value, allowed = getattr(self, rule), get_args(choices)
@@ -119,6 +133,17 @@ class Stages:
                 raise StagesError(
                     f"stage {stage.name!r}: nominal_win_rate {stage.nominal_win_rate} is outside 0..1; "
                     "write 20 % as 0.2"
+                )
+
+    def _check_spellings(self) -> None:
+        """Refuse names of two places that a reader would take for one, and that files mix up."""
+        first: dict[str, tuple[int, str]] = {}
+        for name, code in self.codes.items():
+            other_code, other = first.setdefault(name_key(name), (code, name))
+            if other_code != code:
+                raise StagesError(
+                    f"{other!r} and {name!r} differ only by case, blanks or width; make them one stage, or "
+                    "give them names that differ"
                 )
 
     @classmethod

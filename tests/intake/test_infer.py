@@ -56,3 +56,56 @@ def test_a_deals_table_alone_needs_no_guess():
     history = read_deals(deals, as_of="2026-02-28")
     assert history.stages.names == ("open", "won", "lost")
     assert list(history.deals["outcome"]) == ["lost"]
+
+
+def read_places(places: list[str]):
+    """A deal for each place, entered on the day after lead, with no stages given."""
+    n = len(places)
+    deals = pd.DataFrame({"deal_id": range(n)})
+    moves = pd.DataFrame(
+        {
+            "deal_id": [*range(n), *range(n)],
+            "stage": ["lead"] * n + places,
+            "entered_at": ["2026-01-05"] * n + ["2026-01-06"] * n,
+        }
+    )
+    with pytest.warns(InferredStagesWarning):
+        return read_deals(deals, moves, as_of="2026-02-28")
+
+
+@pytest.mark.parametrize("spelling", ["proposal", " Proposal ", "Pro posal", "Ｐｒｏｐｏｓａｌ", "pro-posal"])
+def test_spellings_of_one_stage_are_one_stage_and_that_is_noted(spelling):
+    history = read_places(["Proposal", "Proposal", spelling])
+    assert [stage.name for stage in history.stages.open] == ["lead", "Proposal"]
+    assert list(history.deals["place"]) == ["Proposal"] * 3
+    noted = history.intake_issues[history.intake_issues["rule"] == "spelling of a stage"]
+    if spelling.strip() != "Proposal":
+        assert list(noted["value"]) == [1]
+        assert f"{spelling!r} is read as the stage 'Proposal'" in noted["message"].iloc[0]
+    else:
+        assert not len(noted)
+
+
+def test_spellings_of_an_outcome_are_one_outcome():
+    history = read_places(["Closed Won", "Closed Won", "CLOSED WON", "closed_won"])
+    assert history.stages.names == ("lead", "Closed Won", "lost")
+
+
+def test_a_rare_name_near_a_common_one_is_noted_as_a_probable_slip():
+    history = read_places(["Proposal"] * 200 + ["Propsal"])
+    noted = history.intake_issues[history.intake_issues["rule"] == "rare stage"].iloc[0]
+    assert (noted["level"], noted["column"], noted["value"]) == ("note", "stage", 1)
+    assert "'Propsal' is a stage of its own in few rows; did you mean 'Proposal'?" in noted["message"]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["Proposal"] * 19 + ["Propsal"],
+        ["Proposal"] * 200 + ["Demo"],
+        ["review phase 1"] * 200 + ["review phase 2"],
+    ],
+    ids=["not so rare", "not near", "numbered"],
+)
+def test_a_stage_of_its_own_is_no_slip(places):
+    assert "rare stage" not in set(read_places(places).intake_issues["rule"])

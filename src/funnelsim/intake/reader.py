@@ -13,7 +13,7 @@ from funnelsim.intake.columns import DEALS, HISTORY, resolve
 from funnelsim.intake.currencies import Rates
 from funnelsim.intake.files import Source, load, table_names
 from funnelsim.intake.findings import DataError, Findings
-from funnelsim.intake.infer import InferredStagesWarning, infer_stages
+from funnelsim.intake.infer import InferredStagesWarning, infer_stages, note_spellings
 from funnelsim.intake.moves import build_moves, linked, without_repeated_rows
 from funnelsim.intake.observe import (
     Observation,
@@ -109,6 +109,7 @@ class Reader:
         if stages is None:
             stages = infer_stages(log_table.ids, log_table.text("stage"), entered_at)
             _say_inferred(stages, cells.findings)
+            note_spellings(log_table, cells.findings)
         return _Sources(table, stages, parse_log(log_table, entered_at, Places(stages), cells))
 
     def _without_log(self, table: Table, cells: Cells) -> _Sources:

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import funnelsim as fs
-from funnelsim.nouns.history import end_of_day
 from funnelsim.nouns.records import Records
+from funnelsim.vocabulary.clock import end_of_day
 
 SEED = 12
 CUTOFF = "2026-03-31"

@@ -387,3 +387,22 @@ def test_the_end_of_arrivals_is_detected_and_noted(cut_by_closing_date):
     history = read_deals(cut_by_closing_date, as_of="2025-08-20")
     assert str(history.arrivals_until.astype("datetime64[D]")) == "2025-07-19"
     assert "2025-07-19" in history.intake_issues.set_index("rule").loc["arrivals_until", "message"]
+
+
+@pytest.mark.parametrize(
+    ("step", "cutoff", "n_moves"),
+    [("day", "2026-03-18", 3), ("week", "2026-03-15", 2), ("month", "2026-02-28", 1)],
+)
+def test_a_running_week_or_month_is_left_out_and_noted(read, step, cutoff, n_moves):
+    log = "A lead 2026-02-05\nA offer 2026-03-10\nA quote 2026-03-17"
+    history = read("A 2026-02-05 open . .", log, as_of="2026-03-18", step=step)
+    assert str(history.cutoff)[:10] == cutoff
+    assert len(history.records.moves) == n_moves
+    notes = history.issues[history.issues["rule"] == "as_of"]
+    assert list(notes["value"]) == ([] if step == "day" else [cutoff])
+
+
+def test_the_week_of_the_last_event_counts_as_watched_and_is_noted(read):
+    history = read("A 2026-02-05 open . .", "A lead 2026-02-05", as_of=None, step="week")
+    assert str(history.cutoff) == "2026-02-08T23:59:59.999999"
+    assert "counts as watched" in history.issues["message"].str.cat(sep=" ")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from funnelsim.nouns.history import DealHistory, HistoryError
 from funnelsim.nouns.records import Records
-from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.clock import Clock, ClockError
 from funnelsim.vocabulary.stages import Stages
 
 Make = Callable[..., Any]
@@ -30,6 +30,12 @@ MOVES = [
     ("three", "A", "2026-02-20", None, 40.0),
     ("three", "B", "2026-02-20T18:00", None, 45.0),
 ]
+
+CUTOFFS = {
+    "day": "2026-09-30T23:59:59.999999",
+    "week": "2026-10-04T23:59:59.999999",
+    "month": "2026-09-30T23:59:59.999999",
+}
 
 
 def open_deals(history: DealHistory) -> dict[str, tuple[str, int]]:
@@ -92,13 +98,19 @@ def test_spells_by_hand(history: DealHistory, stages: Stages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "age"), [("hour", 69 * 24 + 23 - 18), ("day", 69), ("week", 10), ("month", 2)]
+    ("step", "last_day", "age"),
+    [
+        ("hour", "2026-04-30", 69 * 24 + 23 - 18),
+        ("day", "2026-04-30", 69),
+        ("week", "2026-05-03", 10),
+        ("month", "2026-04-30", 2),
+    ],
 )
 def test_age_is_counted_in_steps_of_the_clock(
-    make_history: Make, stages: Stages, step: str, age: int
+    make_history: Make, stages: Stages, step: str, last_day: str, age: int
 ) -> None:
-    """From Friday 20 February 18:00 to Thursday 30 April: ten Mondays lie between them."""
-    history = make_history(MOVES, stages, "2026-04-30T23:59:59.999999", step=step)
+    """From Friday 20 February 18:00 to Thursday 30 April, or the Sunday after: ten Mondays lie between."""
+    history = make_history(MOVES, stages, f"{last_day}T23:59:59.999999", step=step)
     assert open_deals(history) == {"three": ("B", age)}
 
 
@@ -133,20 +145,18 @@ def test_wins_of_the_last_twelve_months_are_kept(
     make_history: Make, stages: Stages, won_on: str, is_kept: bool
 ) -> None:
     moves = [("d", "A", "2019-01-01"), ("d", "partner", won_on), ("e", "A", "2026-09-01")]
-    for step in ("day", "week", "month"):
-        pipeline = make_history(moves, stages, "2026-09-30T23:59:59.999999", step=step).pipeline()
+    for step, cutoff in CUTOFFS.items():
+        pipeline = make_history(moves, stages, cutoff, step=step).pipeline()
         assert len(pipeline.won_step) == is_kept
 
 
 def test_pipeline_keeps_every_win_it_says_it_keeps(make_history: Make, stages: Stages) -> None:
     """Forecasts lean on `first_won_step`: a win on that very step must be there."""
-    for step in ("day", "week", "month"):
-        first = make_history(MOVES, stages, "2026-09-30T23:59:59.999999", step=step).pipeline().first_won_step
+    for step, cutoff in CUTOFFS.items():
+        first = make_history(MOVES, stages, cutoff, step=step).pipeline().first_won_step
         won_on = str(Clock(step).start_of(first))  # type: ignore[arg-type]
         moves = [("d", "A", "2019-01-01"), ("d", "won", won_on)]
-        assert make_history(moves, stages, "2026-09-30T23:59:59.999999", step=step).pipeline().won_step == [
-            first
-        ]
+        assert make_history(moves, stages, cutoff, step=step).pipeline().won_step == [first]
 
 
 def test_lost_deals_and_open_deals_are_no_wins(history: DealHistory) -> None:
@@ -415,3 +425,42 @@ def test_a_deal_without_moves_does_not_count(make_history: Make, stages: Stages)
     assert history.n_deals == 3
     assert "ghost" not in set(history.deals["deal_id"])
     assert amounts(history) == {"one": 150.0, "two": 80.0, "three": 45.0}
+
+
+@pytest.mark.parametrize(("step", "cutoff"), [("week", "2026-04-26"), ("month", "2026-03-31")])
+def test_a_running_week_or_month_is_left_for_the_forecast(
+    make_history: Make, stages: Stages, step: str, cutoff: str
+) -> None:
+    """Counted as watched, it would dilute every hazard, and its rest would be missing from the forecast."""
+    history = make_history(MOVES, stages, "2026-05-31T23:59:59.999999", step="month")
+    history = replace(history, clock=Clock(step), cutoff=np.datetime64("2026-05-31T23:59:59.999999"))
+    earlier = history.as_of("2026-04-29")
+    assert earlier.cutoff == np.datetime64(f"{cutoff}T23:59:59.999999")
+    assert earlier.records.moves["entered_at"].max() <= pd.Timestamp(earlier.cutoff)
+    with pytest.raises(HistoryError, match=f"inside a {step} of the clock"):
+        replace(history, cutoff=np.datetime64("2026-04-29T23:59:59.999999"))
+
+
+def test_windows_begin_and_end_with_whole_steps(make_history: Make, stages: Stages) -> None:
+    history = make_history(MOVES, stages, "2026-05-31T23:59:59.999999", step="month")
+    cut = replace(
+        history,
+        window_start=np.datetime64("2026-02-10"),
+        arrivals_until=np.datetime64("2026-05-10T23:59:59.999999"),
+    )
+    month = Clock("month")
+    assert cut.window_start_step == month.step_of("2026-03-01")
+    assert cut.last_arrival_step == month.step_of("2026-04-01")
+
+
+def test_a_moment_before_the_window_is_refused(make_history: Make, stages: Stages) -> None:
+    history = make_history(MOVES, stages, "2026-04-30T23:59:59.999999")
+    history = replace(history, window_start=np.datetime64("2026-03-01"))
+    with pytest.raises(HistoryError, match="complete only from 2026-03-01"):
+        history.as_of("2026-02-20")
+
+
+@pytest.mark.parametrize("moment", ["03/04/2026", "2026-04", None])
+def test_a_moment_that_could_be_two_days_is_refused(history: DealHistory, moment: Any) -> None:
+    with pytest.raises(ClockError, match="write it as"):
+        history.as_of(moment)

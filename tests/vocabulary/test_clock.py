@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from funnelsim.vocabulary.clock import Clock, ClockError
+from funnelsim.vocabulary.clock import Clock, ClockError, end_of_day
 from funnelsim.vocabulary.errors import FunnelsimError
 
 STEPS = ("hour", "day", "week", "month")
@@ -132,3 +133,42 @@ def test_unknown_step_is_refused_with_the_choices() -> None:
     with pytest.raises(ClockError, match=r"'fortnight' is unknown; use one of hour, day, week, month"):
         Clock("fortnight")  # type: ignore[arg-type]
     assert issubclass(ClockError, FunnelsimError)
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-02-28", date(2026, 2, 28), datetime(2026, 2, 28), np.datetime64("2026-02-28")]
+)
+def test_a_plain_date_means_the_end_of_that_day(moment) -> None:
+    assert end_of_day(moment) == np.datetime64("2026-02-28T23:59:59.999999")
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-02-28 17:05", "2026-02-28T17:05:00", pd.Timestamp("2026-02-28 17:05")]
+)
+def test_a_moment_with_a_time_stays(moment) -> None:
+    assert end_of_day(moment) == np.datetime64("2026-02-28T17:05")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["03/04/2026", "2026-06", "20260601", "2026-02-30", "xx", "", None, pd.NaT, 20260601]
+    + [datetime(2026, 3, 1, tzinfo=UTC)],
+)
+def test_what_is_no_moment_is_refused_with_the_value(moment) -> None:
+    with pytest.raises(ClockError, match=re.escape(repr(moment))):
+        end_of_day(moment)
+
+
+@pytest.mark.parametrize(
+    ("step", "moment", "until"),
+    [
+        ("day", "2026-03-18T12:00", "2026-03-18T12:00"),
+        ("week", "2026-03-18T12:00", "2026-03-15T23:59:59.999999"),
+        ("week", "2026-03-15T23:59:59.999999", "2026-03-15T23:59:59.999999"),
+        ("week", "2026-03-15T23:59:59", "2026-03-08T23:59:59.999999"),
+        ("month", "2026-03-18", "2026-02-28T23:59:59.999999"),
+        ("month", "2026-03-31T23:59:59.999999", "2026-03-31T23:59:59.999999"),
+    ],
+)
+def test_a_running_week_or_month_is_not_known_yet(step, moment, until) -> None:
+    assert Clock(step).known_until(np.datetime64(moment)) == np.datetime64(until)

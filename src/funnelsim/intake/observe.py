@@ -63,15 +63,20 @@ class Observation:
     moves: pd.DataFrame
 
     @classmethod
-    def at(cls, as_of: np.datetime64, moves: pd.DataFrame, findings: Findings) -> Observation:
+    def at(cls, as_of: np.datetime64, moves: pd.DataFrame, clock: Clock, findings: Findings) -> Observation:
         """What was known at a given moment; how much came later is noted.
+
+        On a clock of weeks or months the running one is not used: it has not been watched to its end.
 
         Raises
         ------
         MomentError
             If nothing was known yet.
         """
-        cutoff = end_of(as_of)
+        cutoff = clock.known_until(end_of(as_of))
+        if cutoff < as_of:
+            message = f"the running {clock.step} is not used; what is known ends with the {clock.step} before"
+            findings.note("as_of", message, value=np.datetime_as_string(cutoff, unit="D"))
         is_known = moves[["entered_at", "recorded_at"]].max(axis=1) <= pd.Timestamp(cutoff)
         if not is_known.any():
             first = moves["entered_at"].min()
@@ -79,16 +84,22 @@ class Observation:
         n_later = int((~is_known).sum())
         if n_later:
             n_deals = moves["deal"].nunique() - moves.loc[is_known, "deal"].nunique()
-            message = f"moves after {as_of} are not known yet and not used ({n_deals:,} deals start later)"
+            message = f"moves after {cutoff.astype('datetime64[D]')} are not known yet and not used ({n_deals:,} deals start later)"
             findings.note("after as_of", message, value=n_later)
         return cls(cutoff, moves[is_known])
 
     @classmethod
-    def at_last_event(cls, moves: pd.DataFrame, findings: Findings) -> Observation:
-        """Everything; the last event is taken as the moment of observation, and noted."""
+    def at_last_event(cls, moves: pd.DataFrame, clock: Clock, findings: Findings) -> Observation:
+        """Everything; the last event, or the end of its step, is taken as the moment of observation."""
         last = np.datetime64(moves[["entered_at", "recorded_at"]].max().max(), "us")
         message = "as_of was not given; the last recorded event is taken as the moment of observation"
         findings.note("as_of", message, value=np.datetime_as_string(last, unit="s").replace("T", " "))
+        if clock.known_until(end_of(last)) < last:
+            message = (
+                f"the {clock.step} of the last recorded event counts as watched to its end; give as_of if not"
+            )
+            last = _start_of(clock, int(clock.step_of(last)) + 1) - _INSTANT
+            findings.note("as_of", message, value=np.datetime_as_string(last, unit="D"))
         return cls(end_of(last), moves)
 
 

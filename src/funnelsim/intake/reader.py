@@ -150,8 +150,8 @@ class Reader:
     def _observation(self, moves: pd.DataFrame, findings: Findings) -> Observation:
         as_of = self._moment("as_of")
         if as_of is None:
-            return Observation.at_last_event(moves, findings)
-        return Observation.at(as_of, moves, findings)
+            return Observation.at_last_event(moves, self.reading.clock, findings)
+        return Observation.at(as_of, moves, self.reading.clock, findings)
 
     def _moment(self, option: str) -> np.datetime64 | None:
         value = getattr(self.reading, option)

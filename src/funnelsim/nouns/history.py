@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,10 +13,12 @@ import pandas as pd
 from funnelsim.nouns.paths import Paths, clean_paths
 from funnelsim.nouns.records import Records, issues_frame
 from funnelsim.numerics.hazards import Spells
-from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.stages import Stages
+
+_INSTANT = np.timedelta64(1, "us")
 
 
 class HistoryError(FunnelsimError):
@@ -56,6 +59,17 @@ class DealHistory:
     intake_issues: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
+        if self.cutoff != self.clock.known_until(self.cutoff):
+            raise HistoryError(
+                f"the cutoff {self.cutoff} lies inside a {self.clock.step} of the clock, which it would count as "
+                f"watched to its end; use {self.clock.known_until(self.cutoff)}, or a clock of days"
+            )
+        start = self.window_start_step
+        if start is not None and start > self.cutoff_step:
+            raise HistoryError(
+                f"the log is complete only from {self.window_start} on, and {self.cutoff} is before it: "
+                "nothing can be learnt; choose a later moment"
+            )
         if not len(self.paths.deal):
             raise HistoryError(
                 f"no deal is known at {self.cutoff}; choose a later moment, or look at the rows left out"
@@ -94,15 +108,17 @@ class DealHistory:
 
     @property
     def window_start_step(self) -> int | None:
-        """First step from which the log is complete; None: from its first event."""
-        return None if self.window_start is None else int(self.clock.step_of(self.window_start))
+        """First whole step from which the log is complete; None: from its first event."""
+        if self.window_start is None:
+            return None
+        return int(self.clock.step_of(self.window_start - _INSTANT)) + 1
 
     @property
     def last_arrival_step(self) -> int:
-        """Last step until which new deals are recorded completely."""
+        """Last whole step until which new deals are recorded completely."""
         if self.arrivals_until is None:
             return self.cutoff_step
-        return min(int(self.clock.step_of(self.arrivals_until)), self.cutoff_step)
+        return min(int(self.clock.step_of(self.clock.known_until(self.arrivals_until))), self.cutoff_step)
 
     @property
     def n_deals(self) -> int:
@@ -187,19 +203,27 @@ class DealHistory:
             },
         )
 
-    def as_of(self, moment: str | np.datetime64 | pd.Timestamp) -> DealHistory:
+    def as_of(self, moment: str | dt.date | np.datetime64) -> DealHistory:
         """The history as it was known at an earlier moment.
 
-        Moves after it do not exist; nor do deals without a move by then, nor amounts recorded later. A plain
-        date means the end of that day. Amounts and attributes without a record of their own are taken from
-        the records as they stand now: a single export cannot say what they were.
+        Moves after it do not exist; nor do deals without a move by then, nor amounts recorded later. Amounts
+        and attributes without a record of their own are taken from the records as they stand now: a single
+        export cannot say what they were.
+
+        Parameters
+        ----------
+        moment : str, date, datetime or datetime64
+            Such as "2026-09-30"; a plain date (or midnight) means the end of that day. On a clock of weeks or
+            months, what the running one holds so far is not used: the cutoff is the end of the one before.
 
         Raises
         ------
         HistoryError
-            If `moment` lies after the cutoff (not yet known), or no deal is known by then.
+            If `moment` lies after the cutoff (not yet known), before the window, or no deal is known by then.
+        ClockError
+            If `moment` is not a moment.
         """
-        at = end_of_day(moment)
+        at = self.clock.known_until(end_of_day(moment))
         if at > self.cutoff and self.clock.step_of(at) == self.cutoff_step:
             at = self.cutoff  # the same day: all that is known of it
         if at > self.cutoff:
@@ -212,13 +236,6 @@ class DealHistory:
         until = None if self.arrivals_until is None else min(self.arrivals_until, at)
         records = replace(self.records, deals=deals, moves=known)
         return replace(self, records=records, cutoff=at, arrivals_until=until)
-
-
-def end_of_day(moment: str | np.datetime64 | pd.Timestamp) -> np.datetime64:
-    """A moment as ``datetime64[us]``; a plain date means the last microsecond of that day."""
-    at = pd.Timestamp(moment)
-    is_date = at == at.normalize()
-    return np.datetime64(at.normalize() + pd.Timedelta(days=1, microseconds=-1) if is_date else at, "us")
 
 
 def _amounts_by_then(

@@ -10,12 +10,12 @@ import pandas as pd
 from scipy import special
 
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.history import DealHistory, end_of_day
+from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.records import Records
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import hazards_by_hand
-from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
@@ -100,7 +100,7 @@ def simulate_history(
     funnel : Funnel, optional
         The truth; :func:`sample_funnel` by default.
     start, as_of : str
-        First day of arrivals, and the day of observation.
+        First day of arrivals, and the day of observation. Another day gives other deals, whatever the seed.
     window_start : str, optional
         From when the log is complete; None keeps every deal.
     segments : bool
@@ -128,7 +128,8 @@ def simulate_history(
     """
     truth, streams = funnel or sample_funnel(), Streams.of(seed)
     clock = truth.clock
-    first, last = int(clock.step_of(np.datetime64(start, "s"))), int(clock.step_of(end_of_day(as_of)))
+    cutoff = clock.known_until(end_of_day(as_of))
+    first, last = int(clock.step_of(np.datetime64(start, "s"))), int(clock.step_of(cutoff))
     if (truth.changes.speed != 1.0).any():
         raise WorldError("a lever on speed acts from a cutoff on, and a whole history has none; leave it out")
     if last <= first:
@@ -151,7 +152,7 @@ def simulate_history(
         records=_records(truth, streams.generator("amounts"), traits, missing_amounts, deal, place, step),
         stages=truth.stages,
         clock=clock,
-        cutoff=end_of_day(as_of),
+        cutoff=cutoff,
         window_start=None if window_start is None else np.datetime64(window_start, "s"),
         unit=truth.unit,
     )

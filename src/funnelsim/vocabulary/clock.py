@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,10 +16,46 @@ Step = Literal["hour", "day", "week", "month"]
 
 _UNITS: dict[str, Literal["h", "D", "M"]] = {"hour": "h", "day": "D", "week": "D", "month": "M"}
 _MONDAY_OFFSET = 3  # 1970-01-01 was a Thursday, three days after a Monday
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?", re.ASCII)
+_DAY, _INSTANT = np.timedelta64(1, "D"), np.timedelta64(1, "us")
 
 
 class ClockError(FunnelsimError):
-    """A step the clock does not know, or a moment that is not the start of a step."""
+    """A step the clock does not know, something that is no moment, or one that is not the start of a step."""
+
+
+def end_of_day(moment: object) -> np.datetime64:
+    """A moment as ``datetime64[us]``; a plain date (midnight counts as one) means the last of that day.
+
+    Parameters
+    ----------
+    moment : str, date, datetime or datetime64
+        Without a time zone; a text in the form 2026-09-30 or 2026-09-30 17:00.
+
+    Raises
+    ------
+    ClockError
+        If `moment` is missing, has a time zone, or is a text in another form: 03/04/2026 is two days.
+    """
+    at = _moment(moment)
+    return at + _DAY - _INSTANT if at == at.astype("datetime64[D]") else at
+
+
+def _moment(value: object) -> np.datetime64:
+    way_out = f"{value!r} is not a moment; write it as 2026-09-30 or 2026-09-30 17:00"
+    if isinstance(value, str):
+        if not _ISO.fullmatch(value.strip()):
+            raise ClockError(way_out)
+        try:
+            value = dt.datetime.fromisoformat(value.strip())
+        except ValueError as error:
+            raise ClockError(f"{way_out} ({error})") from error
+    if getattr(value, "tzinfo", None) is not None:
+        raise ClockError(f"{value!r} has a time zone; give the moment in the business's own, without a zone")
+    if not isinstance(value, dt.date | np.datetime64) or value != value:  # NaT alone differs from itself
+        raise ClockError(way_out)
+    at: np.datetime64 = np.asarray(value, dtype="datetime64[us]")[()]
+    return at
 
 
 @dataclass(frozen=True)
@@ -67,6 +105,18 @@ class Clock:
         if self.step == "week":
             units = units * 7 - _MONDAY_OFFSET
         return units.astype(f"datetime64[{_UNITS[self.step]}]").astype("datetime64[s]")
+
+    def known_until(self, moment: npt.ArrayLike) -> np.datetime64:
+        """Last moment of the latest step that is over, or nearly so, at `moment` (``datetime64[us]``).
+
+        A running day or hour counts as over: the working day mostly is. A running week or month does not,
+        and the step before it is the latest one.
+        """
+        at = np.datetime64(np.asarray(moment, dtype="datetime64[us]").item(), "us")
+        if self.step in ("hour", "day"):
+            return at
+        next_step = int(self.step_of(at + _INSTANT))
+        return np.datetime64(self.start_of(next_step).item(), "us") - _INSTANT
 
     def aligned_step_of(self, moment: npt.ArrayLike) -> int:
         """Step that begins exactly at `moment`.

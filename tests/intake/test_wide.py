@@ -80,3 +80,32 @@ def test_an_attribute_called_like_a_stage_makes_no_wide_table(write):
     )
     history = read_deals(deals, stages=stages, as_of="2026-03-31")
     assert list(history.records.deals["lead"]) == ["Ms Li"]
+
+
+def test_date_columns_that_are_not_read_as_stages_are_noted_with_the_way_out():
+    deals = pd.DataFrame(
+        {
+            "deal_id": ["A", "B"],
+            "created_at": "2026-01-05",
+            "outcome": "open",
+            "demo": ["2026-01-20", ""],
+            "proposal": ["2026-02-01", "2026-02-03"],
+            "region": "north",
+        }
+    )
+    noted = read_deals(deals.assign(amount=1), as_of="2026-03-31").intake_issues
+    assert list(noted["rule"]) == ["dates not read"]
+    assert "columns 'demo', 'proposal' hold dates" in noted["message"][0]
+    assert "give stages= with stages (or aliases) called like these columns" in noted["message"][0]
+    one = deals.drop(columns="demo").assign(amount=1)  # such as the day of the next step
+    assert not len(read_deals(one, as_of="2026-03-31").intake_issues)
+
+
+def test_a_slip_in_a_guessed_stage_is_a_fault_and_no_reason_to_pass_over_the_column():
+    wide = table(*(f"{name} 2026-01-05 2026-01-20 2026-02-01 . n" for name in "ABCD"))
+    wide.loc[2, "Quote"] = "soon"
+    with (
+        pytest.warns(InferredStagesWarning, match="lead > Quote"),
+        pytest.raises(DataError, match="row 4, column 'Quote', value 'soon'"),
+    ):
+        read_deals(wide.iloc[[0, 1, 2, 3, 3]].assign(deal_id=list("ABCDE")), as_of="2026-03-31")

@@ -9,11 +9,14 @@ from funnelsim.intake.cells import Cells
 from funnelsim.intake.columns import DEALS
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.infer import infer_stages
+from funnelsim.intake.moments import Wall
 from funnelsim.intake.parsed import Parsed
 from funnelsim.intake.places import Places
 from funnelsim.intake.tables import Table
-from funnelsim.intake.words import kind_of
+from funnelsim.intake.words import kind_of, listed
 from funnelsim.vocabulary.stages import Stages
+
+_MOSTLY = 0.8  # of its filled cells
 
 
 def place_columns(table: Table, places: Places) -> list[str]:
@@ -30,19 +33,34 @@ def place_columns(table: Table, places: Places) -> list[str]:
 
 
 def infer_wide_stages(table: Table, cells: Cells) -> Stages | None:
-    """Stages guessed from columns that hold dates; None unless one is called like an outcome."""
-    if not any(kind_of(column) in ("won", "lost") for column in _attributes(table)):
+    """Stages guessed from columns that hold dates; None unless one is called like an outcome.
+
+    Without such a column several columns of dates may still be stages, or no more than attributes (a planned
+    closing, a next step): they are noted, for nothing else would tell that they are not read as moves.
+    """
+    dated = _dated(table, cells)
+    if not any(kind_of(column) in ("won", "lost") for column in dated):
+        if len(dated) > 1:
+            message = (
+                f"the columns {listed(dated)} hold dates and are kept as attributes; if each is the day "
+                "a deal entered a stage, give stages= with stages (or aliases) called like these columns"
+            )
+            cells.findings.note("dates not read", message, file=table.name, value=len(dated))
         return None
+    names = np.repeat(np.array(list(dated), dtype=object), len(table))
+    return infer_stages(np.tile(table.ids, len(dated)), names, np.concatenate(list(dated.values())))
+
+
+def _dated(table: Table, cells: Cells) -> dict[str, Wall]:
+    """Columns whose filled cells are dates; a few slips among them are faults to report, no other column."""
     quiet = Cells(Findings(), cells.zones, cells.date_format)
     dated = {}
     for column in _attributes(table):
         dates = quiet.dates(table, column)
-        if (np.isnat(dates) == (table.text(column) == "")).all() and not np.isnat(dates).all():
+        n_filled, n_dates = (table.text(column) != "").sum(), (~np.isnat(dates)).sum()
+        if n_dates and n_dates >= _MOSTLY * n_filled:
             dated[column] = dates
-    if not any(kind_of(column) in ("won", "lost") for column in dated):
-        return None
-    names = np.repeat(np.array(list(dated), dtype=object), len(table))
-    return infer_stages(np.tile(table.ids, len(dated)), names, np.concatenate(list(dated.values())))
+    return dated
 
 
 def _attributes(table: Table) -> list[str]:

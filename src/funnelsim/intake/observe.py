@@ -84,7 +84,10 @@ class Observation:
         n_later = int((~is_known).sum())
         if n_later:
             n_deals = moves["deal"].nunique() - moves.loc[is_known, "deal"].nunique()
-            message = f"moves after {cutoff.astype('datetime64[D]')} are not known yet and not used ({n_deals:,} deals start later)"
+            message = (
+                f"moves after {cutoff.astype('datetime64[D]')} are not known yet and not used "
+                f"({n_deals:,} deals start later)"
+            )
             findings.note("after as_of", message, value=n_later)
         return cls(cutoff, moves[is_known])
 

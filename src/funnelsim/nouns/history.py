@@ -61,8 +61,8 @@ class DealHistory:
     def __post_init__(self) -> None:
         if self.cutoff != self.clock.known_until(self.cutoff):
             raise HistoryError(
-                f"the cutoff {self.cutoff} lies inside a {self.clock.step} of the clock, which it would count as "
-                f"watched to its end; use {self.clock.known_until(self.cutoff)}, or a clock of days"
+                f"the cutoff {self.cutoff} lies inside a {self.clock.step} of the clock, which would count "
+                f"as watched to its end; use {self.clock.known_until(self.cutoff)}, or a clock of days"
             )
         start = self.window_start_step
         if start is not None and start > self.cutoff_step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +54,7 @@ def _moment(value: object) -> np.datetime64:
         raise ClockError(f"{value!r} has a time zone; give the moment in the business's own, without a zone")
     if not isinstance(value, dt.date | np.datetime64) or value != value:  # NaT alone differs from itself
         raise ClockError(way_out)
-    at: np.datetime64 = np.asarray(value, dtype="datetime64[us]")[()]
-    return at
+    return cast("np.datetime64", np.asarray(value, dtype="datetime64[us]")[()])
 
 
 @dataclass(frozen=True)

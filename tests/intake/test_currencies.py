@@ -74,3 +74,55 @@ def test_amounts_without_a_currency_take_the_only_one_and_that_is_noted():
 def test_rates_must_be_positive():
     with pytest.raises(RatesError, match="EUR"):
         read(deals(["100"]), rates={"EUR": 0.0})
+
+
+def test_a_sign_and_its_code_are_one_currency():
+    assert read(deals(["￥100", "¥200"])).unit == "¥"
+    assert read(deals(["€100.00", "EUR 200.00"])).unit == "EUR"
+    assert read(deals(["100", "200", "300"], ["€", "EUR", "eur"])).unit == "EUR"
+
+
+@pytest.mark.parametrize(
+    ("amounts", "options", "unit"),
+    [
+        (["$100", "USD 200"], {}, "USD"),
+        (["$100", "CAD 200"], {}, "CAD"),
+        (["￥100", "CNY 200"], {}, "CNY"),
+        (["¥100", "JPY 200"], {}, "JPY"),
+        (["$100", "200"], {"unit": "AUD"}, "AUD"),
+        (["$100", "€200.00"], {"rates": {"USD": 0.5}, "unit": "EUR"}, "EUR"),
+    ],
+)
+def test_a_shared_sign_means_the_one_currency_named_beside_it_and_that_is_noted(amounts, options, unit):
+    history = read(deals(amounts), **options)
+    assert history.unit == unit
+    note = history.intake_issues.iloc[0]
+    assert (note["level"], note["rule"], note["value"]) == ("note", "currency", 1)
+    code = "USD" if "rates" in options else unit
+    assert f"{amounts[0][0].replace('￥', '¥')} is read as {code}" in note["message"]
+
+
+@pytest.mark.parametrize("amounts", [["$100", "€200.00"], ["$1", "USD 2", "CAD 3"], ["¥1", "EUR 2"]])
+def test_a_shared_sign_stays_a_currency_of_its_own_where_nothing_settles_it(amounts):
+    with pytest.raises(DataError, match="amounts in several currencies"):
+        read(deals(amounts))
+
+
+def test_a_shared_sign_in_the_log_is_settled_by_the_deals(stages):
+    frame = deals(["USD 100", "USD 200"])
+    moves = pd.DataFrame(
+        {"deal_id": [0, 1], "stage": "lead", "entered_at": "2026-01-05", "amount": ["$50", "$60"]}
+    )
+    history = read_deals(frame, moves, stages=stages, as_of="2026-02-01")
+    assert history.unit == "USD"
+    assert history.records.moves["amount"].tolist() == [50.0, 60.0]
+
+
+def test_a_rate_of_a_shared_sign_holds_for_the_sign():
+    history = read(deals(["￥100", "CNY 200"]), rates={"￥": 1e4}, unit="CNY")
+    assert history.deals["amount"].tolist() == [1e6, 200.0]
+
+
+def test_the_unit_needs_no_rate_of_its_own():
+    history = read(deals(["100", "200"], ["EUR", "USD"]), rates={"USD": 0.5}, unit="EUR")
+    assert history.deals["amount"].tolist() == [100.0, 100.0]

@@ -14,7 +14,8 @@ from funnelsim.vocabulary.errors import FunnelsimError
 
 Decimal = Literal[".", ","]
 
-_SIGNS = {
+SIGNS = {
+    "￥": "¥",
     "€": "EUR",
     "£": "GBP",
     "US$": "USD",
@@ -25,7 +26,7 @@ _SIGNS = {
     "₹": "INR",
     "₩": "KRW",
 }
-_CURRENCY = r"(?:US\$|A\$|C\$|HK\$|R\$|[€£$¥₹₩]|[A-Z]{3})"
+_CURRENCY = r"(?:US\$|A\$|C\$|HK\$|R\$|[€£$¥￥₹₩]|[A-Z]{3})"
 _AMOUNT = re.compile(
     rf"^(?P<open>\()?\s*(?P<before>{_CURRENCY})?\s*(?P<sign>[-−+])?\s*(?P<also_before>{_CURRENCY})?\s*"
     rf"(?P<number>\d[\d.,'’\s]*?(?:[eE][+-]?\d+)?)\s*(?P<after>{_CURRENCY})?\s*(?P<close>\))?$"
@@ -121,7 +122,7 @@ class _Written:
             return cls()
         currency = match["before"] or match["also_before"] or match["after"] or ""
         is_negative = bool(match["open"] and match["close"]) or match["sign"] in ("-", "−")
-        return cls(_GROUPS.sub("", match["number"]), _SIGNS.get(currency, currency), is_negative)
+        return cls(_GROUPS.sub("", match["number"]), SIGNS.get(currency, currency), is_negative)
 
     def value(self, mark: Decimal) -> float:
         plain = self.number.replace(_OTHER[mark], "").replace(mark, ".")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 import pandas as pd
 
-from funnelsim.intake.amounts import Amounts
+from funnelsim.intake.amounts import SIGNS, Amounts
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.vocabulary.errors import FunnelsimError
 
 _UNSTATED = ""
+_SHARED_SIGNS = {  # signs of several currencies, and the currencies they may mean
+    "$": frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP"}),
+    "¥": frozenset({"CNY", "JPY"}),
+}
 
 
 class RatesError(FunnelsimError):
@@ -44,6 +48,11 @@ class Rates:
     def __bool__(self) -> bool:
         return bool(self.by_currency)
 
+    def in_unit(self, unit: str) -> Rates:
+        """The same rates by code, and that of the unit itself, which is 1 unless it was given."""
+        by_code = {_code(str(name)): rate for name, rate in self.by_currency.items()}
+        return Rates({unit: 1.0, **by_code} if unit and by_code else by_code)
+
     def factor(self, currency: Texts) -> Numbers:
         """Worth of one unit of each amount's currency; 1 where no currency is stated."""
         worth = {**self.by_currency, _UNSTATED: 1.0}
@@ -59,8 +68,46 @@ def stated_currency(table: Table, amounts: Amounts) -> Texts:
     """Currency of each row: that of the currency column, else the sign beside the amount."""
     if "currency" not in table:
         return amounts.currency
-    codes = table.text("currency")
-    return np.where(codes != "", codes, amounts.currency)
+    labels, names = pd.factorize(table.text("currency"))
+    codes = np.array([_code(str(name)) for name in names], dtype=object)[labels]
+    return np.where(codes != _UNSTATED, codes, amounts.currency)
+
+
+def _code(text: str) -> str:
+    """A code in capitals, or that of a sign; any other text as it is."""
+    return SIGNS.get(text, text.upper() if len(text) == 3 and text.isascii() and text.isalpha() else text)
+
+
+def settle_signs(
+    currency: Texts, others: Iterable[str], rates: Rates, table: Table, findings: Findings
+) -> Texts:
+    """Signs that several currencies share, as the one of them that the records name.
+
+    Parameters
+    ----------
+    currency : ndarray of str
+        Sign or code of each amount.
+    others : iterable of str
+        Currencies named elsewhere: those of the other table, and the unit.
+    rates : Rates
+    table : Table
+    findings : Findings
+        Told of every sign that is read as a code.
+
+    Notes
+    -----
+    A sign stays what it is where it has a rate of its own, and where none or several of its currencies are
+    named: then it is one more currency, which is refused beside another.
+    """
+    named = {*map(str, pd.unique(currency)), *others, *rates.by_currency}
+    for sign, meanings in _SHARED_SIGNS.items():
+        at = currency == sign
+        if at.any() and len(meanings & named) == 1 and sign not in rates.by_currency:
+            (code,) = meanings & named
+            message = f"{sign} is read as {code}, the only such currency that is named"
+            findings.note("currency", message, file=table.name, column=_column(table), value=int(at.sum()))
+            currency = np.where(at, code, currency)
+    return currency
 
 
 def check_currencies(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from funnelsim.intake.cells import Cells
-from funnelsim.intake.currencies import Rates, check_currencies, stated_currency
+from funnelsim.intake.currencies import Rates, check_currencies, settle_signs, stated_currency
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Wall
 from funnelsim.intake.parsed import Parsed
@@ -104,11 +104,15 @@ def in_one_currency(
     amount, moved = deals.values["amount"].to_numpy(float), log.values["amount"].to_numpy(float)
     if "amount" not in deals.table and "amount" not in log.table:
         findings.note("no amount", "there is no column 'amount'; amounts are unknown", file=deals.table.name)
+    rates = rates.in_unit(unit)
+    of_log = log.values["currency"].to_numpy(object) if len(log.values) else np.zeros(0, object)
+    currency = settle_signs(currency, {unit, *of_log}, rates, deals.table, findings)
     unit = check_currencies(deals.table, amount, currency, rates, unit, findings)
     if not len(log.values):
         return deals.with_amount(amount * rates.factor(currency)), log, unit
     of_deal = currency[log.codes("deal")]
-    in_log = np.where(of_deal != "", of_deal, log.values["currency"].to_numpy(object))
+    in_log = np.where(of_deal != "", of_deal, of_log)
+    in_log = settle_signs(in_log, {unit, *currency}, rates, log.table, findings)
     unit = check_currencies(log.table, moved, in_log, rates, unit, findings)
     moved = moved * rates.factor(in_log)
     if "amount" not in deals.table:

@@ -54,9 +54,9 @@ ONE_STAGE = fs.Stages.named(["deal"])
 CASES: dict[str, tuple[fs.DealHistory, set[str], str]] = {
     "ten deals": (history_of(TEN_DEALS, [5.0, 0.0, 7.5] + [2.0] * 7), set(), ""),
     "one deal": (history_of([OPEN_LEAD], [3.0]), {"lead", "offer"}, "only the number of wins is forecast"),
-    "one won deal": (history_of([[("lead", CUTOFF), ("won", CUTOFF)]], [3.0]), {"offer"}, ""),
+    "one won deal": (history_of([[("lead", CUTOFF), ("won", CUTOFF)]], [3.0]), {"offer"}, "few wins, 1:"),
     "all censored": (history_of([OPEN_LEAD, OPEN_OFFER] * 5, [1.0] * 10), {"offer"}, ""),
-    "all won": (history_of([WON_IN_OFFER] * 12, [1.0] * 12), set(), ""),
+    "all won": (history_of([WON_IN_OFFER] * 12, [1.0] * 12), set(), "no lost deal is recorded"),
     "all lost": (history_of([LOST_IN_OFFER, LOST_IN_LEAD] * 5, [1.0] * 10), set(), ""),
     "one stage": (
         history_of(
@@ -101,7 +101,7 @@ CASES: dict[str, tuple[fs.DealHistory, set[str], str]] = {
     "everything on one day": (
         history_of([[("lead", CUTOFF), ("offer", CUTOFF), ("won", CUTOFF)], [("lead", CUTOFF)]], [2.0, 3.0]),
         set(),
-        "",
+        "a short log, 1 day(s)",
     ),
 }
 
@@ -150,7 +150,9 @@ def test_nothing_is_missing_and_what_is_assumed_is_said(case: str) -> None:
 
 
 def test_the_notes_of_the_data_are_those_of_the_funnel_and_those_of_the_pipeline() -> None:
-    assert fs.fit(CASES["ten deals"][0]).notes == ()
+    assert fs.fit(CASES["ten deals"][0]).notes == (
+        "few wins, 3: chances of winning and amounts rest on very little",
+    )
     without = assert_whole(CASES["no amounts"][0])
     assert "no won deal has an amount: only the number of wins is forecast" in without.notes
     assert without.measure == "wins"
@@ -314,3 +316,13 @@ def test_hazards_and_arrivals_are_per_step_of_the_clock(step: str, n_steps: int,
     assert abs(rate - per_step) < 4 * np.sqrt(per_step / counted)
     ages = history.pipeline().age_steps
     assert ages.mean() == pytest.approx((1 - LEAVE) / LEAVE, rel=4 / np.sqrt(len(ages)))
+
+
+def test_closed_only_rates_of_a_log_without_losses_are_refused() -> None:
+    """They would all be 100 %, and the weighted pipeline the whole pipeline."""
+    without, with_loss = (
+        fs.fit(history_of(deals, [1.0] * len(deals)))
+        for deals in ([WON_IN_OFFER] * 12 + [OPEN_LEAD], [*[WON_IN_OFFER] * 12, LOST_IN_LEAD])
+    )
+    assert without.closed is None
+    assert with_loss.closed is not None

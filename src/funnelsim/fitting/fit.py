@@ -10,8 +10,13 @@ from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.amounts import fit_amounts
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
 from funnelsim.numerics.hazards import StageHazards, bin_ages, count_ages
-from funnelsim.numerics.weighted_pipeline import closed_rates
+from funnelsim.numerics.weighted_pipeline import ClosedRates, closed_rates
 from funnelsim.vocabulary.stages import Stages
+
+Flags = npt.NDArray[np.bool_]
+
+_FEW_WINS = 10  # the standard error of a chance of a half is .16 then
+_FEW_STEPS = 14
 
 
 def fit(history: DealHistory) -> Funnel:
@@ -47,8 +52,8 @@ def fit(history: DealHistory) -> Funnel:
     hazards = tuple(_fit_stage(history, stage, notes) for stage in range(stages.n_open))
     paths = history.paths
     last = paths.keep(paths.is_last)
-    is_won = _by_deal(history, stages.is_won[last.place])
-    is_closed = _by_deal(history, last.place >= stages.n_open)
+    is_won, is_lost = stages.is_won[last.place], stages.is_lost[last.place]
+    _note_little_evidence(history, int(is_won.sum()), notes)
     amounts = fit_amounts(_won_amounts(history, notes))
     return Funnel(
         stages=stages,
@@ -56,7 +61,7 @@ def fit(history: DealHistory) -> Funnel:
         hazards=hazards,
         arrivals=_fit_arrivals(history, notes),
         amounts=amounts,
-        closed=closed_rates(history.spells, is_won, is_closed, stages.n_open),
+        closed=_closed_rates(history, is_won, is_lost, notes),
         unit=history.unit,
         origin=f"fitted on {history.n_deals:,} deals up to {np.datetime_as_string(history.cutoff, unit='D')}",
         notes=tuple(notes),
@@ -81,7 +86,33 @@ def _equal_next_steps(stages: Stages, stage: int) -> npt.NDArray[np.float64]:
     return possible / possible.sum()
 
 
-def _by_deal(history: DealHistory, flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _note_little_evidence(history: DealHistory, n_won: int, notes: list[str]) -> None:
+    if n_won < _FEW_WINS:
+        notes.append(f"few wins, {n_won}: chances of winning and amounts rest on very little")
+    first_entry = history.clock.step_of(history.paths.entered_at.min())
+    watched = history.cutoff_step - max(int(first_entry), history.window_start_step or int(first_entry)) + 1
+    if watched < _FEW_STEPS:
+        notes.append(
+            f"a short log, {watched} {history.clock.step}(s): how older deals move is not known, and arrivals "
+            "and ranges rest on very little"
+        )
+
+
+def _closed_rates(
+    history: DealHistory, is_won: Flags, is_lost: Flags, notes: list[str]
+) -> ClosedRates | None:
+    """Closed-only win rates; none where no loss is recorded, for all of them would be 100 %."""
+    if is_won.any() and not is_lost.any():
+        notes.append(
+            "no lost deal is recorded, so win rates among closed deals would all be 100 %: they are "
+            "left out, and chances rest on how long deals stay open"
+        )
+        return None
+    closed = _by_deal(history, is_won | is_lost)
+    return closed_rates(history.spells, _by_deal(history, is_won), closed, history.stages.n_open)
+
+
+def _by_deal(history: DealHistory, flags: Flags) -> Flags:
     """Flags of the deals that have moves, by position among all deals."""
     by_deal = np.zeros(len(history.records.deals), dtype=bool)
     by_deal[history.paths.deal[history.paths.is_first]] = flags

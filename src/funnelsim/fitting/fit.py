@@ -93,8 +93,8 @@ def _note_little_evidence(history: DealHistory, n_won: int, notes: list[str]) ->
     watched = history.cutoff_step - max(int(first_entry), history.window_start_step or int(first_entry)) + 1
     if watched < _FEW_STEPS:
         notes.append(
-            f"a short log, {watched} {history.clock.step}(s): how older deals move is not known, and arrivals "
-            "and ranges rest on very little"
+            f"a short log, {watched} {history.clock.step}(s): how older deals move is not known, and "
+            "arrivals and ranges rest on very little"
         )
 
 

@@ -49,6 +49,10 @@ def test_a_column_passed_over_keeps_a_name_of_its_own():
         (["deal_id", "Close Date"], DEALS, {}, "columns={'closed_at': 'Close Date'}"),
         (["deal_id", "Close Date"], DEALS, {}, "columns={'Close Date': 'Close Date'}"),
         (["deal_id", "Value"], DEALS, {"ammount": "Value"}, "did you mean 'amount'?"),
+        (["deal_id"], DEALS, {"deel": "deal_id"}, "on the right the file's; 'deel' is no column"),
+        (["deal_id"], DEALS, {"deel": "deal_id"}, "did you mean 'deal_id'? Known are 'deal_id', "),
+        (["deal_id", "x"], DEALS, {"key": "deal_id"}, "did you mean 'deal_id'?"),
+        (["Key", "x"], DEALS, {"Key": "deal_id"}, "did you mean {'deal_id': 'Key'}?"),
         (["Deal Id", "deal-id"], DEALS, {}, "'Deal Id', 'deal-id' could each be 'deal_id'"),
     ],
 )
@@ -57,6 +61,17 @@ def test_missing_and_misspelt_columns_say_the_way_out(titles, wanted, mapping, m
         resolved(titles, wanted, mapping)
     assert message in str(error.value)
     assert "deals.csv" in str(error.value)
+
+
+def test_a_misspelt_option_is_the_only_fault_it_causes():
+    with pytest.raises(DataError) as error:
+        resolved(["deal_id"], mapping={"deel": "deal_id"})
+    assert list(error.value.faults["rule"]) == ["misspelt option"]
+
+
+def test_a_column_that_another_one_replaces_may_be_renamed():
+    table = resolved(["deal_id", "amount", "Net"], mapping={"amount": "Net", "gross": "amount"})
+    assert table.frame.loc[0].to_dict() == {"amount": "Net!", "gross": "amount!", "deal_id": "deal_id!"}
 
 
 def test_all_missing_columns_are_named_at_once():

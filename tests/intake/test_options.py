@@ -6,6 +6,7 @@ import pytest
 
 from funnelsim.intake.currencies import RatesError
 from funnelsim.intake.deals import read_deals
+from funnelsim.intake.findings import DataError
 from funnelsim.intake.reading import ReadingError
 from funnelsim.intake.zones import ZoneError
 
@@ -65,3 +66,25 @@ def test_an_option_of_another_kind_says_what_was_given_and_what_is_accepted(opti
         read(**options)
     assert given in str(error.value)
     assert accepted in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("outcome_values", "message"),
+    [
+        ({"won": "banana"}, "outcome_values={'won': 'banana'}: on the left stands the file's value"),
+        ({"won": "banana"}, "'banana' is no outcome; use one of 'open', 'won', 'lost', or ''"),
+        ({"signed": "wonn"}, "'wonn' is no outcome; did you mean 'won'?"),
+        ({"won": "Signed"}, "did you mean {'Signed': 'won'}?"),
+    ],
+)
+def test_a_meaning_that_is_no_outcome_names_the_sides_and_the_known_ones(outcome_values, message):
+    with pytest.raises(DataError) as error:
+        read(DEALS.assign(outcome=["Signed", "won"]), outcome_values=outcome_values)
+    assert message in str(error.value)
+    assert len(error.value.faults) == 1
+
+
+def test_meanings_may_be_well_known_words_or_other_values():
+    closed = DEALS.assign(outcome=["Signed", "Gone"], closed_at="2026-01-20")
+    history = read(closed, outcome_values={"Signed": "Closed Won", "*": "lost"})
+    assert list(history.deals["outcome"]) == ["won", "lost"]

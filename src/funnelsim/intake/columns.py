@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Table, texts_of
-from funnelsim.intake.words import did_you_mean, key_of, listed, misspelling
+from funnelsim.intake.words import closest, did_you_mean, key_of, listed, misspelling
 
 _SHORTEST_MISSPELT = 6  # "stage" must not be taken for a slip of a column called "Stage 1"
 
@@ -57,8 +57,8 @@ def resolve(table: Table, wanted: Columns, mapping: Mapping[str, str], findings:
     titles = [str(title) for title in table.frame.columns]
     found: dict[str, str] = {}
     for name, title in mapping.items():
-        if name != title:
-            _check_name(name, wanted, table, findings)
+        if name != title and not _is_sound(name, title, mapping, wanted, table, findings):
+            continue
         match = _match(title, titles)
         if match is None:
             _refuse_missing(title, titles, wanted, table, findings)
@@ -71,16 +71,28 @@ def resolve(table: Table, wanted: Columns, mapping: Mapping[str, str], findings:
     return _renamed(table, found)
 
 
-def _check_name(name: str, wanted: Columns, table: Table, findings: Findings) -> None:
-    """A name that is almost canonical is a slip; any other becomes the name of an attribute."""
-    slip = None if name in wanted.names else misspelling(name, wanted.names)
-    if slip:
-        findings.refuse(
-            "misspelt option",
-            f"{wanted.option} names {name!r}, which is no column funnelsim knows; did you mean {slip!r}?",
-            file=table.name,
-            column=name,
-        )
+def _is_sound(
+    name: str, title: str, mapping: Mapping[str, str], wanted: Columns, table: Table, findings: Findings
+) -> bool:
+    """Whether an entry of the option can be meant; a name that is not canonical may name an attribute."""
+    if name in wanted.names:
+        return True
+    canonical = _match(title, [known for known in wanted.names if known not in mapping])
+    titles = [str(column) for column in table.frame.columns]
+    is_swapped = canonical is not None and _match(title, titles) is None
+    slip = misspelling(name, wanted.names)
+    if canonical is None and slip is None:
+        return True
+    meant = f"{{{canonical!r}: {name!r}}}" if is_swapped else repr(closest(name, wanted.names) or canonical)
+    findings.refuse(
+        "misspelt option",
+        f"{wanted.option}={{{name!r}: {title!r}}}: on the left stands funnelsim's name of a column, on the "
+        f"right the file's; {name!r} is no column funnelsim knows; did you mean {meant}? Known are "
+        f"{listed(wanted.names)}",
+        file=table.name,
+        column=name,
+    )
+    return False
 
 
 def _match(name: str, titles: Sequence[str]) -> str | None:

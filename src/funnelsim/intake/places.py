@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Flags, Table
-from funnelsim.intake.words import closest, key_of, kind_of, listed, well_known_kind
+from funnelsim.intake.words import closest, did_you_mean, key_of, kind_of, listed, well_known_kind
 from funnelsim.vocabulary.stages import Stages
 
 Codes = npt.NDArray[np.int64]
@@ -90,6 +90,7 @@ def read_outcomes(
     if column not in table:
         return Outcomes(np.full(len(table), UNSAID, dtype=np.int64), np.zeros(len(table), bool))
     labels, names = pd.factorize(table.text(column))
+    _check_meanings(outcome_values, places, names, table, column, findings)
     codes = np.full(len(names), UNSAID, dtype=np.int64)
     is_guess = np.zeros(len(names), bool)
     for position, name in enumerate(names):
@@ -100,6 +101,32 @@ def read_outcomes(
         else:
             codes[position], is_guess[position] = code
     return _by_reason(Outcomes(codes[labels], is_guess[labels]), table, places)
+
+
+def _check_meanings(
+    outcome_values: Mapping[str, str],
+    places: Places,
+    names: Iterable[str],
+    table: Table,
+    column: str,
+    findings: Findings,
+) -> None:
+    """Refuse meanings that are no outcome: each would turn up as a fault of rows that are right."""
+    known = ["open", *(outcome.name for outcome in places.stages.outcomes)]
+    for value, meaning in outcome_values.items():
+        if meaning == "" or _outcome_code(meaning, places, {}) is not None:
+            continue
+        is_swapped = key_of(meaning) in map(key_of, names) and _outcome_code(value, places, {}) is not None
+        hint = f"; did you mean {{{meaning!r}: {value!r}}}?" if is_swapped else did_you_mean(meaning, known)
+        findings.refuse(
+            "unknown outcome",
+            f"outcome_values={{{value!r}: {meaning!r}}}: on the left stands the file's value, on the right "
+            f"what it means; {meaning!r} is no outcome{hint or ';'} use one of {listed(known)}, or '' to "
+            "look in the history",
+            file=table.name,
+            column=table.title(column),
+        )
+    findings.stop_if_refused()
 
 
 def _outcome_code(text: str, places: Places, outcome_values: Mapping[str, str]) -> tuple[int, bool] | None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
-from funnelsim.nouns.forecast import Classical, Forecast
+from funnelsim.nouns.forecast import Classical, Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA, weighted_pipeline
 from funnelsim.vocabulary.periods import Periods, PeriodsError
@@ -53,8 +53,9 @@ def forecast(
 
     Raises
     ------
-    PeriodsError, ClockError, EngineError
-        If the periods are not understood or do not fit the clock, or funnel and pipeline do not match.
+    PeriodsError, ClockError, EngineError, ForecastError, SeedError
+        If the periods are not understood or do not fit the clock, funnel and pipeline do not match, or
+        `target` or `seed` is no number of its kind.
 
     Examples
     --------
@@ -64,11 +65,12 @@ def forecast(
     >>> outlook.table().index.tolist()
     ['2026-Q3', '2026-Q4', '2027-Q1', '2027-Q2', 'total']
     """
+    wanted = None if target is None else target_amount(target)
     parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
     outlook = (engine or MonteCarlo()).run(funnel, pipeline, parsed, Streams.of(seed))
     return replace(
         outlook,
-        target=target,
+        target=wanted,
         classical=_classical(funnel, pipeline, outlook.realised_bookings),
         notes=(*funnel.notes, *_pipeline_notes(funnel, pipeline, parsed)),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -167,17 +168,25 @@ class Forecast:
 
     def _columns(self, window: Window) -> list[int]:
         labels = self.periods.labels
-        if window is None or isinstance(window, slice):
-            return list(range(len(labels))[window or slice(None)])
-        if isinstance(window, int):
+        if isinstance(window, int | np.integer):
             if not 1 <= window <= len(labels):
                 raise ForecastError(f"a window of {window} leading periods is not within 1..{len(labels)}")
             return list(range(window))
-        wanted = [window] if isinstance(window, str) else list(window)
-        unknown = [label for label in wanted if label not in labels]
-        if unknown:
-            raise ForecastError(f"no period is called {unknown[0]!r}; the periods are {', '.join(labels)}")
-        return [labels.index(label) for label in wanted]
+        if window is None or isinstance(window, slice):
+            columns = _within(window or slice(None), len(labels))
+        elif isinstance(window, Iterable):
+            wanted = [window] if isinstance(window, str) else list(window)
+            unknown = [label for label in wanted if label not in labels]
+            if unknown:
+                raise ForecastError(
+                    f"no period is called {unknown[0]!r}; the periods are {', '.join(labels)}"
+                )
+            columns = [labels.index(label) for label in wanted]
+        else:
+            raise ForecastError(f"window {window!r} is no number of periods, label, list of labels or slice")
+        if not columns or len(set(columns)) < len(columns):
+            raise ForecastError(f"window {window!r} holds no period, or one twice; name each once")
+        return columns
 
     def mean(self, window: Window = None, measure: Measure | None = None) -> Estimate:
         """Expected total of a window, with its standard error."""
@@ -190,8 +199,14 @@ class Forecast:
     def quantile(
         self, chance: float | Sequence[float], window: Window = None, measure: Measure | None = None
     ) -> npt.NDArray[np.float64]:
-        """Amount that the total of a window stays below with the given chance(s)."""
-        return np.asarray(np.quantile(self.window(window, measure), chance))
+        """Amount that the total of a window stays below with the given chance(s).
+
+        Raises
+        ------
+        ForecastError
+            If a chance is not within 0..1.
+        """
+        return np.asarray(np.quantile(self.window(window, measure), _chances(chance)))
 
     def chance(
         self, target: float | None = None, window: Window = None, measure: Measure | None = None
@@ -209,9 +224,9 @@ class Forecast:
         Raises
         ------
         ForecastError
-            If no target is known.
+            If no target is known, or it is no amount.
         """
-        wanted = self.target if target is None else target
+        wanted = self.target if target is None else target_amount(target)
         if wanted is None:
             raise ForecastError("no target is known; give one, such as chance(5_000_000)")
         return chance_estimate(reaches(self.window(window, measure), wanted), self.n_draws)
@@ -326,6 +341,36 @@ class Forecast:
         if self.target is not None:
             text += f"; chance of {self.target:,.0f}: {self.chance():.1%}"
         return text + f"; {self.engine}, seed {self.seed})"
+
+
+def target_amount(target: object) -> float:
+    """A target as a number.
+
+    Raises
+    ------
+    ForecastError
+        If it is no finite number of 0 or more.
+    """
+    if isinstance(target, bool) or not isinstance(target, Real) or not 0 <= float(target) < np.inf:
+        raise ForecastError(f"target {target!r} is no amount; give a number of 0 or more, such as 5_000_000")
+    return float(target)
+
+
+def _within(window: slice, n_periods: int) -> list[int]:
+    try:
+        return list(range(n_periods)[window])
+    except (TypeError, ValueError) as error:
+        raise ForecastError(f"window {window!r} must count periods: {error}") from error
+
+
+def _chances(chance: object) -> Floats:
+    try:
+        chances = np.asarray(chance, dtype=float)
+    except (TypeError, ValueError):
+        chances = np.array(np.nan)
+    if not ((chances >= 0) & (chances <= 1)).all():
+        raise ForecastError(f"quantile of {chance!r}: a chance lies within 0..1; write 90 % as 0.9")
+    return chances
 
 
 def reaches(total: Floats, target: float) -> npt.NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -32,13 +33,23 @@ class Lever(Protocol):
         ...
 
 
-def _check_factor(factor: float, what: str) -> None:
-    if not (np.isfinite(factor) and factor > 0):
-        raise LeverError(f"{what} must be a finite factor above 0, not {factor!r}; 1.1 means a tenth more")
+# Beyond these, a lever is a slip of the finger, and sums of its effects would lose their digits.
+FACTORS = (1e-3, 1e3)
+ODDS = (1e-15, 1e15)
+
+
+def _check_factor(factor: object, what: str, bounds: tuple[float, float] = FACTORS) -> None:
+    least, most = bounds
+    is_number = isinstance(factor, Real) and not isinstance(factor, bool)
+    if not (is_number and least <= float(factor) <= most):  # type: ignore[arg-type]
+        raise LeverError(
+            f"{what} must be a finite factor above 0, not {factor!r}; from {least:g} to {most:g}, where 1.1 "
+            "means a tenth more"
+        )
 
 
 def _percent(factor: float) -> str:
-    return f"{(factor - 1) * 100:+.0f} %"
+    return f"{(factor - 1) * 100:+.4g} %" if factor < 10 else f"times {factor:,.4g}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,9 @@ class Volume:
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
-        return funnel.with_changes(replace(funnel.changes, volume=funnel.changes.volume * self.factor))
+        volume = funnel.changes.volume * self.factor
+        _check_factor(volume, "volume, all levers together,")
+        return funnel.with_changes(replace(funnel.changes, volume=volume))
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,7 @@ class Conversion:
     stage: str | None = None
 
     def __post_init__(self) -> None:
-        _check_factor(self.odds, "odds")
+        _check_factor(self.odds, "odds", ODDS)
 
     @property
     def name(self) -> str:
@@ -101,6 +114,8 @@ class Conversion:
         """The funnel after the change."""
         log_odds = funnel.changes.forward_log_odds.copy()
         log_odds[_stage_codes(funnel, self.stage)] += np.log(self.odds)
+        for odds in np.exp(np.clip(log_odds, -700.0, 700.0)).tolist():
+            _check_factor(odds, "odds, all levers together,", ODDS)
         return funnel.with_changes(replace(funnel.changes, forward_log_odds=log_odds))
 
     @classmethod
@@ -176,6 +191,8 @@ class Speed:
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
+        if isinstance(self.except_to, str):
+            raise LeverError(f"except_to takes several places: write ({self.except_to!r},)")
         unknown = [place for place in self.except_to if place not in funnel.stages.codes]
         if unknown:
             raise LeverError(
@@ -186,6 +203,8 @@ class Speed:
         factors[kept] = 1.0
         speed = funnel.changes.speed.copy()
         speed[_stage_codes(funnel, self.stage)] *= factors
+        for factor in np.unique(speed).tolist():
+            _check_factor(factor, "speed, all levers together,")
         return funnel.with_changes(replace(funnel.changes, speed=speed))
 
 
@@ -201,6 +220,9 @@ class Together:
 
     levers: tuple[Lever, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levers", checked_levers(self.levers))
+
     @property
     def name(self) -> str:
         """What the levers do, in words."""
@@ -211,6 +233,23 @@ class Together:
         for lever in self.levers:
             funnel = lever.apply(funnel)
         return funnel
+
+
+def checked_levers(levers: object) -> tuple[Lever, ...]:
+    """Levers as a tuple.
+
+    Raises
+    ------
+    LeverError
+        If these are not levers.
+    """
+    if not isinstance(levers, Iterable) or isinstance(levers, str):
+        raise LeverError(f"levers are given as a list, such as [Volume(1.1), Speed(1.1)], not {levers!r}")
+    every = tuple(levers)
+    odd = [lever for lever in every if isinstance(lever, type) or not isinstance(lever, Lever)]
+    if odd:
+        raise LeverError(f"{odd[0]!r} is no lever; use Volume, Conversion, Speed, or one with name and apply")
+    return every
 
 
 def three_levers(factor: float = 1.1) -> tuple[Lever, ...]:

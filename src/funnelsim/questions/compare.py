@@ -11,9 +11,9 @@ import pandas as pd
 
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
-from funnelsim.nouns.forecast import Forecast, chance_estimate, mean_estimate, reaches
+from funnelsim.nouns.forecast import Forecast, chance_estimate, mean_estimate, reaches, target_amount
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.lever import Lever, three_levers
+from funnelsim.nouns.lever import Lever, checked_levers, three_levers
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
@@ -118,21 +118,21 @@ def compare_levers(
 
     Raises
     ------
-    LeverError
-        If a lever cannot be applied.
+    LeverError, ForecastError
+        If a lever cannot be applied, or the target is no amount.
     """
-    seed = Streams.of(seed).seed
-    chosen = tuple(levers) if levers is not None else three_levers()
+    seed, wanted = Streams.of(seed).seed, target_amount(target)
+    chosen = three_levers() if levers is None else checked_levers(levers)
 
     def run(changed: Funnel) -> Forecast:
         return forecast(
             changed,
             pipeline,
             periods=periods,
-            target=target,
+            target=wanted,
             fiscal_start_month=fiscal_start_month,
             engine=engine,
             seed=seed,
         )
 
-    return LeverComparison(run(funnel), chosen, tuple(run(lever.apply(funnel)) for lever in chosen), target)
+    return LeverComparison(run(funnel), chosen, tuple(run(lever.apply(funnel)) for lever in chosen), wanted)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,10 @@ from funnelsim.vocabulary.errors import FunnelsimError
 
 _MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}
 _MAX_PERIODS = 1200
+_FORMS = (
+    f"not understood; write a number (at most {_MAX_PERIODS}) and W, M, Q or Y, such as '4Q', '6M', '13W', "
+    "or give a list of dates"
+)
 
 
 class PeriodsError(FunnelsimError):
@@ -89,8 +94,8 @@ class Periods:
         >>> Periods.parse("2Q", clock, cutoff, fiscal_start_month=4).labels
         ('FY2027-Q2', 'FY2027-Q3')
         """
-        if not 1 <= fiscal_start_month <= 12:
-            raise PeriodsError(f"fiscal_start_month must be 1..12, not {fiscal_start_month}")
+        if not isinstance(fiscal_start_month, int) or not 1 <= fiscal_start_month <= 12:
+            raise PeriodsError(f"fiscal_start_month must be 1..12, not {fiscal_start_month!r}")
         if isinstance(text, str):
             edges, labels = _calendar(text, clock.start_of(cutoff_step + 1), fiscal_start_month)
         else:
@@ -101,12 +106,9 @@ class Periods:
 def _calendar(
     text: str, first_moment: npt.NDArray[np.datetime64], fiscal_start_month: int
 ) -> tuple[npt.NDArray[np.datetime64], tuple[str, ...]]:
-    match = re.fullmatch(r"\s*(\d+)\s*([WMQY])\s*", text.upper())
+    match = re.fullmatch(r"\s*(\d{1,9})\s*([WMQY])\s*", text.upper())
     if not match or not 1 <= int(match[1]) <= _MAX_PERIODS:
-        raise PeriodsError(
-            f"periods {text!r} is not understood; write a number (at most {_MAX_PERIODS}) and W, M, Q or Y, "
-            "such as '4Q', '6M', '13W', or give a list of dates"
-        )
+        raise PeriodsError(f"periods {text!r:.60} are {_FORMS}")
     n, unit = int(match[1]), match[2]
     if unit == "W":
         monday = Clock("week").start_of(Clock("week").step_of(first_moment))
@@ -137,11 +139,24 @@ def _week_label(monday: np.datetime64) -> str:
 
 
 def _from_dates(dates: Sequence[object]) -> tuple[npt.NDArray[np.datetime64], tuple[str, ...]]:
-    try:
-        edges = np.array([np.datetime64(str(date)) for date in dates], dtype="datetime64[s]")
-    except ValueError as error:
-        raise PeriodsError(f"a period edge is not an ISO date: {error}") from error
+    if not isinstance(dates, Iterable):
+        raise PeriodsError(f"periods {dates!r:.60} are {_FORMS}")
+    edges = np.array([_edge(date) for date in dates], dtype="datetime64[s]")
     if len(edges) < 2 or (np.diff(edges) <= np.timedelta64(0)).any():
         raise PeriodsError("a list of period edges needs at least two dates, in increasing order")
     days = np.datetime_as_string(edges, unit="D")
     return edges, tuple(f"{a} to {b}" for a, b in zip(days[:-1], days[1:], strict=True))
+
+
+def _edge(date: object) -> np.datetime64:
+    """A moment; NumPy would take 5 for the year 5, and drop the offset of a time zone with a mere warning."""
+    text = str(date)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            edge = np.datetime64(text, "s")
+    except (ValueError, OverflowError, Warning) as error:
+        raise PeriodsError(f"period edge {text!r:.60} is no ISO date; write it as 2026-03-05") from error
+    if np.isnat(edge) or len(text) < len("2026"):
+        raise PeriodsError(f"period edge {text!r:.60} is no ISO date; write it as 2026-03-05")
+    return edge

@@ -31,11 +31,19 @@ class Streams:
 
     @classmethod
     def of(cls, seed: int | np.random.Generator | None) -> Streams:
-        """Streams from what callers pass as ``seed``; ``None`` takes fresh entropy, kept in ``.seed``."""
+        """Streams from what callers pass as ``seed``; ``None`` takes fresh entropy, kept in ``.seed``.
+
+        Raises
+        ------
+        SeedError
+            If `seed` is no whole number, or negative.
+        """
         if isinstance(seed, np.random.Generator):
             return cls(int(seed.integers(2**63)))
         if seed is None:
             return cls(int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1))
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+            raise SeedError(f"seed {seed!r} is no whole number; use one such as 0, a Generator, or None")
         if seed < 0:
             raise SeedError(f"seed {seed} is negative; use 0 or a positive whole number")
         return cls(int(seed))

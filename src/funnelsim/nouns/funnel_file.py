@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
+import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from funnelsim.nouns.funnel_schema import (
     OutcomePart,
     RoutesPart,
     StagePart,
+    told,
 )
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
@@ -33,6 +36,7 @@ from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
 
 FORMAT = "funnelsim-funnel/1"
+MOST_STEPS = 100_000  # that a hand-written stage may take: tables by age would fill the memory beyond
 
 
 class FunnelFileError(FunnelsimError):
@@ -40,15 +44,24 @@ class FunnelFileError(FunnelsimError):
 
 
 def write_funnel(funnel: Funnel, path: Path) -> None:
-    """Write a funnel as JSON, whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    """Write a funnel as JSON, whole or not at all.
+
+    Raises
+    ------
+    FunnelFileError
+        If it cannot be written there.
+    """
+    text = funnel_to_json(funnel)
+    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(funnel_to_json(funnel))
+        temporary.write_text(text, encoding="utf-8")
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise FunnelFileError(f"{path}: cannot be written ({error.strerror}); choose another name") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_funnel(path: Path) -> Funnel:
@@ -60,26 +73,40 @@ def read_funnel(path: Path) -> Funnel:
         With every fault of content at once, each with its key; or the line of a fault of syntax.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        part = FunnelPart.model_validate(_content(path))
+        return _funnel(part)
+    except ValidationError as error:
+        faults = [f"  {fault}" for fault in told(error.errors())]
+        raise FunnelFileError("\n".join([f"{path} is not a funnel of format {FORMAT}:", *faults])) from error
+    except FunnelFileError:
+        raise
+    except FunnelsimError as error:
+        raise FunnelFileError(f"{path}: {error}") from error
+
+
+def _content(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_each_key_once)
     except OSError as error:
         raise FunnelFileError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
         raise FunnelFileError(f"{path}: is not UTF-8 text, so not a funnel file") from error
     except json.JSONDecodeError as error:
         raise FunnelFileError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error
-    try:
-        part = FunnelPart.model_validate(content)
-        return _funnel(part)
-    except ValidationError as error:
-        faults = [f"  {_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        raise FunnelFileError("\n".join([f"{path} is not a funnel of format {FORMAT}:", *faults])) from error
-    except FunnelsimError as error:
-        raise FunnelFileError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise FunnelFileError(f"{path}: brackets within brackets too deep for a funnel file") from error
+    except FunnelError:
+        raise
+    except ValueError as error:  # a whole number of thousands of digits
+        raise FunnelFileError(f"{path}: {error}; so not a funnel file") from error
 
 
-def _key(location: tuple[int | str, ...]) -> str:
-    forms = ("CountedPart", "ChancesPart", "RoutesPart")
-    return ".".join(str(part) for part in location if part not in forms) or "the file"
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; Python would keep the last of two equal keys and say nothing."""
+    repeated = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
+    if repeated:
+        raise FunnelError(f"key {repeated[0]!r} is written twice in one object; keep one")
+    return dict(pairs)
 
 
 def funnel_to_json(funnel: Funnel) -> str:
@@ -213,7 +240,12 @@ def _columns(by_place: dict[str, Any], stages: Stages, where: str) -> list[int]:
         raise FunnelError(
             f"{where}: {unknown[0]!r} is no stage or outcome; they are {', '.join(stages.names)}"
         )
-    return [stages.codes[name] for name in by_place]
+    codes = [stages.codes[name] for name in by_place]
+    if len(set(codes)) < len(codes):
+        raise FunnelError(
+            f"{where}: one place stands there under two names; keep one of {', '.join(by_place)}"
+        )
+    return codes
 
 
 def _spread(
@@ -242,17 +274,39 @@ def _stage_hazards(name: str, part: CountedPart | ChancesPart | RoutesPart, stag
         raise FunnelError(f"{where}.first_age: must increase and begin 0, 1 (age 0 is a bin of its own)")
     if isinstance(part, ChancesPart):
         table = _spread(part.chance_per_step, stages, len(first_age), f"{where}.chance_per_step")
-        if (table.sum(axis=1) > 1).any():
-            raise FunnelError(f"{where}.chance_per_step: the chances of one bin add to more than 1")
-        return hazards_by_hand(*extend_until_gone(first_age, table), part.weight_in_deals)
+        hazards = _by_hand(where, first_age, table, part.weight_in_deals)
+    else:
+        hazards = _counted(where, first_age, part, stages)
+    own = stages.codes[name]
+    if hazards.exits[:, own].any() or hazards.prior_shares[own]:
+        raise FunnelError(
+            f"{where}: deals cannot go from {name!r} to {name!r}; leave it out: they stay there"
+        )
+    return hazards
+
+
+def _by_hand(
+    where: str, first_age: np.ndarray[Any, Any], table: np.ndarray[Any, Any], weight_in_deals: float | None
+) -> StageHazards:
+    if (table.sum(axis=1) > 1).any():
+        raise FunnelError(f"{where}.chance_per_step: the chances of one bin add to more than 1")
+    ages, chances = extend_until_gone(first_age, table)
+    if ages[-1] > MOST_STEPS:
+        raise FunnelError(
+            f"{where}: deals leave so slowly that one in a thousand is left after {ages[-1]:,} steps, more "
+            f"than {MOST_STEPS:,}; use a longer step, or a chance of 0 for what never happens"
+        )
+    return hazards_by_hand(ages, chances, weight_in_deals)
+
+
+def _counted(where: str, first_age: np.ndarray[Any, Any], part: CountedPart, stages: Stages) -> StageHazards:
     exits = _spread(part.exits, stages, len(first_age), f"{where}.exits")
     if len(part.at_risk) != len(first_age) or (exits.sum(axis=1) > part.at_risk).any():
         raise FunnelError(f"{where}.at_risk: one number per bin of age, none below the exits of its bin")
     shares = exits.sum(axis=0) / max(exits.sum(), 1.0)
     if part.prior_shares is not None:
-        shares = _spread({k: [v] for k, v in part.prior_shares.items()}, stages, 1, f"{where}.prior_shares")[
-            0
-        ]
+        prior = {place: [share] for place, share in part.prior_shares.items()}
+        shares = _spread(prior, stages, 1, f"{where}.prior_shares")[0]
     return StageHazards(first_age, exits, np.array(part.at_risk), shares)
 
 
@@ -260,6 +314,13 @@ def _arrivals(part: ArrivalsPart, stages: Stages) -> Arrivals:
     entries = _spread({k: [v] for k, v in part.entries.items()}, stages, 1, "arrivals.entries")[0]
     if entries[stages.n_open :].any():
         raise FunnelError("arrivals.entries: deals arrive in open stages, not in outcomes")
+    # A fit that saw nobody arrive writes the half deal of its prior, and no stage to enter.
+    is_prior_only = part.worth_blocks is not None and part.mean_per_block * part.worth_blocks < 0.5 + 1e-9
+    if part.mean_per_block > 0 and not entries.any() and not is_prior_only:
+        raise FunnelError(
+            f"arrivals.entries: {part.mean_per_block:g} deals arrive in a block, but enter no stage; say "
+            f'where, such as {{"{stages.names[0]}": 1}}'
+        )
     worth = np.inf if part.worth_blocks is None else part.worth_blocks
     return Arrivals(part.block_steps, part.mean_per_block, worth, part.dispersion, entries[: stages.n_open])
 

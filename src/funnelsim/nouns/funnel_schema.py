@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from funnelsim.nouns.lever import FACTORS, ODDS
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
 
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Chance = Annotated[float, Field(ge=0, le=1)]
+# Bounds far beyond any funnel, within which sums and products keep their digits and tables their memory.
+_LARGEST = 1e15
+_OLDEST = 1_000_000
+_NEAR = 0.75  # above this, two keys differ by a letter or two
+NotNegative = Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=_LARGEST, allow_inf_nan=False)]
+Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Factor = Annotated[float, Field(ge=FACTORS[0], le=FACTORS[1], allow_inf_nan=False)]
+Odds = Annotated[float, Field(ge=ODDS[0], le=ODDS[1], allow_inf_nan=False)]
+Age = Annotated[int, Field(ge=0, le=_OLDEST)]
 ByPlace = dict[str, list[NotNegative]]
 
 
@@ -41,7 +51,7 @@ class OutcomePart(_Part):
 class CountedPart(_Part):
     """Hazards as counted: exits and exposure by bin of age."""
 
-    first_age: list[int]
+    first_age: list[Age]
     at_risk: list[NotNegative]
     exits: ByPlace
     prior_shares: dict[str, NotNegative] | None = None
@@ -50,7 +60,7 @@ class CountedPart(_Part):
 class ChancesPart(_Part):
     """Hazards by hand: chance per step to leave to each place, by bin of age."""
 
-    first_age: list[int]
+    first_age: list[Age]
     chance_per_step: dict[str, list[Chance]]
     weight_in_deals: Positive | None = None
 
@@ -66,7 +76,7 @@ class RoutesPart(_Part):
 class ArrivalsPart(_Part):
     """New deals per block of steps."""
 
-    block_steps: Annotated[int, Field(ge=1)]
+    block_steps: Annotated[int, Field(ge=1, le=_OLDEST)]
     mean_per_block: NotNegative
     worth_blocks: Positive | None = None
     dispersion: NotNegative = 0.0
@@ -91,9 +101,32 @@ class ClosedPart(_Part):
 class ChangesPart(_Part):
     """What levers have changed."""
 
-    volume: Positive = 1.0
-    forward_odds: dict[str, Positive] = {}
-    speed: dict[str, dict[str, Positive]] = {}
+    volume: Factor = 1.0
+    forward_odds: dict[str, Odds] = {}
+    speed: dict[str, dict[str, Factor]] = {}
+
+
+_FORMS: dict[str, type[_Part]] = {"routes": RoutesPart, "chances": ChancesPart, "counted": CountedPart}
+
+
+def _form_meant(part: Any) -> str:
+    """The form of hazards whose keys are most like those given, so that only its faults are told."""
+    if isinstance(part, _Part):
+        return next(name for name, form in _FORMS.items() if isinstance(part, form))
+    keys = [str(key) for key in part] if isinstance(part, dict) else []
+    alike = {
+        name: sum(bool(get_close_matches(key, form.model_fields, n=1, cutoff=_NEAR)) for key in keys)
+        for name, form in _FORMS.items()
+    }
+    return max(alike, key=lambda name: alike[name])
+
+
+HazardsPart = Annotated[
+    Annotated[RoutesPart, Tag("routes")]
+    | Annotated[ChancesPart, Tag("chances")]
+    | Annotated[CountedPart, Tag("counted")],
+    Discriminator(_form_meant),
+]
 
 
 class FunnelPart(_Part):
@@ -108,9 +141,62 @@ class FunnelPart(_Part):
     skipped: OnUnusualMove = "allow"
     backward: OnUnusualMove = "allow"
     reopened: OnReopened = "merge"
-    hazards: dict[str, CountedPart | ChancesPart | RoutesPart]
+    hazards: dict[str, HazardsPart]
     arrivals: ArrivalsPart
     amounts: AmountsPart | None = None
     closed: dict[str, ClosedPart] | None = None
     changes: ChangesPart = ChangesPart()
     notes: list[str] = []
+
+
+_PARTS: dict[str, type[_Part]] = {
+    "stages": StagePart,
+    "outcomes": OutcomePart,
+    "arrivals": ArrivalsPart,
+    "amounts": AmountsPart,
+    "closed": ClosedPart,
+    "changes": ChangesPart,
+}
+
+
+def told(faults: Iterable[Any]) -> list[str]:
+    """Faults that pydantic found, one a line: the key, what is wrong, what to write instead.
+
+    A key that is absent because it is misspelt is told once, where it is misspelt.
+    """
+    lines, found = [], list(faults)
+    meant = {(*fault["loc"][:-1], _meant(fault)) for fault in found if fault["type"] == "extra_forbidden"}
+    for fault in found:
+        if fault["type"] == "missing" and fault["loc"] in meant:
+            continue
+        lines.append(f"{_key(fault['loc'])}: {_fault(fault)}")
+    return lines
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """Where a fault lies; the form of hazards stands third in pydantic's path, but not in the file."""
+    shown = location[:2] + location[3:] if location[:1] == ("hazards",) else location
+    return ".".join(str(part) for part in shown) or "the file"
+
+
+def _fault(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        name = _meant(fault)
+        keys = ", ".join(_keys_beside(fault["loc"]))
+        return f"no such key; did you mean {name!r}?" if name else f"no such key; the keys are {keys}"
+    if fault["type"] in ("model_type", "model_attributes_type"):
+        return "must be an object, such as {...}"
+    value = fault["input"]
+    return f"{fault['msg']}, not {value!r:.60}" if isinstance(value, str | float | int) else fault["msg"]
+
+
+def _meant(fault: Any) -> str:
+    near = get_close_matches(str(fault["loc"][-1]), _keys_beside(fault["loc"]), n=1, cutoff=0.6)
+    return near[0] if near else ""
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    top = str(location[0])
+    if len(location) == 1:
+        return list(FunnelPart.model_fields)
+    return list((_FORMS[str(location[2])] if top == "hazards" else _PARTS[top]).model_fields)

@@ -184,3 +184,11 @@ def test_points_and_weights_are_read_only() -> None:
     for column in (law.points, law.weights):
         with pytest.raises(ValueError, match="read-only"):
             column[0] = 1.0
+
+
+def test_a_price_list_stays_a_price_list() -> None:
+    """Three prices in 600 wins: no blend of two is ever sold."""
+    amounts = fit_amounts(np.repeat([99.0, 499.0, 1999.0], [300, 250, 50]))
+    assert amounts is not None
+    assert amounts.points.tolist() == [99.0, 499.0, 1999.0]
+    assert amounts.weights.tolist() == [300.0, 250.0, 50.0]

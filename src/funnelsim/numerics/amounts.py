@@ -64,8 +64,9 @@ class Amounts:
 def fit_amounts(won_amounts: Floats) -> Amounts | None:
     """Distribution of won amounts, from wins in order of time; None when no win has an amount.
 
-    The latest 1,000 wins count. Up to 200 are kept one by one; more are merged in groups of equal size whose
-    mean stands for them, except the 20 largest, which stay as they are: a total often hangs on them.
+    The latest 1,000 wins count. Up to 200 different amounts are kept as they are (a price list stays one);
+    more are merged in groups of equal size whose mean stands for them, except the 20 largest wins, which stay
+    as they are: a total often hangs on them.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def fit_amounts(won_amounts: Floats) -> Amounts | None:
     if not len(known):
         return None
     amounts = np.sort(known)
-    if len(amounts) <= _MOST_POINTS:
-        points, counts = np.unique(amounts, return_counts=True)
+    points, counts = np.unique(amounts, return_counts=True)
+    if len(points) <= _MOST_POINTS:
         return Amounts(points, counts.astype(float))
     groups = np.array_split(amounts[:-_LARGEST_KEPT], _MOST_POINTS - _LARGEST_KEPT)
     points = np.append([group.mean() for group in groups], amounts[-_LARGEST_KEPT:])

@@ -69,7 +69,8 @@ def fit_arrivals(
     A whole year, so that peak and slack months weigh as they should; less where the record is shorter. A
     block is four weeks (or a month) when twelve of them are on record, else a week, else a day: longer
     blocks show the slow swings that matter to a forecast of several months. The uncertainty of the mean
-    counts over-dispersion.
+    counts over-dispersion. Half an arrival is added to their number (the Jeffreys prior of a Poisson rate),
+    so that a year without any does not promise none.
 
     Parameters
     ----------

@@ -113,8 +113,12 @@ def test_a_format_may_carry_times_and_offsets():
     [
         ("2026-02-30", "no such day"),
         ("2026-13-01", "no such day"),
-        ("30 Foo 2026", "no such day"),
-        ("5 Marble 2026", "no such day"),
+        ("30 Foo 2026", "months are read in English; write the date as 2026-03-05 or 5 Mar 2026"),
+        ("5 Marble 2026", "months are read in English"),
+        ("5 janvier 2026", "months are read in English"),
+        ("5 février 2026", "months are read in English"),
+        ("5. März 2026 14:07", "months are read in English"),
+        ("5 de enero de 2026", "months are read in English"),
         ("2026-02-03 25:00", "no such time"),
         ("2026-02-03 13:00 PM", "no such time"),
         ("03/02/26", "date_format="),
@@ -132,6 +136,10 @@ def test_what_is_no_date_says_the_way_out(text, way_out):
 
 def test_a_value_that_does_not_fit_the_given_format_says_so():
     assert "'%d/%m/%Y'" in parsed("Feb 3, 2026", date_format="%d/%m/%Y").problem[0]
+
+
+def test_an_english_month_that_does_not_fit_the_format_is_not_called_foreign():
+    assert "'%d/%m/%Y'" in parsed("5 March 2026", date_format="%d/%m/%Y").problem[0]
 
 
 def test_numbers_of_a_spreadsheet_count_days():

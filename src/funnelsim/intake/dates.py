@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.intake.moments import Moments, moments_of
+from funnelsim.intake.moments import OTHER_MONTH, Moments, moments_of
 from funnelsim.intake.tables import Positions, Texts
 from funnelsim.vocabulary.errors import FunnelsimError
 
@@ -31,6 +31,7 @@ _SETTLED = (
 )
 _UNSETTLED = r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-](?P<year>\d{4})"
 _SHORT_YEAR = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(\D.*)?")
+_OTHER_MONTH = re.compile(r"\d{1,2}\.?\s+(de\s+)?[^\W\d_]{3,}\.?\s+(de\s+)?\d{4}(\D.*)?")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _TIME_DIRECTIVES = ("%H", "%I", "%X", "%c")
 _SPREADSHEET_DAY_0 = np.datetime64("1899-12-30", "us")
@@ -168,6 +169,8 @@ def _settle_format_with_time(texts: _Texts, date_format: str) -> None:
 
 
 def _why_not(text: str, date_format: str | None) -> str:
+    if _OTHER_MONTH.fullmatch(text) and (not date_format or re.search("%[bB]", date_format)):
+        return OTHER_MONTH
     if date_format:
         return f"not a date written as {date_format!r}; correct it, or change date_format="
     if _NUMBER.fullmatch(text):

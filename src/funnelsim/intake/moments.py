@@ -16,6 +16,10 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
+OTHER_MONTH = (
+    "no month of this name: months are read in English; write the date as 2026-03-05 or 5 Mar 2026, or say "
+    "how it is written with date_format="
+)
 _REPRESENTABLE_MONTHS = (-23640, 96359)  # years 0 to 9999, counted from 1970-01
 _FIRST, _END = np.datetime64("1900-01-01", "us"), np.datetime64("2200-01-01", "us")
 
@@ -109,6 +113,8 @@ def moments_of(fields: pd.DataFrame) -> Moments:
     moments.has_time[:] = fields["hour"].notna()
     moments.problem[~is_time] = "no such time of day; correct it"
     moments.problem[~is_date] = "there is no such day in the calendar; correct it"
+    if "month" not in fields:
+        moments.problem[month == 0] = OTHER_MONTH
     return moments
 
 

@@ -252,3 +252,33 @@ def test_options_that_are_unknown_are_refused(write):
         read_deals(path, decimal=";")
     with pytest.raises(ZoneError, match="tz='Mars'"):
         read_deals(path, tz="Mars")
+
+
+@pytest.mark.filterwarnings("ignore::funnelsim.intake.infer.InferredStagesWarning")
+@pytest.mark.parametrize(
+    ("dates", "n_faults"),
+    [(["3/2/2026", "4/5/2026"], 1), (["soon", "later"], 2), (["2026-01-05", "soon"], 1)],
+)
+def test_unreadable_dates_of_the_history_are_not_told_as_faults_of_its_stages(dates, n_faults):
+    deals = pd.DataFrame({"deal_id": ["A", "B"], "created_at": "2026-01-05", "outcome": ["lead", "offer"]})
+    moves = pd.DataFrame({"deal_id": ["A", "B"], "stage": ["lead", "offer"], "entered_at": dates})
+    with pytest.raises(DataError) as error:
+        read_deals(deals, moves, as_of="2026-02-01")
+    assert list(error.value.faults["column"]) == ["entered_at"] * n_faults
+    with pytest.raises(DataError) as error:
+        read_deals(deals.assign(created_at=["2026-01-05", "soon"]), moves, as_of="2026-02-01")
+    assert list(error.value.faults["column"]) == ["entered_at"] * n_faults + ["created_at"]
+
+
+def test_a_history_in_place_of_the_deals_is_recognised(write, stages):
+    path = write("moves.csv", HISTORY)
+    for options in ({}, {"stages": stages}):
+        with pytest.raises(DataError, match=r"moves\.csv: this looks like a stage history .*this one second"):
+            read_deals(path, **options)
+    with pytest.raises(DataError, match=r"moves\.csv: this looks like a stage history"):
+        read_deals(path, write("deals.csv", DEALS))
+
+
+def test_a_missing_creation_date_lists_every_column_there_is(write):
+    with pytest.raises(DataError, match=r"Columns found: 'deal_id', 'Amount', 'started'; name yours"):
+        read_deals(write("deals.csv", "deal_id,Amount,started\nA,1,2026-01-05\n"))

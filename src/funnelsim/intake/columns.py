@@ -71,6 +71,20 @@ def resolve(table: Table, wanted: Columns, mapping: Mapping[str, str], findings:
     return _renamed(table, found)
 
 
+def refuse_history(table: Table, findings: Findings) -> None:
+    """Refuse a stage history that was given in place of the deals table."""
+    titles = [str(column) for column in table.frame.columns]
+    if any(name in table for name in ("created_at", "outcome", "closed_at")) or "deal_id" not in table:
+        return
+    if all(_match(name, titles) for name in HISTORY.required):
+        findings.refuse(
+            "history as deals",
+            f"this looks like a stage history (columns {listed(HISTORY.required)}); give the deals table "
+            "first and this one second, as the history",
+            file=table.name,
+        )
+
+
 def _is_sound(
     name: str, title: str, mapping: Mapping[str, str], wanted: Columns, table: Table, findings: Findings
 ) -> bool:

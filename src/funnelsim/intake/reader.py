@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from funnelsim.intake.cells import Cells
-from funnelsim.intake.columns import DEALS, HISTORY, resolve
+from funnelsim.intake.columns import DEALS, HISTORY, refuse_history, resolve
 from funnelsim.intake.currencies import Rates
 from funnelsim.intake.files import Source, load, table_names
 from funnelsim.intake.findings import DataError, Findings
 from funnelsim.intake.infer import InferredStagesWarning, infer_stages, note_spellings
+from funnelsim.intake.moments import Wall
 from funnelsim.intake.moves import build_moves, linked, without_repeated_rows
 from funnelsim.intake.observe import (
     Observation,
@@ -96,10 +97,13 @@ class Reader:
         names = table_names(deals, history)
         table = resolve(load(deals, names[0], findings), DEALS, self.reading.deals_columns, findings)
         if history is None:
+            refuse_history(table, findings)
             findings.stop_if_refused()
             return self._without_log(table, cells)
         log_table = load(history, names[1], findings)
         log_table = resolve(log_table, HISTORY, self.reading.history_columns, findings)
+        if len(findings.faults()):
+            refuse_history(table, findings)  # the two files may have changed places
         findings.stop_if_refused()
         return self._with_log(table, log_table, cells)
 
@@ -107,10 +111,21 @@ class Reader:
         entered_at = cells.dates(log_table, "entered_at")
         stages = self.stages
         if stages is None:
+            self._check_dates(table, log_table, entered_at, cells)
             stages = infer_stages(log_table.ids, log_table.text("stage"), entered_at)
             _say_inferred(stages, cells.findings)
             note_spellings(log_table, cells.findings)
         return _Sources(table, stages, parse_log(log_table, entered_at, Places(stages), cells))
+
+    def _check_dates(self, table: Table, log_table: Table, entered_at: Wall, cells: Cells) -> None:
+        """Stop at faulty dates that leave a stage unknown: its rows would be faults that are none."""
+        faults = cells.findings.faults()
+        stage, is_dated = log_table.text("stage"), ~np.isnat(entered_at)
+        is_told = set(stage) == set(stage[is_dated])
+        if len(faults) and not is_told and not (self.sets_aside and (faults["level"] == "fault").all()):
+            for column in _DATES_OF_DEALS:
+                cells.dates(table, column)
+            raise DataError(cells.findings.faults())
 
     def _without_log(self, table: Table, cells: Cells) -> _Sources:
         stages = self.stages or infer_wide_stages(table, cells)
@@ -204,7 +219,11 @@ def _check_one_stage(table: Table, stages: Stages, findings: Findings) -> None:
         )
         findings.refuse("no history", message, file=table.name)
     if "created_at" not in table:
-        message = f"there is no column 'created_at'. Columns found: {listed(table.titles.values())}"
+        found = listed(table.title(str(column)) for column in table.frame.columns)
+        message = (
+            f"there is no column 'created_at'. Columns found: {found}; name yours with columns=, or, where "
+            "each stage has a column of dates, give stages= with stages called like these columns"
+        )
         findings.refuse("missing column", message, file=table.name, column="created_at")
     if not {"outcome", "stage", "closed_at"} & set(table.frame.columns):
         message = "nothing says how deals ended: name the columns of outcome and closed_at with columns="

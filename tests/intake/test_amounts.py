@@ -58,7 +58,7 @@ def test_currency_beside_the_number(text, currency):
 def test_one_value_decides_the_marks_for_its_column():
     assert list(parsed("1.234", "7,50").number) == [1234, 7.5]
     assert list(parsed("1.234", "7.50").number) == [1.234, 7.5]
-    assert list(parsed("1,234", "7,50").number) == [1.234, 7.5]
+    assert list(parsed("1,234", "0,125").number) == [1.234, 0.125]
 
 
 def test_commas_before_three_digits_throughout_mark_thousands():
@@ -69,6 +69,14 @@ def test_points_before_three_digits_throughout_are_refused_with_the_way_out():
     with pytest.raises(AmbiguousAmount, match="decimal=") as error:
         parsed("800", "1.234", "12.500")
     assert list(error.value.examples) == [1]
+
+
+@pytest.mark.parametrize("decimal", ["12,50", "1.234,50"])
+def test_a_comma_before_three_digits_beside_a_decimal_comma_shows_a_row_of_each(decimal):
+    with pytest.raises(AmbiguousAmount, match="thousands or decimals in the other") as error:
+        parsed("800", "1,234", decimal)
+    assert list(error.value.examples) == [1, 2]
+    assert list(parsed("1,234", "12,50", decimal=",").number) == [1.234, 12.5]
 
 
 def test_a_given_decimal_mark_settles_it():

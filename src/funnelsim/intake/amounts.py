@@ -34,6 +34,7 @@ _AMOUNT = re.compile(
 _GROUPS = re.compile(r"[\s'’]")
 _PLAIN = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
 _GROUPED = {mark: re.compile(rf"\d{{1,3}}({re.escape(mark)}\d{{3}})+") for mark in ".,"}
+_THOUSANDTHS = re.compile(r".*,\d{3}")  # three decimals beyond doubt, such as 0,125
 _OTHER: dict[str, Decimal] = {".": ",", ",": "."}
 _SAY_DECIMAL = "say which with decimal='.' or decimal=','"
 LARGEST_AMOUNT = 1e15  # beyond any deal in any currency; sums of such amounts stay finite and exact to 1
@@ -80,7 +81,8 @@ def parse_amounts(texts: Texts, *, decimal: Decimal | None = None) -> Amounts:
     decimal : {".", ","}, optional
         The mark before the decimals. By default it is decided by the values that can be read one way only.
         Where every value could be read both ways, a comma before three digits marks thousands (as nearly
-        every export means it), and a point before three digits is refused.
+        every export means it), and a point before three digits is refused. So is a comma before three
+        digits beside one that marks decimals, unless some amount has three decimals beyond doubt.
 
     Raises
     ------
@@ -139,6 +141,14 @@ def _decimal_mark(numbers: list[str]) -> Decimal:
         raise AmbiguousAmount(
             f"some amounts have a decimal point, others a decimal comma; make them alike, or {_SAY_DECIMAL}",
             np.array([point[0], comma[0]]),
+        )
+    grouped_by_comma = np.flatnonzero(meanings == "grouped by , or not")
+    # "12,50" is money in decimals, so "1,234" beside it may be 1.234 or 1234: a thousandfold difference.
+    # A point is not asked: computers write 0.5, 1.25 and 1.125 into one column.
+    if len(comma) and len(grouped_by_comma) and not any(_THOUSANDTHS.fullmatch(numbers[at]) for at in comma):
+        raise AmbiguousAmount(
+            f"the comma marks decimals in one amount, and thousands or decimals in the other; {_SAY_DECIMAL}",
+            np.array([grouped_by_comma[0], comma[0]]),
         )
     grouped_by_point = np.flatnonzero(meanings == "grouped by . or not")
     if len(point) or len(comma) or not len(grouped_by_point):

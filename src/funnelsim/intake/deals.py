@@ -82,7 +82,8 @@ def read_deals(
     date_format : str, optional
         How dates are written (``"%d/%m/%y"``), where they do not tell it themselves.
     decimal : {".", ","}, optional
-        The mark before the decimals of written amounts, where they do not tell it themselves.
+        The mark before the decimals of written amounts, where they do not tell it themselves: a column of
+        "1,234" alone is read as 1234, one of "1.234" alone, or of "1,234" beside "12,50", is refused.
     step : {"day", "hour", "week", "month"}, optional
         Length of a step of the clock; a day by default.
     unit : str, optional

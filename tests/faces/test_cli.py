@@ -284,7 +284,7 @@ def test_a_funnel_of_other_stages_or_another_unit_is_refused(tmp_path):
     [
         (["forecast", "--periods", "4X"], "'4Q', '6M', '13W'"),
         (["forecast", "--periods", "2020-01-01,2020-02-01"], "nothing is left to forecast"),
-        (["forecast", "--futures", "5", "--draws", "10"], "--futures"),
+        (["forecast", "--futures", "100", "--draws", "101"], "--futures 100 at least --draws"),
         (["levers", "--factor", "0"], "factor above 0"),
     ],
 )
@@ -343,7 +343,7 @@ def test_a_reader_that_stops_early_is_no_error():
 
 def test_a_terminal_without_unicode_gets_ascii():
     done = script(
-        "from funnelsim.faces.cli import main; main(['levers', '--futures', '20', '--draws', '2'])",
+        "from funnelsim.faces.cli import main; main(['levers', '--futures', '100', '--draws', '2'])",
         env=os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
     )
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ GOOD = "D1,2026-01-05,1000,won,2026-02-01\nD2,2026-01-06,500,lost,2026-02-02\nD3
 HISTORY_HEAD = "deal_id,stage,entered_at\n"
 HISTORY = HISTORY_HEAD + "D1,lead,2026-01-05\nD2,lead,2026-01-06\nD3,lead,2026-01-07\nD1,offer,2026-01-15\n"
 STAGES = '[[stage]]\nname = "lead"\n[[stage]]\nname = "offer"\n'
-QUICK = {"check": [], "forecast": ["--futures", "40", "--draws", "4"]}
+QUICK = {"check": [], "forecast": ["--futures", "100", "--draws", "4"]}
 
 # name: (deals, what the message must hold besides the file's name)
 DEALS = {
@@ -213,7 +213,35 @@ def test_deals_without_amounts_are_counted(tmp_path):
         ("rates={'EUR': ..., 'USD': ...}, and unit=", "--rate EUR=... --rate USD=..., and --unit"),
         ("n_draws (1) must be at least 2", "--draws (1) must be at least 2"),
         ("a value of 5 = five", "a value of 5 = five"),
+        (
+            "to_datetime(column, unit='s') (or 'ms'), or unit='s'",
+            "to_datetime(column, unit='s') (or 'ms'), or --unit 's'",
+        ),
+        ("as_of was not given", "--as-of was not given"),
+        ("read.as_of: 'as_of' is a key", "read.as_of: 'as_of' is a key"),
+        ("after 2026-08-31T23:59:59.999999, not 2026-09-01T00:00:00", "after 2026-08-31, not 2026-09-01"),
+        ("at 2026-08-31T10:30:07.5 or '2026-08-31T10:30:07'", "at 2026-08-31 10:30 or '2026-08-31T10:30:07'"),
     ],
 )
 def test_messages_speak_of_options(python, shell):
     assert as_options(python) == shell
+
+
+def test_a_moment_not_known_yet_is_a_day():
+    error = run("check", "--as-of", "2030-01-01", code=1).stderr
+    assert "2030-01-01 lies after the cutoff 2026-08-31: it is not known yet" in error
+
+
+def test_a_cutoff_within_a_day_is_told_to_the_minute(tmp_path):
+    deals = tmp_path / "deals.csv"
+    deals.write_text(HEAD + GOOD.replace("-05,", "-05T09:00,"))
+    arguments = ["--step", "hour", "--tz", "UTC", "--as-of", "2026-01-20T10:30"]
+    assert "as of 2026-01-20 " in run("check", deals, *arguments, code=0).stdout
+    assert "2026-01-20T1" not in run("check", deals, *arguments, code=0).stdout
+
+
+@pytest.mark.parametrize("command", ["forecast", "levers", "demo"])
+def test_too_few_futures_for_a_chance_are_refused(command):
+    error = run(command, "--futures", 99, "--draws", 2, code=2).stderr
+    assert "--futures" in error
+    assert "99 is not enough to read a range or a chance off them; use 100 or more" in error

@@ -15,7 +15,7 @@ from funnelsim.faces.cli import main
 from funnelsim.faces.cli.failures import RequestError
 from funnelsim.faces.cli.writing import csv_bytes, json_bytes, write_whole
 
-QUICK = ["--futures", "40", "--draws", "4"]
+QUICK = ["--futures", "100", "--draws", "4"]
 
 
 def run(*arguments: object, code: int = 0) -> Result:

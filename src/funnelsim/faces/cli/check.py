@@ -13,7 +13,7 @@ from funnelsim.faces.cli.failures import as_options
 from funnelsim.faces.cli.options import output_options, source_options
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
-from funnelsim.faces.cli.writing import iso, json_bytes
+from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import paragraph, text_table
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class _Report:
     def lines(self) -> list[str]:
         """The screen."""
         history = self.history
-        since = iso(history.window_start) if history.window_start is not None else "the first event"
-        until = iso(history.arrivals_until) if history.arrivals_until is not None else "the cutoff"
+        since = parts.moment(history.window_start) if history.window_start is not None else "the first event"
+        until = parts.moment(history.arrivals_until) if history.arrivals_until is not None else "the cutoff"
         stages = " > ".join(stage.name for stage in history.stages.open)
         outcomes = ", ".join(outcome.name for outcome in history.stages.outcomes)
         blocks = [

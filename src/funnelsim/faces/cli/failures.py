@@ -26,6 +26,11 @@ OPTION_NAMES = {
     "n_draws": "draws",
     "n_futures": "futures",
 }
+# Those that are no words of their own, so that they are options even where no value follows.
+_NAMES = "as_of|window_start|arrivals_until|date_format|file_tz|fiscal_start_month|n_draws|n_futures"
+_CALL = re.compile(r"(\b[\w.]+\([^()]*=[^()]*\))")
+# As NumPy writes them; what a file holds stands in quotes and is shown as it is.
+_MOMENT = re.compile(r"(?<!['\"\w-])\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(?![\w+-])")
 _PAIRS = "columns|history_columns|outcome_values|rates"
 _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
@@ -73,7 +78,9 @@ def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
 
 
 def as_options(message: str) -> str:
-    """A message of the Python functions in the words of the command line.
+    """A message of the Python functions in the words of the command line, its moments as days or minutes.
+
+    Calls of functions in the message stay as they are: they are Python, whoever reads them.
 
     Examples
     --------
@@ -81,14 +88,35 @@ def as_options(message: str) -> str:
     'give --tz (or --file-tz), or --faulty set-aside'
     >>> as_options("add it with rates={'EUR': ..., 'USD': ...}")
     'add it with --rate EUR=... --rate USD=...'
+    >>> as_options("use pandas.to_datetime(column, unit='s')")
+    "use pandas.to_datetime(column, unit='s')"
     """
+    parts = _CALL.split(message)  # texts and calls in turn
+    return "".join(part if i % 2 else _in_option_words(part) for i, part in enumerate(parts))
+
+
+def _in_option_words(message: str) -> str:
     for keyword, option in _FIXED:
         message = message.replace(keyword, option)
+    message = _MOMENT.sub(lambda found: people_moment(found[0]), message)
     message = re.sub(rf"\b({_PAIRS})=\{{([^{{}}]*)\}}", _pairs, message)
     message = re.sub(rf"\b({_PAIRS})=", _option, message)
     message = re.sub(rf"\b({_KEYWORDS})=(?=[\s;,.)]|$)", _option, message)
     message = re.sub(rf"\b({_KEYWORDS})=", lambda found: _option(found) + " ", message)
-    return re.sub(r"\b(n_draws|n_futures)\b", _option, message)
+    return re.sub(rf"(?<![\w.'\"\[-])({_NAMES})\b(?!['\"])", _option, message)
+
+
+def people_moment(text: str) -> str:
+    """A moment in ISO form as people write it: a day where it is the start or the end of one, else a minute.
+
+    Examples
+    --------
+    >>> people_moment("2026-08-31T23:59:59.999999"), people_moment("2026-08-31T10:30:00")
+    ('2026-08-31', '2026-08-31 10:30')
+    """
+    day, _, time = text.partition("T")
+    is_day = time[:8] in ("", "00:00", "00:00:00", "23:59:59")
+    return day if is_day else f"{day} {time[:5]}"
 
 
 def _option(found: re.Match[str]) -> str:

@@ -24,6 +24,7 @@ Decorator = Callable[[Command], Command]
 _FILE = click.Path(path_type=Path)
 _AMOUNT = re.compile(r"(\d+|\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)(\.\d+)?([kmb]?)")
 _PICTURES = (".png", ".svg", ".pdf")
+_LEAST_FUTURES = 100
 _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 
 
@@ -126,10 +127,17 @@ def _bundled(kind: type, name: str, *declared: Decorator) -> Decorator:
     return decorate
 
 
-def number_option(flag: str, *, least: int, default: int, text: str) -> Decorator:
-    """An option that takes a whole number."""
-    kind = click.IntRange(least)
-    return click.option(flag, type=kind, metavar="N", default=default, show_default=True, help=text)
+def number_option(flag: str, *, least: int, default: int, text: str, why: str = "") -> Decorator:
+    """An option that takes a whole number; `why` says what is wrong with one below the least."""
+
+    def enough(context: click.Context, parameter: click.Parameter, value: int) -> int:
+        if value < least:
+            raise click.BadParameter(f"{value} is not enough{why}; use {least} or more")
+        return value
+
+    return click.option(
+        flag, type=int, callback=enough, metavar="N", default=default, show_default=True, help=text
+    )
 
 
 def _pairs(flag: str, name: str, text: str) -> Decorator:
@@ -195,7 +203,13 @@ drawing_options = _bundled(
     Drawing,
     "drawing",
     number_option("--seed", least=0, default=0, text="Same seed, same answer."),
-    number_option("--futures", least=2, default=10_000, text="Futures to simulate."),
+    number_option(
+        "--futures",
+        least=_LEAST_FUTURES,
+        default=10_000,
+        text="Futures to simulate.",
+        why=" to read a range or a chance off them",
+    ),
     number_option("--draws", least=2, default=100, text="Draws of the parameters."),
     number_option("--workers", least=1, default=1, text="Processes; the answer is the same."),
 )

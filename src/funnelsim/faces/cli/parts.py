@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from funnelsim.faces.cli.failures import as_options
+from funnelsim.faces.cli.failures import as_options, people_moment
 from funnelsim.faces.cli.writing import iso
 from funnelsim.faces.tables import (
     LINE_WIDTH,
@@ -38,14 +38,19 @@ def spaced(blocks: Iterable[Sequence[str]]) -> list[str]:
     return [line for block in blocks if block for line in (*block, "")][:-1]
 
 
+def moment(at: object) -> str:
+    """A moment as a day where it begins or ends one, else to the minute."""
+    return people_moment(iso(at))
+
+
 def record_lines(history: DealHistory) -> list[str]:
     """How many deals, in which state, seen when."""
     counts = history.deals["outcome"].value_counts()
     won, lost, still_open = (int(counts.get(kind, 0)) for kind in ("won", "lost", "open"))
     ends = f"{won:,} won, {lost:,} lost, {still_open:,} open"
-    text = f"{history.n_deals:,} deals as of {iso(history.cutoff)}: {ends}"
+    text = f"{history.n_deals:,} deals as of {moment(history.cutoff)}: {ends}"
     if history.window_start is not None:
-        text += f"; log from {iso(history.window_start)}"
+        text += f"; log from {moment(history.window_start)}"
     return paragraph(text, first=lead("Read"))
 
 

@@ -22,6 +22,8 @@ from funnelsim.intake.moments import Moments, Wall
 from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.intake.zones import Local, ZoneError, Zones
 
+_LONG_YEARS = 30  # longer than the records of a business reach back
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -58,6 +60,7 @@ class Cells:
             self._refuse("no time zone", str(error), table, column, moments.needs_zone.nonzero()[0][:1])
             return nothing
         self._list_clock_changes(local, table, column)
+        self._note_placeholders(local.wall, table, column)
         return local.wall
 
     def _moments(self, table: Table, column: str) -> Moments:
@@ -73,6 +76,17 @@ class Cells:
         self.findings.repaired("clock change", message, table, local.is_skipped, column)
         message = "this local time came twice when clocks went back; the first is taken"
         self.findings.repaired("clock change", message, table, local.is_repeated, column)
+
+    def _note_placeholders(self, wall: Wall, table: Table, column: str) -> None:
+        """Note dates such as 1900-01-01, which systems write for "unknown"; they are used as they stand."""
+        known = np.sort(wall[~np.isnat(wall)])
+        if len(known):
+            message = (
+                f"more than {_LONG_YEARS} years before most dates of the column: it looks like a "
+                "placeholder; correct it, or leave it empty when unknown"
+            )
+            is_placeholder = wall < known[len(known) // 2] - np.timedelta64(round(_LONG_YEARS * 365.25), "D")
+            self.findings.remark("placeholder date", message, table, is_placeholder, column)
 
     def _note_utc(self, moments: Moments, table: Table, column: str) -> None:
         if moments.is_aware.any() and not (self.zones.business or self.zones.file):

@@ -98,6 +98,10 @@ class Findings:
         """Cells that were used differently from what they say."""
         self._cells("repaired", rule, message, table, at, column)
 
+    def remark(self, rule: str, message: str, table: Table, at: npt.ArrayLike, column: str) -> None:
+        """Cells that were used as they are, but are worth a look."""
+        self._cells("note", rule, message, table, at, column)
+
     def left_out(self, rule: str, message: str, table: Table, at: npt.ArrayLike, column: str) -> None:
         """Rows that were not used."""
         self._cells("left out", rule, message, table, at, column)

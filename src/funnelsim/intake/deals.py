@@ -60,10 +60,12 @@ def read_deals(
         date column for each stage, called like the stage; or the funnel has a single stage.
     stages : path, StagesFile or Stages, optional
         The funnel's definition; a path is read by :func:`funnelsim.read_stages`. By default the stages are
-        taken from the history, ordered by the mean place of their first entry, with a warning.
+        taken from the history, ordered by the mean place of their first entry, with a warning. Spellings
+        that differ in case, blanks, width, underscores or hyphens are one stage.
     as_of : date, datetime or str, optional
         Moment of observation: what is dated later is not used. A plain date (or midnight) means the end of
-        that day. By default the last recorded event, which is then noted.
+        that day. By default the last recorded event, which is then noted; more than 400 days after that
+        event is refused, for the log most likely ends long before.
     window_start, arrivals_until : date, datetime or str, optional
         From when endings, and until when new deals, are recorded completely. By default they are detected,
         which is then noted.
@@ -89,7 +91,9 @@ def read_deals(
     unit : str, optional
         Unit of the amounts; by default the currency they state.
     rates : mapping of str to float, optional
-        Worth of one of each currency in `unit`. Without it amounts in several currencies are refused.
+        Worth of one of each currency in `unit`; the unit itself needs none. Without it amounts in several
+        currencies are refused. "$" and "¥" mean the one such currency that is named beside them: in the
+        records, in the rates, or as the unit.
     faulty : {"refuse", "set aside"}
         Whether a deal with a fault stops the reading, or is left out and listed.
 
@@ -104,7 +108,8 @@ def read_deals(
     StagesFileError
         If the stages file cannot be used.
     MomentError, ZoneError, RatesError, ReadingError
-        If an option cannot be used.
+        If an option cannot be used, or leaves nothing to learn from: a window that starts at its end,
+        arrivals that end before the first deal.
 
     Warns
     -----

@@ -21,6 +21,7 @@ from funnelsim.vocabulary.stages import Stages
 
 _LOOKBACK_STEPS = {"hour": 90 * 24, "day": 90, "week": 90, "month": 90}
 _DAY = np.timedelta64(1, "D")
+_LONGEST_SILENCE_DAYS = 400  # between the last event and the moment of observation; a year's gap may be real
 _INSTANT = np.timedelta64(1, "us")
 
 
@@ -71,8 +72,10 @@ class Observation:
         Raises
         ------
         MomentError
-            If nothing was known yet.
+            If nothing was known yet, or the last event is more than 400 days old: every open deal would count
+            as watched all that time, when the log most likely ends long before.
         """
+        _check_silence(as_of, moves)
         cutoff = clock.known_until(end_of(as_of))
         if cutoff < as_of:
             message = f"the running {clock.step} is not used; what is known ends with the {clock.step} before"
@@ -94,7 +97,7 @@ class Observation:
     @classmethod
     def at_last_event(cls, moves: pd.DataFrame, clock: Clock, findings: Findings) -> Observation:
         """Everything; the last event, or the end of its step, is taken as the moment of observation."""
-        last = np.datetime64(moves[["entered_at", "recorded_at"]].max().max(), "us")
+        last = _last_event(moves)
         message = "as_of was not given; the last recorded event is taken as the moment of observation"
         findings.note("as_of", message, value=np.datetime_as_string(last, unit="s").replace("T", " "))
         if clock.known_until(end_of(last)) < last:
@@ -104,6 +107,24 @@ class Observation:
             last = _start_of(clock, int(clock.step_of(last)) + 1) - _INSTANT
             findings.note("as_of", message, value=np.datetime_as_string(last, unit="D"))
         return cls(end_of(last), moves)
+
+
+def _last_event(moves: pd.DataFrame) -> np.datetime64:
+    return np.datetime64(moves[["entered_at", "recorded_at"]].max().max(), "us")
+
+
+def _check_silence(as_of: np.datetime64, moves: pd.DataFrame) -> None:
+    last = _last_event(moves)
+    n_days = int((as_of - last) // _DAY)
+    if n_days > _LONGEST_SILENCE_DAYS:
+        raise MomentError(
+            f"as_of={_day(as_of)} lies {n_days:,} days after the last recorded event ({_day(last)}); give "
+            f"the day of the export, at most {_LONGEST_SILENCE_DAYS} days after that event"
+        )
+
+
+def _day(moment: np.datetime64) -> str:
+    return str(moment.astype("datetime64[D]"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +150,40 @@ def _start_of(clock: Clock, step: int) -> np.datetime64:
     return np.datetime64(clock.start_of(step).item(), "us")
 
 
+def check_window_start(window_start: np.datetime64, seen: Observation, clock: Clock) -> None:
+    """Refuse a window in which no deal was ever watched.
+
+    Raises
+    ------
+    MomentError
+    """
+    if clock.step_of(window_start) >= clock.step_of(seen.cutoff):
+        raise MomentError(
+            f"window_start={_day(window_start)} leaves no {clock.step} before the moment of observation "
+            f"({_day(seen.cutoff)}), so nothing could be learnt; give an earlier date"
+        )
+
+
+def check_arrivals_until(
+    arrivals_until: np.datetime64, seen: Observation, clock: Clock, findings: Findings
+) -> None:
+    """Refuse an end of arrivals before the first deal; note one after the moment of observation.
+
+    Raises
+    ------
+    MomentError
+    """
+    first = np.datetime64(seen.moves["entered_at"].min(), "us")
+    if clock.step_of(arrivals_until) < clock.step_of(first):
+        raise MomentError(
+            f"arrivals_until={_day(arrivals_until)} lies before the first deal ({_day(first)}), so no "
+            "arrival would count; give a later date"
+        )
+    if clock.step_of(arrivals_until) > clock.step_of(seen.cutoff):
+        message = f"it lies after the moment of observation ({_day(seen.cutoff)}), which counts instead"
+        findings.note("arrivals_until", message, value=_day(arrivals_until))
+
+
 def infer_window_start(
     seen: Observation, stages: Stages, clock: Clock, findings: Findings
 ) -> np.datetime64 | None:
@@ -138,6 +193,13 @@ def infer_window_start(
     if found is None or not found.is_late:
         return None
     start = _start_of(clock, found.first_end_step)
+    if found.first_end_step >= lives.cutoff_step:
+        message = (
+            "every ending lies in the last step of the clock, as where deals are closed in bulk: how long "
+            "deals take to end is not known"
+        )
+        findings.note("window_start", message, value=str(start.astype("datetime64[D]")))
+        return None
     message = (
         f"no deal is recorded as ended before {start.astype('datetime64[D]')}, though about "
         f"{found.n_expected:.0f} of those that arrived earlier should have been; the log is taken to be "
@@ -158,10 +220,14 @@ def infer_arrivals_until(
     if last is None:
         return None
     until = _start_of(clock, last + 1) - _INSTANT
-    message = (
-        f"no deal arrives after {until.astype('datetime64[D]')}, though events go on for "
-        f"{lives.cutoff_step - last:,} {clock.step}s; new deals are taken to be recorded until then "
-        "(arrivals_until)"
+    n_later = int(clock.step_of(_last_event(seen.moves))) - last
+    gap = f"{lives.cutoff_step - last:,} {clock.step}s"
+    what = (
+        f"no deal arrives after {_day(until)}, though events go on for {n_later:,} of the {gap} since"
+        if n_later > 0
+        else f"nothing at all is recorded in the {gap} after {_day(until)} (give as_of= that day if the "
+        "export ends there)"
     )
+    message = f"{what}; new deals are taken to be recorded until then (arrivals_until)"
     findings.note("arrivals_until", message, value=str(until.astype("datetime64[D]")))
     return until

@@ -18,6 +18,8 @@ from funnelsim.intake.moments import Wall
 from funnelsim.intake.moves import build_moves, linked, without_repeated_rows
 from funnelsim.intake.observe import (
     Observation,
+    check_arrivals_until,
+    check_window_start,
     end_of,
     infer_arrivals_until,
     infer_window_start,
@@ -185,9 +187,13 @@ class Reader:
     ) -> DealHistory:
         clock = self.reading.clock
         window_start, arrivals_until = self._moment("window_start"), self._moment("arrivals_until")
-        if window_start is None:
+        if window_start is not None:
+            check_window_start(window_start, seen, clock)
+        else:
             window_start = infer_window_start(seen, stages, clock, findings)
-        if arrivals_until is None:
+        if arrivals_until is not None:
+            check_arrivals_until(arrivals_until, seen, clock, findings)
+        else:
             arrivals_until = infer_arrivals_until(seen, stages, clock, findings)
         return DealHistory(
             records=_records(parsed, seen.moves, keeps_file_order),

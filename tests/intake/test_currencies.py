@@ -108,14 +108,17 @@ def test_a_shared_sign_stays_a_currency_of_its_own_where_nothing_settles_it(amou
         read(deals(amounts))
 
 
-def test_a_shared_sign_in_the_log_is_settled_by_the_deals(stages):
-    frame = deals(["USD 100", "USD 200"])
-    moves = pd.DataFrame(
-        {"deal_id": [0, 1], "stage": "lead", "entered_at": "2026-01-05", "amount": ["$50", "$60"]}
-    )
-    history = read_deals(frame, moves, stages=stages, as_of="2026-02-01")
-    assert history.unit == "USD"
+def test_a_shared_sign_is_not_settled_between_two_currencies():
+    with pytest.raises(DataError, match=r"no rate for \$; add '\$' to rates="):
+        read(deals(["$100"]), rates={"USD": 0.9, "CAD": 0.7}, unit="EUR")
+
+
+def test_a_shared_sign_in_the_log_is_settled_too(stages):
+    frame = deals(["", ""]).drop(columns="amount")
+    moves = pd.DataFrame({"deal_id": [0, 1], "stage": "lead", "entered_at": "2026-01-05"})
+    history = read_deals(frame, moves.assign(amount=["$50", "USD 60"]), stages=stages, as_of="2026-02-01")
     assert history.records.moves["amount"].tolist() == [50.0, 60.0]
+    assert "$ is read as USD" in history.intake_issues["message"].iloc[0]
 
 
 def test_a_rate_of_a_shared_sign_holds_for_the_sign():

@@ -270,6 +270,17 @@ def test_unreadable_dates_of_the_history_are_not_told_as_faults_of_its_stages(da
     assert list(error.value.faults["column"]) == ["entered_at"] * n_faults + ["created_at"]
 
 
+@pytest.mark.filterwarnings("ignore::funnelsim.intake.infer.InferredStagesWarning")
+def test_a_stage_that_only_a_faulty_row_names_is_set_aside_with_its_deal():
+    deals = pd.DataFrame({"deal_id": ["A", "B"], "created_at": "2026-01-05", "outcome": "open"})
+    moves = pd.DataFrame(
+        {"deal_id": ["A", "B"], "stage": ["lead", "offer"], "entered_at": ["2026-01-05", "soon"]}
+    )
+    history = read_deals(deals, moves, as_of="2026-02-01", faulty="set aside")
+    assert list(history.deals["deal_id"]) == ["A"]
+    assert history.stages.names == ("lead", "won", "lost")
+
+
 def test_a_history_in_place_of_the_deals_is_recognised(write, stages):
     path = write("moves.csv", HISTORY)
     for options in ({}, {"stages": stages}):

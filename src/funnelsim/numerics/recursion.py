@@ -57,19 +57,20 @@ class StageRates:
     @property
     def same_step(self) -> Floats:
         """Chance to leave to each place within the step of entry, shape (n_draws, n_exits)."""
-        return _chances(self.rates[:, 0], axis=1)
+        return chances(self.rates[:, 0], axis=1)
 
     @property
     def tail_age(self) -> int:
         """Age from which all deals of the stage are alike, whatever their age."""
         return int(self.first_age[-1]) - 1
 
-    def leaving(self, ages: Ints, n_steps: int) -> Floats:
-        """Chance to leave to each place in each coming step, given an age reached without leaving.
+    def step_rates(self, ages: Ints, n_steps: int) -> Floats:
+        """Rates to each place in each coming step, for a deal of each age that is still in the stage.
 
         Parameters
         ----------
         ages : ndarray of int, shape (n_ages,)
+            Steps in stage so far, all without an exit.
         n_steps : int
 
         Returns
@@ -83,21 +84,37 @@ class StageRates:
         changes when deals leave, never where to.
         """
         ages = np.minimum(ages, self.tail_age)
+        if (self.speed == 1.0).all():
+            age = np.minimum(ages[:, None] + np.arange(1, n_steps + 1), self.first_age[-1])
+            bin_of = np.searchsorted(self.first_age, age, side="right") - 1
+            return np.moveaxis(self.rates[:, bin_of], 3, 1)
         knots = np.maximum(self.first_age - 1, 0).astype(float)  # age k takes its rate over (k - 1, k]
         times, end_of_step = self._pieces(ages, n_steps, knots)
         length, middle = np.diff(times, axis=1), (times[:, 1:] + times[:, :-1]) / 2
         taken = np.empty((len(self.rates), len(self.places), *length.shape))
         for cause, speed in enumerate(self.speed):
-            age = ages[:, None] + speed * middle
-            bin_of = np.maximum(np.searchsorted(knots, age, side="left") - 1, 1)
+            bin_of = np.maximum(np.searchsorted(knots, ages[:, None] + speed * middle, side="left") - 1, 1)
             taken[:, cause] = self.rates[:, bin_of, cause] * (speed * length)
-        total = taken.sum(axis=1, keepdims=True)
+        step_of = np.minimum(middle.astype(np.int64), n_steps - 1)
+        return _rates_of_steps(taken, end_of_step, step_of)
+
+    def leaving(self, ages: Ints, n_steps: int) -> Floats:
+        """Chance to leave to each place in each coming step, given an age reached without leaving.
+
+        Parameters
+        ----------
+        ages : ndarray of int, shape (n_ages,)
+        n_steps : int
+
+        Returns
+        -------
+        ndarray of shape (n_draws, n_exits, n_ages, n_steps)
+        """
+        rates = self.step_rates(ages, n_steps)
+        total = rates.sum(axis=1, keepdims=True)
         before = np.cumsum(total, axis=3) - total
-        leaving: Floats = _chances(taken, axis=1) * np.exp(-before)
-        if leaving.shape[3] == n_steps:
-            return leaving
-        gone = np.concatenate([np.zeros_like(leaving[..., :1]), np.cumsum(leaving, axis=3)], axis=3)
-        return np.diff(np.take_along_axis(gone, end_of_step[None, None], axis=3), axis=3)
+        leaving: Floats = chances(rates, axis=1) * np.exp(-before)
+        return leaving
 
     def _pieces(self, ages: Ints, n_steps: int, knots: Floats) -> tuple[Floats, Ints]:
         """Times that cut the coming steps wherever a cause passes into its next bin.
@@ -133,10 +150,34 @@ class StageRates:
         cumulative = np.cumsum(rates.sum(axis=1), axis=1)
         survival = np.exp(-cumulative)
         before = np.concatenate([np.ones((len(rates), 1)), survival[:, :-1]], axis=1)
-        return survival, _chances(rates, axis=1) * before[:, None]
+        return survival, chances(rates, axis=1) * before[:, None]
 
 
-def _chances(rates: Floats, axis: int) -> Floats:
+def _rates_of_steps(taken: Floats, end_of_step: Ints, step_of: Ints) -> Floats:
+    """Rates of whole steps from those of their pieces, in a way that keeps the chance of each cause.
+
+    Parameters
+    ----------
+    taken : ndarray of shape (n_draws, n_exits, n_ages, n_pieces)
+    end_of_step : ndarray of int, shape (n_ages, n_steps + 1)
+        Piece that follows the cutoff, or the end of each step.
+    step_of : ndarray of int, shape (n_ages, n_pieces)
+    """
+
+    def at_ends(values: Floats) -> Floats:
+        so_far = np.concatenate([np.zeros_like(values[..., :1]), np.cumsum(values, axis=3)], axis=3)
+        return np.take_along_axis(so_far, end_of_step[None, None], axis=3)
+
+    total = taken.sum(axis=1, keepdims=True)
+    of_step = np.diff(at_ends(total), axis=3)
+    started = at_ends(total)[..., :-1]
+    before = np.cumsum(total, axis=3) - total - np.take_along_axis(started, step_of[None, None], axis=3)
+    left = np.diff(at_ends(chances(taken, axis=1) * np.exp(-before)), axis=3)
+    share = np.divide(left, -np.expm1(-of_step), out=np.zeros_like(left), where=of_step > 0)
+    return share * of_step
+
+
+def chances(rates: Floats, axis: int) -> Floats:
     """Chances of each cause within a step, from the rates of all causes (along `axis`)."""
     total = rates.sum(axis=axis, keepdims=True)
     per_rate = np.divide(-np.expm1(-total), total, out=np.ones_like(total), where=total > 0)

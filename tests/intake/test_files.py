@@ -175,7 +175,9 @@ def test_tables_are_called_by_their_files_and_never_alike():
     assert table_names(frame, frame) == ("deals frame", "history frame")
 
 
-@pytest.mark.parametrize("cell", [["new", "big"], {"value": 5}, {"new"}], ids=["list", "dict", "set"])
+@pytest.mark.parametrize(
+    "cell", [["new", "big"], {"value": 5}, {"new"}, (1, 2)], ids=["list", "dict", "set", "tuple"]
+)
 def test_a_cell_of_several_values_is_refused_with_its_place_and_type(cell):
     frame = pd.DataFrame({"deal_id": ["A", "B"], "amount": [5, cell]})
     with pytest.raises(DataError) as error:

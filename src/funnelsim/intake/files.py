@@ -94,7 +94,7 @@ def _check_cells(table: Table, findings: Findings) -> None:
         cells = table.frame[column]
         if not pd.api.types.is_object_dtype(cells.dtype) and not hasattr(cells.dtype, "pyarrow_dtype"):
             continue
-        nested = {kind for kind in set(map(type, cells)) if kind.__hash__ is None}
+        nested = {kind for kind in set(map(type, cells)) if kind.__hash__ is None or issubclass(kind, tuple)}
         if nested:
             at = next(place for place, cell in enumerate(cells) if type(cell) in nested)
             cell = cells.iloc[at]

@@ -245,3 +245,25 @@ def test_too_few_futures_for_a_chance_are_refused(command):
     error = run(command, "--futures", 99, "--draws", 2, code=2).stderr
     assert "--futures" in error
     assert "99 is not enough to read a range or a chance off them; use 100 or more" in error
+
+
+def test_amounts_of_zero_are_taken_as_none(tmp_path):
+    deals = tmp_path / "deals.csv"
+    deals.write_text(HEAD + GOOD.replace(",1000,", ",0,").replace(",500,", ",0,").replace(",800,", ",0,"))
+    screen = run("forecast", deals, "--target", "3", *QUICK["forecast"], code=0).stdout
+    assert "Number of wins by period" in screen
+    assert "only the number of wins is forecast" in screen
+    assert "Classical" not in screen
+    deals.write_text(HEAD + GOOD.replace(",1000,", ",0,"))  # one open deal has an amount
+    assert "Bookings by period" in run("forecast", deals, *QUICK["forecast"], code=0).stdout
+
+
+def test_amounts_put_in_for_missing_ones_are_told_with_what_is_realised(tmp_path):
+    deals = tmp_path / "deals.csv"
+    deals.write_text(HEAD + GOOD + "D4,2026-01-05,,won,2026-02-03\nD5,2026-01-05,,won,2026-02-03\n")
+    screen = run("forecast", deals, *QUICK["forecast"], code=0).stdout
+    told = " ".join(screen.split())
+    assert "2 wins of the running period have no amount: what is realised counts each" in told
+    assert "with the mean of won deals, 1,000" in told
+    total = next(line for line in screen.splitlines() if line.startswith("total"))
+    assert total.split()[1] == "3,000"

@@ -66,6 +66,7 @@ def forecast(
     ['2026-Q3', '2026-Q4', '2027-Q1', '2027-Q2', 'total']
     """
     wanted = None if target is None else target_amount(target)
+    funnel = _without_amounts_of_zero(funnel, pipeline)
     parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
     outlook = (engine or MonteCarlo()).run(funnel, pipeline, parsed, Streams.of(seed))
     return replace(
@@ -88,6 +89,15 @@ def _periods_with_known_wins(
     return periods
 
 
+def _without_amounts_of_zero(funnel: Funnel, pipeline: Pipeline) -> Funnel:
+    """The funnel; without amounts where all are 0 or missing, so that wins are forecast and not sums of 0."""
+    if funnel.amounts is None:
+        return funnel
+    listed = (funnel.amounts.points, pipeline.amount, pipeline.won_amount)
+    has_money = any(np.nan_to_num(amounts).any() for amounts in listed)
+    return funnel if has_money else replace(funnel, amounts=None)
+
+
 def _classical(funnel: Funnel, pipeline: Pipeline, realised: float) -> tuple[Classical, ...]:
     """Weighted pipeline at closed-only rates, and at nominal rates where every stage has one."""
     rates: list[tuple[str, str, npt.NDArray[np.float64]]] = []
@@ -106,7 +116,7 @@ def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> lis
     notes = []
     missing = np.isnan(pipeline.amount)
     if funnel.amounts is None:
-        notes.append("no won deal has an amount: only the number of wins is forecast")
+        notes.append("no won deal has an amount, or all have one of 0: only the number of wins is forecast")
     elif missing.any():
         notes.append(
             f"{int(missing.sum()):,} of {pipeline.n_deals:,} open deals have no amount: "
@@ -114,9 +124,10 @@ def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> lis
         )
     unknown = np.isnan(pipeline.won_amount) & (periods.period_of(pipeline.won_step) == 0)
     if unknown.any() and funnel.amounts is not None:
+        mean = f"{funnel.amounts.mean:,.0f} {funnel.unit}".rstrip()
         notes.append(
-            f"{int(unknown.sum()):,} wins of the running period have no amount: "
-            "each counts the mean of won deals"
+            f"{int(unknown.sum()):,} wins of the running period have no amount: what is realised counts each "
+            f"with the mean of won deals, {mean}"
         )
     tails = np.array([hazards.first_age[-1] for hazards in funnel.hazards])
     old = pipeline.age_steps >= tails[pipeline.stage]

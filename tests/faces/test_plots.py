@@ -151,7 +151,7 @@ def test_fan_ranges_are_not_sums_of_period_ranges(sample: Sample) -> None:
 def test_fan_tells_the_chance_of_the_target_with_its_error(sample: Sample) -> None:
     outlook, ax = sample.outlook, plot_fan(sample.outlook)
     hit = (outlook.draws().sum(axis=1) >= TARGET).reshape(50, -1).mean(axis=1)
-    told = f"{hit.mean():.1%} ± {hit.std(ddof=1) / np.sqrt(50):.1%} (SE)"
+    told = f"{hit.mean():.1%} ± {100 * hit.std(ddof=1) / np.sqrt(50):.1f} points (SE)"
     assert any("target 5.50 M EUR" in text and told in text for text in words(ax))
     assert set(line(ax, "target")[:, 1]) == {TARGET}
     assert told in alt_text(ax)
@@ -194,14 +194,14 @@ def test_chance_curve_is_the_share_of_futures_that_reach_the_amount(sample: Samp
         assert any(text.startswith(f"{share:.0%}: {amount / 1e6:.2f} M EUR (") for text in words(ax))
 
 
-def test_chance_band_is_two_standard_errors(sample: Sample) -> None:
+def test_chance_band_is_one_standard_error(sample: Sample) -> None:
     ax = plot_chance(sample.outlook)
     (band,) = [c for c in ax.collections if isinstance(c, PolyCollection)]
     corners = band.get_paths()[0].vertices
     amount = float(np.median(line(ax, "chance")[:, 0]))
     amount = float(corners[np.argmin(abs(corners[:, 0] - amount)), 0])
     hit = (sample.outlook.window() >= amount).reshape(50, -1).mean(axis=1)
-    expected = hit.mean() + np.array([-2, 2]) * hit.std(ddof=1) / np.sqrt(50)
+    expected = hit.mean() + np.array([-1, 1]) * hit.std(ddof=1) / np.sqrt(50)
     at = corners[corners[:, 0] == amount, 1]
     assert abs(at[:, None] - expected).min(axis=0) == pytest.approx([0, 0], abs=1e-12)
 
@@ -296,13 +296,13 @@ def test_lever_bars_and_whiskers_are_those_of_the_table(sample: Sample) -> None:
     ax, table = plot_levers(sample.comparison), sample.comparison.table().iloc[1:]
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], 100 * table["change_of_chance"])
     whiskers = next(c for c in ax.containers if hasattr(c, "has_xerr")).lines[2][0].get_segments()
-    np.testing.assert_allclose([np.ptp(w[:, 0]) for w in whiskers], 400 * table["change_se"])
+    np.testing.assert_allclose([np.ptp(w[:, 0]) for w in whiskers], 200 * table["change_se"])
     tops = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
     assert tops == list(table.index)
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # largest first, from the top
     for change, error in zip(table["change_of_chance"], table["change_se"], strict=True):
-        assert f"{100 * change:+.1f} ± {200 * error:.1f}" in words(ax)
-    assert f"{sample.outlook.chance(TARGET):.1%}" in ax.get_title(loc="left").replace("\u00a0", " ")
+        assert f"{100 * change:+.1f} ± {100 * error:.1f}" in words(ax)
+    assert f"{sample.outlook.chance(TARGET).value:.1%} ± " in ax.get_title(loc="left").replace("\u00a0", " ")
 
 
 def test_many_levers_are_cut_to_the_twenty_that_matter_most(sample: Sample) -> None:

@@ -68,7 +68,7 @@ def plot_chance(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        The curve with a band of two standard errors (simulation and finite parameter draws); the amounts
+        The curve with a band of one standard error (simulation and finite parameter draws); the amounts
         reached with chances of 90, 80 and 50 %, each with the range that the band leaves it; the target with
         its chance.
     """
@@ -101,9 +101,9 @@ def _chance_curve(sheet: Sheet, curve: _Curve) -> list[Entry]:
     )
     entries.append((line, "chance"))
     if not np.isnan(error).any():
-        text = "± 2 standard errors (SE)"
+        text = "± one standard error (SE)"
         band = sheet.ax.fill_between(
-            amounts, np.maximum(chance - 2 * error, 0), np.minimum(chance + 2 * error, 1),
+            amounts, np.maximum(chance - error, 0), np.minimum(chance + error, 1),
             step="pre", color=style.tint(style.BLUE, 0.35), linewidth=0, label=text,
         )  # fmt: skip
         entries.append((band, text))
@@ -120,7 +120,7 @@ def _sure_amounts(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> tuple
         sheet.ax.plot([amount], [share], "o", color=style.BLUE, markersize=5, zorder=6, label=f"{share:.0%}")
         full = text
         if np.isfinite(error):
-            low, high = forecast.quantile([max(1 - share - 2 * error, 0.0), min(1 - share + 2 * error, 1.0)])
+            low, high = forecast.quantile([max(1 - share - error, 0.0), min(1 - share + error, 1.0)])
             sheet.ax.plot([low, high], [share] * 2, color=style.BLUE, linewidth=1.2, zorder=6)
             full = f"{text} ({scale.range(low, high)})"
         marks.append(_Mark(amount, share, text if sheet.is_small else full, style.INK))

@@ -29,7 +29,7 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        Bars in percentage points, with error bars of two standard errors of the paired difference, and the
+        Bars in percentage points, with error bars of one standard error of the paired difference, and the
         numbers beside. Of more than 20 levers, the 20 with the largest changes.
     """
     n_levers = len(comparison.levers)
@@ -46,25 +46,25 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None) -> Axes:
     scale = scale_of(base)
     chance = style.chance_words(base.chance(comparison.target), base.n_futures)
     some = f"; {len(chosen)} of {n_levers} levers" if len(chosen) < n_levers else ""
-    sheet.axis_names("change in percentage points (± 2 paired standard errors)", "")
+    sheet.axis_names("change in percentage points (± one paired standard error)", "")
     sheet.title(f"Chance of {scale.text(comparison.target)} as it is: {chance}{some}", share=0.75, n_lines=3)
     told = "; ".join(f"{names[i]} {_points(effects[i])}" for i in chosen) or "no lever"
     return sheet.finish(
         f"Chance of the target of {scale.text(comparison.target)} without a lever: {chance}; change by each "
-        f"lever in percentage points, with two standard errors: {told}."
+        f"lever in percentage points, with one standard error: {told}."
     )
 
 
 def _points(effect: Estimate) -> str:
     if effect.value == 0 and effect.standard_error == 0:
         return "no change"
-    return f"{100 * effect.value:+.1f} ± {200 * effect.standard_error:.1f}"
+    return f"{100 * effect.value:+.1f} ± {100 * effect.standard_error:.1f}"
 
 
 def _lever_bars(sheet: Sheet, names: Sequence[str], effects: Sequence[Estimate]) -> None:
     ax, rows = sheet.ax, np.arange(len(names))
     points = np.array([100 * effect.value for effect in effects])
-    errors = np.array([200 * effect.standard_error for effect in effects])
+    errors = np.array([100 * effect.standard_error for effect in effects])
     colours = [style.BLUE if value >= 0 else style.ORANGE for value in points]
     ax.barh(rows, points, height=0.6, color=colours)
     ax.errorbar(points, rows, xerr=errors, fmt="none", ecolor=style.INK, elinewidth=1.4, capsize=3)

@@ -183,11 +183,12 @@ def chance_words(chance: Estimate, n_futures: int, *, lead: str = "") -> str:
     Examples
     --------
     >>> chance_words(Estimate(0.314, 0.019), 10_000, lead="chance ")
-    'chance 31.4% ± 1.9% (SE)'
+    'chance 31.4% ± 1.9 points (SE)'
     >>> chance_words(Estimate(0.0, 0.0), 10_000)
     'reached in none of 10,000 futures'
     """
     if chance.value in (0.0, 1.0):
         return f"reached in {'all' if chance.value else 'none of'} {n_futures:,} futures"
     known = not np.isnan(chance.standard_error)
-    return lead + (f"{chance:.1%} (SE)" if known else f"{chance.value:.1%}")
+    error = f" ± {100 * chance.standard_error:.1f} points (SE)" if known else ""
+    return f"{lead}{chance.value:.1%}{error}"

@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from funnelsim import Forecast
 from funnelsim.faces.cli import main
 from funnelsim.faces.cli.options import amount, pair
+from funnelsim.faces.cli.parts import lever_lines
 from funnelsim.faces.tables import display_width
 
 QUICK = ["--futures", "200", "--draws", "10"]
@@ -127,9 +130,9 @@ def test_the_demo_is_one_screen_with_the_whole_story():
         "sum over open deals of",
         "coin-flip 80 % range",
         "leaves out",
-        "conversion of every stage",
+        "conversion at every step",
         "new deals +10 %",
-        "speed of every stage",
+        "speed at every step",
         "points",
         "Notes",
         "funnelsim forecast deals.csv",
@@ -370,3 +373,54 @@ def test_a_picture_is_drawn_beside_the_result(tmp_path, name):
     assert "P50" in result.stdout
     assert "exists" in run(*COMMANDS[name], "--plot", tmp_path / "picture.png", code=1).stderr
     assert "no picture" in run(*COMMANDS[name], "--plot", tmp_path / "picture.doc", code=2).stderr
+
+
+def test_every_error_is_one_standard_error_in_points():
+    arguments = ["levers", *QUICK]
+    facts, screen = strict_json(run(*arguments, "--format", "json").stdout), run(*arguments).stdout
+    chance = facts["chance"]
+    told = f"{100 * chance['value']:.1f} % ± {100 * chance['standard_error']:.1f} points (one standard error)"
+    assert told in screen
+    for lever in facts["levers"][1:]:
+        change, error = 100 * lever["change_of_chance"], 100 * lever["change_se"]
+        assert f"{change:+.1f} ± {error:.1f} points" in screen
+    assert "SE are one standard error" in " ".join(screen.split())
+
+
+def test_the_shaded_end_of_a_bar_is_one_standard_error():
+    """A change of 0.5 ± 0.25 is solid to 0.25 and shaded to 0.75; at two errors it would all be shaded."""
+    table = pd.DataFrame(
+        {"change_of_chance": [0.0, 0.5], "change_se": [0.0, 0.25]}, index=["as it is", "more"]
+    )
+    (bar,) = lever_lines(SimpleNamespace(table=lambda: table))
+    assert bar.count("▒") == 2 * bar.count("█")
+
+
+def test_levers_at_every_step_are_not_like_for_like():
+    screen = " ".join(run("levers", *QUICK).stdout.split())
+    assert "conversion at every step, odds +10 %" in screen
+    assert "acts in each of the 5 stages a deal passes, one on new deals once" in screen
+
+
+@pytest.mark.parametrize("by", ["stage", "deal"])
+def test_tables_by_deal_say_why_their_totals_differ(by):
+    assert "totals differ by simulation error" in run("forecast", *QUICK, "--by", by).stdout
+    assert "totals differ" not in run("forecast", *QUICK).stdout
+
+
+def test_a_saved_funnel_says_what_it_was_fitted_on(tmp_path):
+    path = tmp_path / "funnel.json"
+    run("fit", "-o", path)
+    arguments = ["forecast", *QUICK, "--funnel", path]
+    assert "fitted on 2,258 deals up to 2026-08-31" in " ".join(run(*arguments).stdout.split())
+    facts = strict_json(run(*arguments, "--format", "json").stdout)
+    assert facts["funnel"] == "fitted on 2,258 deals up to 2026-08-31"
+    content = json.loads(path.read_text())
+    del content["origin"]
+    path.write_text(json.dumps(content))
+    assert "written by hand" in " ".join(run(*arguments).stdout.split())
+    assert "Funnel " not in run("forecast", *QUICK).stdout
+
+
+def test_help_says_that_csv_is_one_table():
+    assert "csv is one table" in " ".join(run("forecast", "--help").stdout.split())

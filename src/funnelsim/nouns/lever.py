@@ -108,7 +108,8 @@ class Conversion:
     @property
     def name(self) -> str:
         """What the lever does, in words."""
-        return f"conversion of {self.stage or 'every stage'}, odds {_percent(self.odds)}"
+        where = f"of {self.stage}" if self.stage else "at every step"  # not once, as a lever on new deals is
+        return f"conversion {where}, odds {_percent(self.odds)}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
@@ -173,7 +174,7 @@ class Speed:
     Examples
     --------
     >>> Speed(1.25).name
-    'speed of every stage +25 %'
+    'speed at every step +25 %'
     """
 
     factor: float
@@ -187,7 +188,8 @@ class Speed:
     def name(self) -> str:
         """What the lever does, in words."""
         kept = f" (not to {', '.join(self.except_to)})" if self.except_to else ""
-        return f"speed of {self.stage or 'every stage'} {_percent(self.factor)}{kept}"
+        where = f"of {self.stage}" if self.stage else "at every step"
+        return f"speed {where} {_percent(self.factor)}{kept}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
@@ -215,7 +217,7 @@ class Together:
     Examples
     --------
     >>> Together((Volume(1.1), Speed(1.1))).name
-    'new deals +10 %; speed of every stage +10 %'
+    'new deals +10 %; speed at every step +10 %'
     """
 
     levers: tuple[Lever, ...]

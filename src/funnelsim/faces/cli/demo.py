@@ -12,6 +12,7 @@ from funnelsim.faces.cli.levers import compared
 from funnelsim.faces.cli.options import Drawing, Question, drawing_options, output_options, question_options
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.writing import json_bytes
+from funnelsim.faces.tables import paragraph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +73,11 @@ class _Demo:
             [*parts.record_lines(self.history), *parts.issue_lines(self.history), *parts.chance_lines(base)],
             [*parts.period_lines(base, is_short=True), *_LEGEND],
             parts.classical_lines(base),
-            [_QUESTION, *parts.lever_lines(self.comparison)],
+            [
+                _QUESTION,
+                *parts.lever_lines(self.comparison),
+                *paragraph(parts.like_for_like(self.comparison)),
+            ],
             parts.note_lines(base.notes),
             [*_NEXT, parts.run_line(base)],
         ]
@@ -83,7 +88,7 @@ _LEGEND = [
     "Realised: won before the cutoff, and part of the other figures. One future in ten ends below P10,",
     "one above P90. Ranges of the total come from joint draws: they are no sums of ranges.",
 ]
-_QUESTION = "What would move that chance most? Each lever up by a tenth (▒ two standard errors, ± one):"
+_QUESTION = "What would move that chance most? Each lever up by a tenth (▒ and ±: one standard error):"
 _NEXT = [
     "Next, with your own files:",
     "  funnelsim check deals.csv stage_history.csv                  can the records be used?",

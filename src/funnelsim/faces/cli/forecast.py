@@ -91,7 +91,7 @@ def forecast(
         engine=drawing.engine,
         seed=drawing.seed,
     )
-    output.give(_Outlook(source, history, outlook, by))
+    output.give(_Outlook(source, history, outlook, by, model.origin, funnel))
     if plot is not None:
         from funnelsim.faces.cli.plotting import write_fan
 
@@ -106,6 +106,8 @@ class _Outlook:
     history: DealHistory
     outlook: Forecast
     by: str
+    origin: str
+    funnel: Path | None
 
     def frame(self) -> pd.DataFrame:
         """The table asked for."""
@@ -117,16 +119,20 @@ class _Outlook:
     def json(self) -> bytes:
         """Everything, with the table asked for as ``rows``."""
         told = facts.heading("forecast", self.source.files) | {"records": facts.record_facts(self.history)}
-        told |= facts.outlook_facts(self.outlook)
+        told |= {"funnel": self.origin} | facts.outlook_facts(self.outlook)
         return json_bytes(told if self.by == "period" else told | {"by": self.by, "rows": self.frame()})
 
     def lines(self) -> list[str]:
         """The screen."""
         tables = {"period": parts.period_lines, "stage": _stage_lines, "deal": _deal_lines}
         blocks = [
-            [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
+            [
+                *parts.record_lines(self.history),
+                *parts.issue_lines(self.history),
+                *parts.funnel_lines(self.funnel, self.origin),
+            ],
             parts.chance_lines(self.outlook),
-            [*tables[self.by](self.outlook), *(_LEGEND if self.by == "period" else [])],
+            [*tables[self.by](self.outlook), *(_LEGEND if self.by == "period" else _EXACT)],
             parts.classical_lines(self.outlook),
             parts.note_lines(self.outlook.notes),
             [parts.run_line(self.outlook)],
@@ -136,8 +142,12 @@ class _Outlook:
 
 _LEGEND = paragraph(
     "Realised: won before the cutoff. Open and new deals: their share of the mean. One future in ten ends "
-    "below P10, one above P90; ranges of the total are no sums of ranges. ± error: simulation error of the "
-    "mean."
+    "below P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error of the "
+    "simulation."
+)
+
+_EXACT = paragraph(
+    "Computed; the figures by period are simulated, so that totals differ by simulation error."
 )
 
 
@@ -149,7 +159,7 @@ def _stage_lines(outlook: Forecast) -> list[str]:
         rows.append(
             [name, number(row["n_deals"]), _spread(row["expected_wins"], row["expected_wins_sd"]), *money]
         )
-    head = f"Open deals by stage, within {parts.span(outlook)} (± is the spread of chance)"
+    head = f"Open deals by stage, within {parts.span(outlook)} (±: one standard deviation)"
     titles = ["Stage", "Deals", "Wins", *(["Amount", "Bookings"] if has_money else [])]
     return [head, *text_table(titles, rows, "lrrrr"[: len(titles)])]
 
@@ -162,7 +172,7 @@ def _deal_lines(outlook: Forecast) -> list[str]:
     table, has_money = outlook.by_deal(), outlook.measure == "bookings"
     rows = []
     for row in table.head(_MOST_DEALS).to_dict("records"):
-        chance = f"{percent(row['chance'])} ± {percent(row['chance_sd'])}"
+        chance = f"{percent(row['chance'])} ± {number(100 * row['chance_sd'], decimals=1)} points"
         cells = [row["deal_id"], row["stage"], number(row["age_steps"]), chance]
         if has_money:
             decimals, mark = decimals_for(table["amount"]), "*" if row["amount_is_imputed"] else ""
@@ -178,4 +188,7 @@ def _deal_lines(outlook: Forecast) -> list[str]:
         lines.append(f"... and {len(table) - len(rows):,} more deals: --by deal --format csv lists all")
     if has_money and table["amount_is_imputed"].any():
         lines.append("* no amount was recorded: the mean of won deals stands for it")
-    return [*lines, "Age in steps of the clock in this stage; ± is the uncertainty of the chance itself."]
+    return [
+        *lines,
+        "Age in steps of the clock in this stage; ±: one standard deviation of the chance itself.",
+    ]

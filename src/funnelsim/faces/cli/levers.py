@@ -128,7 +128,7 @@ class _Compared:
                 "Change of that chance under each lever, in percentage points",
                 *parts.lever_lines(self.comparison),
             ],
-            [*self._table_lines(), *paragraph(_LEGEND)],
+            [*self._table_lines(), *paragraph(f"{_LEGEND} {parts.like_for_like(self.comparison)}")],
             parts.note_lines(base.notes),
             [parts.run_line(base)],
         ]
@@ -146,13 +146,12 @@ class _Compared:
 
 _FIGURES = {
     "change_of_mean": "Mean moves",
-    "change_of_mean_se": "± error",
+    "change_of_mean_se": "± SE",
     "p10": "P10",
     "p50": "P50",
     "p90": "P90",
 }
 _LEGEND = (
-    "All levers run in the same simulated futures. The shaded end of a bar and ± show simulation error (two "
-    "standard errors on the bar, one in numbers). They do not say how hard a lever is to move, or what it "
-    "costs."
+    "All levers run in the same simulated futures. ±, the shaded end of a bar and SE are one standard error "
+    "of the simulation. They do not say how hard a lever is to move, or what it costs."
 )

@@ -235,7 +235,8 @@ def output_options(command: Command) -> Command:
             "--format",
             "format_name",
             type=click.Choice(["table", "json", "csv"]),
-            help="[default: by the ending of --output (.txt, .csv, .json), else table]",
+            help="csv is one table under one row of titles, and nothing else.  "
+            "[default: by the ending of --output (.txt, .csv, .json), else table]",
         ),
         click.option(
             "-o",

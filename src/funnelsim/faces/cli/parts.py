@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from funnelsim.faces.cli.failures import as_options, people_moment
@@ -68,6 +69,15 @@ def issue_lines(history: DealHistory, *, most: int = 3) -> list[str]:
     return paragraph(f"{told}; most often: {', '.join([*names, *more])}", first=lead("Issues"))
 
 
+def funnel_lines(file: Path | None, origin: str) -> list[str]:
+    """What a saved funnel was made from; nothing where it is fitted on the records just read."""
+    if file is None:
+        return []
+    return paragraph(
+        f"{file}: {origin or 'its file does not say from what it was made'}", first=lead("Funnel")
+    )
+
+
 def money_unit(outlook: Forecast) -> str:
     """Unit of what is forecast."""
     return outlook.unit if outlook.measure == "bookings" else "wins"
@@ -93,14 +103,15 @@ def span(outlook: Forecast) -> str:
 
 
 def chance_text(outlook: Forecast) -> str:
-    """Chance of the target with its simulation error; a bound where all or no futures reach it."""
+    """Chance of the target with its standard error; a bound where all or no futures reach it."""
     chance = outlook.chance()
     bound = 3 / outlook.n_futures  # the "rule of three": 95 % confidence when none of n was seen
     if chance.value == 0:
         return f"below {percent(bound, decimals=2)} (no simulated future reaches it)"
     if chance.value == 1:
         return f"above {percent(1 - bound, decimals=2)} (every simulated future reaches it)"
-    return f"{percent(chance.value)} (simulation error ± {percent(chance.standard_error)})"
+    error = number(100 * chance.standard_error, decimals=1)
+    return f"{percent(chance.value)} ± {error} points (one standard error)"
 
 
 def chance_lines(outlook: Forecast) -> list[str]:
@@ -117,7 +128,7 @@ def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
     """Ranges by period and in total."""
     table = outlook.table()
     titles = {"realised": "Realised", "open_deals": "Open deals", "new_deals": "New deals"}
-    titles |= {"p10": "P10", "p50": "P50", "p90": "P90", "mean": "Mean", "mean_se": "± error"}
+    titles |= {"p10": "P10", "p50": "P50", "p90": "P90", "mean": "Mean", "mean_se": "± SE"}
     chosen = [name for name in titles if not (is_short and name in ("open_deals", "new_deals", "mean_se"))]
     decimals = decimals_for(table["p90"])
     rows = [
@@ -161,18 +172,29 @@ def classical_lines(outlook: Forecast) -> list[str]:
     return lines
 
 
+def like_for_like(comparison: LeverComparison) -> str:
+    """Why levers of one factor are not of one size: some act at every step that a deal takes."""
+    n_open = len(comparison.base.deals.stage_names)
+    if n_open < 2:
+        return ""
+    return (
+        f"A lever at every step acts in each of the {n_open} stages a deal passes, one on new deals once: "
+        "equal factors are not equal efforts."
+    )
+
+
 def lever_lines(comparison: LeverComparison) -> list[str]:
     """Levers by what they add to the chance of the target: bars with shaded errors, and numbers."""
     table = comparison.table().iloc[1:]
     changes, errors = table["change_of_chance"].tolist(), table["change_se"].tolist()
     is_decided = any(changes)
-    largest = max(abs(c) + 2 * e for c, e in zip(changes, errors, strict=True)) if is_decided else 0.0
+    largest = max(abs(c) + e for c, e in zip(changes, errors, strict=True)) if is_decided else 0.0
     names = [shorten(visible(name), 40) for name in table.index]
     width = max((display_width(name) for name in names), default=0)
     room = min(36, LINE_WIDTH - width - len("      +100.0 ± 100.0 points"))
     lines = []
     for name, change, error in zip(names, changes, errors, strict=True):
-        bar = error_bar(change, 2 * error, largest=largest, room=room)
+        bar = error_bar(change, error, largest=largest, room=room)
         sign = "+" if change > 0 else "-" if change < 0 else ""
         figure = f"{sign}{number(100 * abs(change), decimals=1)} ± {number(100 * error, decimals=1)} points"
         blanks = " " * (width - display_width(name))

@@ -244,7 +244,7 @@ def test_a_cutoff_within_a_day_is_told_to_the_minute(tmp_path):
 def test_too_few_futures_for_a_chance_are_refused(command):
     error = run(command, "--futures", 99, "--draws", 2, code=2).stderr
     assert "--futures" in error
-    assert "99 is not enough to read a range or a chance off them; use 100 or more" in error
+    assert "99 is below 100, too few to read a range or a chance off them" in error
 
 
 def test_amounts_of_zero_are_taken_as_none(tmp_path):

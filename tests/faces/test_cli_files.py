@@ -231,3 +231,9 @@ def test_a_closed_output_is_no_success(tmp_path):
     assert "standard output is closed" in done.stderr
     assert process(f"$FUNNELSIM check --quiet -o {tmp_path / 'a.txt'} >&-").returncode == 0
     assert process("$FUNNELSIM check 2>&-").stdout == run("check").stdout
+
+
+def test_simulate_takes_no_hyphen_for_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "name a folder" in run("simulate", "-o", "-", code=1).stderr
+    assert list(tmp_path.iterdir()) == []

@@ -132,7 +132,7 @@ def number_option(flag: str, *, least: int, default: int, text: str, why: str = 
 
     def enough(context: click.Context, parameter: click.Parameter, value: int) -> int:
         if value < least:
-            raise click.BadParameter(f"{value} is not enough{why}; use {least} or more")
+            raise click.BadParameter(f"{value} is below {least}{why}")
         return value
 
     return click.option(
@@ -208,7 +208,7 @@ drawing_options = _bundled(
         least=_LEAST_FUTURES,
         default=10_000,
         text="Futures to simulate.",
-        why=" to read a range or a chance off them",
+        why=", too few to read a range or a chance off them",
     ),
     number_option("--draws", least=2, default=100, text="Draws of the parameters."),
     number_option("--workers", least=1, default=1, text="Processes; the answer is the same."),

@@ -73,6 +73,8 @@ def simulate(
     from funnelsim.faces.cli.crm import crm_files
     from funnelsim.questions.worlds import sample_funnel, simulate_history
 
+    if str(folder) == "-":
+        raise RequestError("several files are written, which standard output cannot hold; name a folder")
     output = Output(format_name=None, file=None, force=force, quiet=quiet)
     opens = _window_start(start, as_of, window_start)
     truth = sample_funnel()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_fan as plot_fan
     from funnelsim.faces.plots import plot_incidence as plot_incidence
     from funnelsim.faces.plots import plot_levers as plot_levers
+    from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.fitting.fit import fit as fit
     from funnelsim.intake.deals import read_deals as read_deals
     from funnelsim.intake.stages_file import read_stages as read_stages
@@ -54,6 +55,12 @@ if TYPE_CHECKING:
     )
     from funnelsim.questions.compare import (
         compare_levers as compare_levers,
+    )
+    from funnelsim.questions.segments import (
+        Segments as Segments,
+    )
+    from funnelsim.questions.segments import (
+        segments as segments,
     )
     from funnelsim.questions.worlds import (
         sample_funnel as sample_funnel,
@@ -93,12 +100,15 @@ _HOME = {
     "three_levers": "nouns.lever",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
+    "segments": "questions.segments",
+    "Segments": "questions.segments",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
     "plot_fan": "faces.plots",
     "plot_chance": "faces.plots",
     "plot_incidence": "faces.plots",
     "plot_levers": "faces.plots",
+    "plot_segments": "faces.plots",
     "aalen_johansen": "numerics.aalen_johansen",
     "Clock": "vocabulary.clock",
     "Periods": "vocabulary.periods",

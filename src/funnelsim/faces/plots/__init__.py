@@ -1,4 +1,4 @@
-"""Four pictures: the fan of a forecast, the chance of an amount, incidence by age, and levers.
+"""Five pictures: the fan of a forecast, the chance of an amount, incidence by age, levers, and groups.
 
 Each function draws on the axes it is given, or on a new pyplot figure, and returns the axes. Programs that
 draw many pictures pass axes of their own (``Figure(layout="constrained").add_subplot()``): pyplot keeps every
@@ -10,6 +10,15 @@ from funnelsim.faces.plots.chance import plot_chance
 from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.incidence import plot_incidence
 from funnelsim.faces.plots.levers import plot_levers
+from funnelsim.faces.plots.segments import plot_segments
 from funnelsim.faces.plots.sheet import PlotError, alt_text
 
-__all__ = ["plot_fan", "plot_chance", "plot_incidence", "plot_levers", "alt_text", "PlotError"]
+__all__ = [
+    "plot_fan",
+    "plot_chance",
+    "plot_incidence",
+    "plot_levers",
+    "plot_segments",
+    "alt_text",
+    "PlotError",
+]

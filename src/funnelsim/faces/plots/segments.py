@@ -1,0 +1,119 @@
+"""Groups by win rate, raw beside shrunk: a caterpillar with what luck leaves of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe
+from funnelsim.questions.segments import VERDICTS, Segments
+
+_MOST_GROUPS = 40
+_ABOVE, _BELOW, _LUCK = VERDICTS[1], VERDICTS[-1], VERDICTS[0]
+_MARKERS = {_ABOVE: "^", _BELOW: "v", _LUCK: "o"}
+_WORDS = {_ABOVE: "above the overall rate", _BELOW: "below it", _LUCK: "not more than luck"}
+_OFFSET = 0.17
+
+
+def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
+    """Win rate of each group, highest first: on its own (hollow) and pulled towards the average (filled).
+
+    Parameters
+    ----------
+    segments : Segments
+    ax : Axes, optional
+        A new pyplot figure by default, as high as the number of groups asks for.
+
+    Returns
+    -------
+    Axes
+        Estimates with their intervals and the overall rate as a line; a triangle marks a group that differs
+        by more than luck. Of more than 40 groups, the 20 highest and the 20 lowest.
+    """
+    league = segments.league().join(segments.table().filter(like="raw_win_rate"))
+    chosen = league
+    if len(league) > _MOST_GROUPS:
+        half = _MOST_GROUPS // 2
+        chosen = pd.concat([league.head(half), league.tail(half)])
+    width, height = mpl.rcParams["figure.figsize"]
+    sheet = Sheet.on(ax, (width, height * float(np.clip((len(chosen) + 5) / 13, 0.75, 2.6))))
+    names = drawable([str(name) for name in chosen.index], "group")
+    _rows(sheet, style.short_names(names, sheet.columns(0.3, 0.9)), chosen)
+    sheet.ax.axvline(segments.overall_win_rate, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
+    n_lines = sheet.axis_names(f"win rate of a new deal, with {segments.interval:.0%} intervals", "")
+    sheet.ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    some = f", {len(chosen)} of {len(league)}" if len(chosen) < len(league) else ""
+    by = " and ".join(drawable(segments.by, "attribute"))
+    n_real = int((league["verdict"] != _LUCK).sum())
+    differ = f"{n_real} of {len(league)} differ by more than luck"
+    sheet.title(f"Win rate by {by}{some}: {differ}", share=0.85, n_lines=3)
+    _legend(sheet, segments, set(chosen["verdict"]), n_lines)
+    told = "; ".join(
+        f"{name} {row.win_rate:.1%} ({row.win_rate_low:.1%} to {row.win_rate_high:.1%}), {row.verdict}"
+        for name, row in zip(names, chosen.itertuples(), strict=True)
+    )
+    return sheet.finish(
+        f"Win rate by {by}{some}; overall {segments.overall_win_rate:.1%}; {differ}. Pulled towards the "
+        f"average, with {segments.interval:.0%} intervals: {told}."
+    )
+
+
+def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
+    ax, rows = sheet.ax, np.arange(len(league))
+    thin = float(np.clip(sheet.height * 72 / max(len(league), 1) / 18, 0.35, 1.0))
+    for place, low, high, colour, width in (
+        (rows + _OFFSET, "raw_win_rate_low", "raw_win_rate_high", style.GREY, 1.0),
+        (rows - _OFFSET, "win_rate_low", "win_rate_high", style.BLUE, 2.4),
+    ):
+        ax.hlines(place, league[low], league[high], color=colour, linewidth=width * thin, zorder=2)
+    ax.scatter(
+        league["raw_win_rate"], rows + _OFFSET, s=30 * thin, facecolor="white", edgecolor=style.GREY, zorder=3
+    )
+    for verdict, marker in _MARKERS.items():
+        chosen = (league["verdict"] == verdict).to_numpy()
+        size = (30 if verdict == _LUCK else 58) * thin
+        ax.scatter(
+            league["win_rate"][chosen],
+            rows[chosen] - _OFFSET,
+            s=size,
+            marker=marker,
+            color=style.BLUE,
+            zorder=4,
+        )
+    for row, n_deals in zip(rows, league["n_deals"], strict=True):
+        sheet.beside(float(row), f"{n_deals:,}" + (" deals" if row == 0 else ""))
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_yticks(rows, [safe(name) for name in names])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlim(left=0, right=min(1.0, 1.05 * _widest(league)) if _widest(league) < 1 else 1.0)
+    ax.grid(axis="x", color=style.PALE, linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _widest(league: pd.DataFrame) -> float:
+    """Right end of the axis: all shrunk intervals and raw estimates, of the raw intervals what is usual."""
+    shrunk = max(float(league["win_rate_high"].max()), float(league["raw_win_rate"].max()))
+    return max(shrunk, float(league["raw_win_rate_high"].quantile(0.9)), 1e-6)
+
+
+def _legend(sheet: Sheet, segments: Segments, verdicts: set[str], n_lines: int) -> None:
+    def handle(marker: str, colour: str, fill: str, line: Literal["-", "--"] = "-") -> Line2D:
+        return Line2D([], [], marker=marker, color=colour, markerfacecolor=fill, linestyle=line)
+
+    entries: list[Entry] = [
+        (handle(_MARKERS[verdict], style.BLUE, style.BLUE), f"pulled to the average: {words}")
+        for verdict, words in _WORDS.items()
+        if verdict in verdicts
+    ]
+    entries.append((handle("o", style.GREY, "white"), "the group on its own"))
+    overall = f"overall {segments.overall_win_rate:.1%}"
+    entries.append((handle("", style.INK, style.INK, "--"), overall))
+    sheet.legend(entries, lines_above=1 + n_lines, most=2)

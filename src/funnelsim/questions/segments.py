@@ -1,0 +1,356 @@
+"""Segments: how reps, regions, products or sources differ, and which differences are more than luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from funnelsim.fitting.fit import fit
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.history import DealHistory
+from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
+from funnelsim.numerics.multipliers import multiplied_win_rates
+from funnelsim.numerics.pooling import more_than_luck, poisson_interval, pool
+from funnelsim.questions.groups import Groups, SegmentError, group_deals
+from funnelsim.vocabulary.randomness import Streams
+
+Floats = npt.NDArray[np.float64]
+
+VERDICTS = {1: "above", -1: "below", 0: "not more than luck"}
+_FINITE = 1e6  # a ratio of something to nothing, where a win rate is computed from it
+_SAME = 12  # decimals in which equal win rates agree
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Groups of deals side by side: their own numbers, and those pulled towards the average by evidence.
+
+    Made by :func:`segments`.
+
+    Parameters
+    ----------
+    by : tuple of str
+        Attributes that make the groups.
+    funnel : Funnel
+        What all deals together do.
+    groups : Groups
+    rates : GroupRates
+    win_rates : ndarray of shape (n_draws, n_groups)
+        Joint posterior draws.
+    overall_win_rates : ndarray of shape (n_draws,)
+        Those of all deals together, in the same draws.
+    raw_win_rates : ndarray of shape (3, n_groups)
+        Of each group on its own: estimate, and the bounds of its interval.
+    ratios : ndarray of shape (3, n_groups, n_stages, n_places)
+        Multipliers of the rates after pooling: mean, and the bounds of the interval.
+    interval : float
+        Share that each interval holds.
+    """
+
+    by: tuple[str, ...]
+    funnel: Funnel
+    groups: Groups
+    rates: GroupRates
+    win_rates: Floats
+    overall_win_rates: Floats
+    raw_win_rates: Floats
+    ratios: Floats
+    interval: float
+
+    @property
+    def overall_win_rate(self) -> float:
+        """Chance that a new deal is won, all groups together, within the ages seen."""
+        return float(self.overall_win_rates.mean())
+
+    @property
+    def _index(self) -> pd.Index[str]:
+        return pd.Index(self.groups.names, name=" / ".join(self.by))
+
+    @property
+    def _tails(self) -> list[float]:
+        return [(1 - self.interval) / 2, (1 + self.interval) / 2]
+
+    def table(self) -> pd.DataFrame:
+        """Counts, win rate and pace of each group, raw and shrunk side by side; largest group first.
+
+        Returns
+        -------
+        DataFrame
+            Index: group. ``n_deals``, ``n_open``, ``n_won``, ``n_lost``; ``raw_win_rate`` (the group on its
+            own) and ``win_rate`` (pulled towards the average as far as its evidence is thin): chance that a
+            new deal is won within the ages seen, as in :meth:`Funnel.table`; ``raw_pace`` and ``pace``: how
+            many times as fast as all deals the group's leave their stages, won or lost. ``..._low`` and
+            ``..._high`` bound each, and always hold the estimate.
+
+        Notes
+        -----
+        `raw_win_rate` multiplies the common rates by the group's own observed over expected exits. Where a
+        group was never watched in a stage, the common rate stands in and the interval is as wide as half an
+        exit leaves it; a group never watched at all has the overall rate, from 0 to 1.
+        """
+        observed, expected = self.rates.observed.sum(axis=(1, 2)), self.rates.expected.sum(axis=(1, 2))
+        low, high = np.quantile(self.win_rates, self._tails, axis=0)
+        raw_pace = (raw_ratios(observed, expected), *poisson_interval(observed, expected, self.interval))
+        of_all = pool(observed, expected)
+        pace = (of_all.shrunk(), *of_all.interval(self.interval))
+        columns = dict(zip(("n_deals", "n_open", "n_won", "n_lost"), self.groups.counts.T, strict=True))
+        shown: dict[str, Sequence[Floats]] = {
+            "raw_win_rate": list(self.raw_win_rates),
+            "win_rate": (self.win_rates.mean(axis=0), low, high),
+            "raw_pace": raw_pace,
+            "pace": pace,
+        }
+        for name, (value, least, most) in shown.items():
+            columns |= {
+                name: value,
+                f"{name}_low": np.minimum(least, value),
+                f"{name}_high": np.maximum(most, value),
+            }
+        return pd.DataFrame(columns, index=self._index)
+
+    def transitions(self) -> pd.DataFrame:
+        """Observed and expected exits of each group by transition, raw and shrunk ratio side by side.
+
+        Returns
+        -------
+        DataFrame
+            One row per group and transition: group, ``stage``, ``destination``, ``observed``, ``expected``
+            (exits if the group were as all others), ``raw_ratio`` (observed / expected, with its exact
+            Poisson interval), ``ratio`` (pulled towards 1, with its posterior interval), and ``nu`` of the
+            transition on its own (large: groups are alike; infinite: luck explains all differences). Where
+            nothing was expected nor seen, the raw ratio is 1, from 0 to infinity.
+        """
+        names, rows = self.funnel.stages.names, []
+        for stage, place in self.rates.departures:
+            observed = self.rates.observed[:, stage, place]
+            expected = self.rates.expected[:, stage, place]
+            low, high = poisson_interval(observed, expected, self.interval)
+            ratio, ratio_low, ratio_high = self.ratios[:, :, stage, place]
+            columns = {
+                "stage": names[stage],
+                "destination": names[place],
+                "observed": observed,
+                "expected": expected,
+                "raw_ratio": raw_ratios(observed, expected),
+                "raw_ratio_low": low,
+                "raw_ratio_high": high,
+                "ratio": ratio,
+                "ratio_low": np.minimum(ratio_low, ratio),
+                "ratio_high": np.maximum(ratio_high, ratio),
+                "nu": pool(observed, expected).nu,
+            }
+            rows.append(pd.DataFrame(columns, index=self._index))
+        return pd.concat(rows).reset_index()
+
+    def differences(self) -> pd.DataFrame:
+        """Whether groups differ at all, and by how much: in pace, in conversion, in each transition.
+
+        Conversion is what all stages have in common: a group that moves on more often everywhere.
+
+        Returns
+        -------
+        DataFrame
+            Index: what. ``spread``: standard deviation between groups, of the multiplier (0.2: a fifth), for
+            conversion of the log odds; ``chance_of_none``: posterior chance that groups do not differ, even
+            before the data; ``p_value`` of the likelihood ratio against no differences. The transitions are
+            each taken alone: of twenty p-values one is below 0.05 by luck.
+        """
+        names, rates = self.funnel.stages.names, self.rates
+        found: dict[str, Any] = {
+            "pace (all exits)": pool(rates.observed.sum(axis=(1, 2)), rates.expected.sum(axis=(1, 2))),
+            "conversion (odds of moving forward)": rates.odds,
+        }
+        for stage, place in rates.departures:
+            one = pool(rates.observed[:, stage, place], rates.expected[:, stage, place])
+            found[f"{names[stage]} > {names[place]}"] = one
+        rows = [(part.mean_spread, part.chance_of_none, part.p_value) for part in found.values()]
+        columns = ["spread", "chance_of_none", "p_value"]
+        return pd.DataFrame(rows, columns=columns, index=pd.Index(list(found), name="what"))
+
+    def league(self, *, most_false: float = 0.1) -> pd.DataFrame:
+        """Groups ranked by shrunk win rate, and which differ from the overall rate by more than luck.
+
+        Parameters
+        ----------
+        most_false : float
+            Largest chance that a verdict is false; so no more than this share of them is, on average.
+
+        Returns
+        -------
+        DataFrame
+            Index: group, highest win rate first. ``n_deals``, ``n_won``, ``win_rate`` with its interval,
+            ``chance_above`` and ``chance_below`` the overall rate (what is missing to 1: no difference),
+            ``chance_best``, ``expected_rank`` with its interval, and ``verdict``: "above", "below" or
+            "not more than luck".
+
+        Raises
+        ------
+        SegmentError
+            If `most_false` is no share.
+        """
+        if not 0 < most_false < 1:
+            raise SegmentError(f"most_false {most_false} must lie between 0 and 1; 0.1 allows one in ten")
+        table = self.table()[["n_deals", "n_won", "win_rate", "win_rate_low", "win_rate_high"]]
+        rates, overall = self.win_rates, self.overall_win_rates[:, None]
+        above, below = (rates > overall).mean(axis=0), (rates < overall).mean(axis=0)
+        ranks = stats.rankdata(-rates, axis=1)
+        is_best = rates == rates.max(axis=1, keepdims=True)
+        rank_low, rank_high = np.quantile(ranks, self._tails, axis=0)
+        verdict = [VERDICTS[int(sign)] for sign in more_than_luck(above, below, most_false)]
+        league = table.assign(
+            chance_above=above,
+            chance_below=below,
+            chance_best=(is_best / is_best.sum(axis=1, keepdims=True)).mean(axis=0),
+            expected_rank=ranks.mean(axis=0),
+            rank_low=rank_low,
+            rank_high=rank_high,
+            verdict=verdict,
+        )
+        return league.sort_values("win_rate", ascending=False, kind="stable")
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw the league, raw beside shrunk: :func:`funnelsim.plot_segments` of these groups."""
+        import funnelsim  # pictures lie in a higher layer, loaded when one is asked for
+
+        return funnelsim.plot_segments(self, ax=ax)
+
+    def __repr__(self) -> str:
+        verdicts = self.league()["verdict"]
+        n_real = int((verdicts != VERDICTS[0]).sum())
+        return (
+            f"Segments(by {' / '.join(self.by)}: {len(self.groups.names):,} groups, "
+            f"{n_real:,} of them unlike the overall win rate {self.overall_win_rate:.1%} by more than luck)"
+        )
+
+
+def segments(
+    history: DealHistory,
+    by: str | Sequence[str],
+    *,
+    funnel: Funnel | None = None,
+    n_draws: int = 1000,
+    seed: int | np.random.Generator | None = 0,
+    interval: float = 0.8,
+) -> Segments:
+    """Compare reps, teams, regions, products or sources without reading luck as skill.
+
+    Parameters
+    ----------
+    history : DealHistory
+    by : str or sequence of str
+        Attribute, or several whose combinations are the groups; missing values are a group, "(missing)".
+    funnel : Funnel, optional
+        What groups are compared with; fitted on `history` by default.
+    n_draws : int
+        Joint posterior draws behind win rates and ranks.
+    seed : int, Generator or None
+    interval : float
+        Share that each interval holds.
+
+    Returns
+    -------
+    Segments
+        With ``table``, ``transitions``, ``differences``, ``league`` and ``plot``.
+
+    Raises
+    ------
+    SegmentError
+        If an attribute is unknown or names every deal apart, or `funnel` has other stages or another clock.
+
+    Warns
+    -----
+    SegmentWarning
+        If there is one group only, or fewer than two deals a group.
+
+    Notes
+    -----
+    Expected exits are each group's time at risk times the common hazard of that age, so open deals, deals of
+    different ages and a log that began late are compared fairly. Each group multiplies the common rates by a
+    pace, by odds of moving forward, and by what single transitions have beyond them
+    (:func:`funnelsim.numerics.group_rates.pool_groups`); every layer is shrunk by empirical Bayes. The draws
+    include the uncertainty of the common hazards, which the groups themselves are part of: a group that holds
+    most deals gets an interval somewhat too wide. Differences in what deals the groups are *given* (region,
+    source, size) are not taken out.
+
+    Examples
+    --------
+    >>> import funnelsim as fs
+    >>> by_rep = fs.segments(fs.simulate_history(seed=1), "owner")
+    >>> by_rep.league()["verdict"].value_counts().index[0] in ("above", "below", "not more than luck")
+    True
+    """
+    if n_draws < 2 or not 0 < interval < 1:
+        raise SegmentError(f"n_draws {n_draws} must be at least 2, and interval {interval} between 0 and 1")
+    common = fit(history) if funnel is None else _checked(funnel, history)
+    groups, n_open = group_deals(history, by, common), history.stages.n_open
+    streams = Streams.of(seed)
+    is_forward = np.stack([history.stages.is_forward(stage) for stage in range(n_open)])
+    mean = [common.mean_hazards(stage) for stage in range(n_open)]
+    drawn = [common.hazard_draws(stage, streams, range(n_draws)) for stage in range(n_open)]
+    expected = groups.expected(mean)
+    observed = groups.observed * (expected.sum(axis=0) > 0)
+    rates = pool_groups(observed, expected, is_forward)
+    multipliers = rates.draw(streams.generator("segments"), groups.expected(drawn))
+    wins = _WinRates(history, common)
+    with_overall = np.concatenate([multipliers, np.ones_like(multipliers[:, :1])], axis=1)
+    by_draw = np.round(wins.of(drawn, with_overall), _SAME)
+    tails = [(1 - interval) / 2, (1 + interval) / 2]
+    own = raw_draws(observed, expected, streams.generator("segments, raw"), n_draws)
+    return Segments(
+        by=(by,) if isinstance(by, str) else tuple(by),
+        funnel=common,
+        groups=groups,
+        rates=rates,
+        win_rates=by_draw[:, :-1],
+        overall_win_rates=by_draw[:, -1],
+        raw_win_rates=_raw_win_rates(wins, mean, observed, expected, own, tails),
+        ratios=np.stack([multipliers.mean(axis=0), *np.quantile(multipliers, tails, axis=0)]),
+        interval=interval,
+    )
+
+
+def _checked(funnel: Funnel, history: DealHistory) -> Funnel:
+    """The funnel, if its stages and clock are those of the history and no lever on speed is on."""
+    if funnel.stages.names != history.stages.names or funnel.clock.step != history.clock.step:
+        raise SegmentError(
+            f"the funnel has places {', '.join(funnel.stages.names)} on a clock of {funnel.clock.step}s, the "
+            f"history {', '.join(history.stages.names)} on {history.clock.step}s; give one of such data"
+        )
+    if (funnel.changes.speed != 1.0).any():
+        raise SegmentError("a lever on speed acts from the cutoff on, and the past has none; leave it out")
+    return funnel
+
+
+class _WinRates:
+    """Win rates of new deals, entering where the history's deals do, for any multipliers."""
+
+    def __init__(self, history: DealHistory, funnel: Funnel) -> None:
+        first = history.paths.place[history.paths.is_first]
+        entries = np.bincount(first, minlength=len(history.stages.names))[: history.stages.n_open]
+        if not entries.any():
+            raise SegmentError("no deal was seen in an open stage: there are no rates to compare")
+        self.entry_shares = entries / entries.sum()
+        self.is_won = history.stages.is_won
+        self.first_ages = [hazards.first_age for hazards in funnel.hazards]
+
+    def of(self, hazards: Sequence[Floats], multipliers: Floats) -> Floats:
+        """Win rates (n_draws, n_groups) by multipliers (n_draws, n_groups, n_stages, n_places)."""
+        by_stage = list(np.moveaxis(multipliers, 2, 0))
+        return multiplied_win_rates(self.first_ages, hazards, by_stage, self.is_won, self.entry_shares)
+
+
+def _raw_win_rates(
+    wins: _WinRates, mean: list[Floats], observed: Floats, expected: Floats, own: Floats, tails: list[float]
+) -> Floats:
+    """Win rate of each group on its own, and the bounds of its interval; 0 to 1 if never watched."""
+    best = wins.of([h[None] for h in mean], np.minimum(raw_ratios(observed, expected), _FINITE)[None])[0]
+    certain = [np.broadcast_to(h, (len(own), *h.shape)) for h in mean]
+    low, high = np.quantile(wins.of(certain, own), tails, axis=0)
+    is_watched = expected.sum(axis=(1, 2)) > 0
+    return np.stack([best, np.where(is_watched, low, 0.0), np.where(is_watched, high, 1.0)])

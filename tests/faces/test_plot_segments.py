@@ -1,0 +1,63 @@
+"""The picture of groups: every group told, verdicts by marker, names that break nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import funnelsim as fs
+from funnelsim.faces.plots import alt_text
+from funnelsim.nouns.records import Records
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def history() -> fs.DealHistory:
+    return fs.simulate_history(3)
+
+
+def test_every_group_is_shown_with_its_verdict(history):
+    found = fs.segments(history, "owner", n_draws=200)
+    ax = found.plot()
+    league = found.league()
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(league.index)
+    said = alt_text(ax)
+    for name, row in league.iterrows():
+        assert f"{name} {row['win_rate']:.1%}" in said
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert any("above" in text for text in legend)
+    assert f"overall {found.overall_win_rate:.1%}" in legend
+    markers = {len(path.vertices) for c in ax.collections for path in c.get_paths() if len(c.get_offsets())}
+    assert len(markers) >= 2  # verdicts differ by shape, not by colour
+    ax.figure.canvas.draw()
+
+
+def test_axes_of_ones_own_are_used(history):
+    ax = Figure(figsize=(4, 3), layout="constrained").add_subplot()
+    assert fs.segments(history, "region", n_draws=50).plot(ax=ax) is ax
+    ax.figure.canvas.draw()
+
+
+def test_many_groups_with_hostile_names(history):
+    """Of more than 40, the 20 highest and lowest; no name is drawn as a formula."""
+    n = len(history.records.deals)
+    names = np.array([rf"$\frac{{a}}{{{i} <b>团队</b> of a long name" for i in range(60)], dtype=object)
+    deals = history.records.deals.assign(team=names[np.random.default_rng(0).integers(60, size=n)])
+    found = fs.segments(replace(history, records=Records(deals, history.records.moves)), "team", n_draws=50)
+    ax = fs.plot_segments(found)
+    assert len(ax.get_yticks()) == 40
+    assert "40 of 60" in alt_text(ax)
+    ax.figure.canvas.draw()

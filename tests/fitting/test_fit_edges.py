@@ -154,7 +154,7 @@ def test_the_notes_of_the_data_are_those_of_the_funnel_and_those_of_the_pipeline
         "few wins, 3: chances of winning and amounts rest on very little",
     )
     without = assert_whole(CASES["no amounts"][0])
-    assert "no won deal has an amount: only the number of wins is forecast" in without.notes
+    assert any("only the number of wins is forecast" in note for note in without.notes)
     assert without.measure == "wins"
     imputed = assert_whole(CASES["some wins without amount"][0])
     assert any("4 of 4 open deals have no amount" in note for note in imputed.notes)

@@ -141,8 +141,9 @@ def test_arrivals_and_amounts_are_recovered(history: fs.DealHistory, funnel: fs.
     """d: 3.3 % of the rate of arrivals (the latest year), 15 % of the mean amount (the latest 1,000 wins)."""
     rate = funnel.arrivals.mean_per_block / funnel.arrivals.block_steps
     assert abs(rate - RATE_PER_DAY) < 4 * np.sqrt(RATE_PER_DAY / 364)
-    drawn = np.array([funnel.arrival_draw(Streams(SEED), b)[0] for b in range(400)])
-    # Never surer than Poisson counts of a year; less sure when the blocks happened to vary more.
+    streams = Streams(SEED)
+    drawn = rate * np.array([funnel.arrival_swings(streams, b, 1)[0][0] for b in range(400)])
+    # Never much surer than Poisson counts of a year; less sure when the blocks happened to vary more.
     assert 0.8 < drawn.std() / np.sqrt(RATE_PER_DAY / 364) < 2.5
     assert funnel.arrivals.entry_counts[1:].sum() == 0
     mean = SHARES @ AMOUNTS

@@ -121,7 +121,7 @@ def test_deals_that_arrive_enter_somewhere(path: Path, entries: dict[str, float]
 
 
 def test_a_fit_that_saw_nobody_arrive_is_read_again(path: Path) -> None:
-    nobody = fit_arrivals(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 5, 0, 400, "day")
+    nobody = fit_arrivals(np.zeros((401, 5)), "day")
     funnel = replace(fs.sample_funnel(), arrivals=nobody)
     funnel.save(path)
     assert fs.Funnel.load(path).arrivals.mean_per_block == nobody.mean_per_block

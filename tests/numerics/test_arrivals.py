@@ -15,6 +15,14 @@ from funnelsim.numerics.arrivals import Arrivals, fit_arrivals, fit_dispersion, 
 many = settings(max_examples=100, deadline=None, derandomize=True)
 
 
+def counted(step: np.ndarray, stage: np.ndarray, n_open: int, first: int, last: int) -> np.ndarray:
+    """Arrivals by step and stage within the given steps."""
+    counts = np.zeros((last - first + 1, n_open))
+    inside = (step >= first) & (step <= last)
+    np.add.at(counts, (step[inside] - first, stage[inside]), 1.0)
+    return counts
+
+
 # --- blocks
 
 
@@ -51,7 +59,7 @@ def steps_of(counts_by_step: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
 def test_blocks_follow_the_length_of_the_record(step: str, span: int, block: int, n_blocks: int) -> None:
     """Two arrivals a step everywhere: whatever is counted, the rate is two; how much is counted shows."""
     entry_step, entry_stage = steps_of(dict.fromkeys(range(1000 - 9500, 1020), 2))
-    law = fit_arrivals(entry_step, entry_stage, 1, 1000 - span + 1, 1000, step)
+    law = fit_arrivals(counted(entry_step, entry_stage, 1, 1000 - span + 1, 1000), step)
     assert law.block_steps == block
     assert law.entry_counts.tolist() == [2 * block * n_blocks]
     assert law.dispersion == 0.0
@@ -63,7 +71,7 @@ def test_blocks_by_hand() -> None:
     """Fourteen weeks on record: too few for blocks of four, enough for weeks; the last ends today."""
     entry_step = np.array([-5, 0, 1, 1, 83, 90, 90, 97, 97, 97, 98, 104, 120])
     entry_stage = np.array([1, 1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 2, 2])
-    law = fit_arrivals(entry_step, entry_stage, 3, 0, 97, "day")  # 98 days
+    law = fit_arrivals(counted(entry_step, entry_stage, 3, 0, 97), "day")  # 98 days
     assert law.block_steps == 7
     counts = [3, 2, 1, *[0] * 10, 3]  # weeks back from day 97: 91-97, 84-90, 77-83, ..., 0-6
     assert law.mean_per_block == pytest.approx(sum(counts) / 14, abs=0.5 / 14 + 1e-9)
@@ -75,23 +83,25 @@ def test_blocks_by_hand() -> None:
 def test_incomplete_first_block_and_older_years_do_not_count() -> None:
     rate = dict.fromkeys(range(364), 1) | dict.fromkeys(range(-300, 0), 9)
     entry_step, entry_stage = steps_of(rate)
-    law = fit_arrivals(entry_step, entry_stage, 1, -300, 363, "day")
+    law = fit_arrivals(counted(entry_step, entry_stage, 1, -300, 363), "day")
     assert law.mean_per_block == pytest.approx(28, abs=0.5 / 13 + 1e-9)
     assert law.entry_counts.tolist() == [364]
-    short = fit_arrivals(entry_step, entry_stage, 1, -5, 335, "day")  # 341 days: 12 blocks and 5 days more
+    short = fit_arrivals(
+        counted(entry_step, entry_stage, 1, -5, 335), "day"
+    )  # 341 days: 12 blocks and 5 days more
     assert short.entry_counts.tolist() == [336]
 
 
 def test_a_season_of_a_year_is_averaged_out() -> None:
     """Six months at 1 a day, six at 3: the latest months alone would say 3."""
     entry_step, entry_stage = steps_of({day: 1 if day < 182 else 3 for day in range(364)})
-    law = fit_arrivals(entry_step, entry_stage, 1, -500, 363, "day")
+    law = fit_arrivals(counted(entry_step, entry_stage, 1, -500, 363), "day")
     assert law.mean_per_block / law.block_steps == pytest.approx(2.0, rel=0.01)
 
 
 def test_no_arrivals_give_a_small_rate_and_no_error() -> None:
     none = np.zeros(0, dtype=np.int64)
-    law = fit_arrivals(none, none, 2, 0, 100, "day")
+    law = fit_arrivals(counted(none, none, 2, 0, 100), "day")
     assert 0 <= law.mean_per_block < 0.1
     assert law.entry_counts.tolist() == [0, 0]
     assert all(np.isfinite(law.draw(np.random.default_rng(1))[0]) for _ in range(5))
@@ -181,7 +191,7 @@ def test_spread_of_a_fitted_mean_counts_over_dispersion(assert_variance: Callabl
     """The mean of n blocks has variance (m + phi m^2) / n; Poisson alone would give a third of it here."""
     counts = np.array([10, 31, 22, 8, 40, 19, 25, 12, 33, 21, 6, 28, 16])
     entry_step, entry_stage = steps_of({28 * i + 3: int(n) for i, n in enumerate(counts)})
-    law = fit_arrivals(entry_step, entry_stage, 1, 0, 363, "day")
+    law = fit_arrivals(counted(entry_step, entry_stage, 1, 0, 363), "day")
     mean, dispersion = law.mean_per_block, law.dispersion
     assert dispersion > 0.1
     rng = np.random.default_rng(8)

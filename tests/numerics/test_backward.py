@@ -15,7 +15,7 @@ IS_WON = np.array([False, False, True, False])  # two open stages, won, lost
 def random_stages(rng: np.random.Generator, n_draws: int, speed: float) -> tuple[list[StageRates], list]:
     stages, hazards = [], []
     for code in range(2):
-        first_age = np.cumsum([0, 1, *rng.choice([1, 2, 4, 9], size=rng.integers(1, 4))])
+        first_age = np.cumsum([0, 1, *rng.choice([1, 2, 4, 9, 30], size=rng.integers(1, 4))])
         split = rng.dirichlet(np.full(4, 0.7), size=(n_draws, len(first_age)))
         split[:, :, code] = 0.0
         chance = split * rng.choice([0.05, 0.2, 0.6], size=len(first_age))[None, :, None]
@@ -69,7 +69,7 @@ def test_values_equal_plain_propagation_whatever_the_factors(seed: int) -> None:
     stages, hazards = random_stages(rng, 2, speed=1.0)
     multipliers = random_multipliers(rng, stages, 2)
     values = values_by_step(stages, multipliers, IS_WON, EDGES)
-    ages, cutoff = np.array([0, 1, 7, 40]), int(rng.integers(0, 6))
+    ages, cutoff = np.array([0, 1, 7, 28, 80]), int(rng.integers(0, 6))
     for draw in range(2):
         for code in range(2):
             for step in (0, 4, 17, N_STEPS):
@@ -79,6 +79,10 @@ def test_values_equal_plain_propagation_whatever_the_factors(seed: int) -> None:
             for i, age in enumerate(ages):
                 expected = forward(hazards, stages, multipliers, draw, code, int(age), cutoff)
                 np.testing.assert_allclose(found[draw, i], expected, atol=1e-12)
+                alone = won_from_age_by_step(
+                    stages[code], code, ages[[i]], multipliers[code], values, cutoff
+                )  # an old deal alone soon goes by the value of the tail
+                np.testing.assert_allclose(alone[draw, 0], expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("speed", [1.0, 1.3, 0.4])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.numerics.backward import values_by_step, won_from_age_by_step
 from funnelsim.numerics.recursion import won_after_entry, won_from_age
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -56,10 +57,13 @@ class Chances:
     new_wins : ndarray of shape (n_draws, n_blocks, n_periods)
         Expected wins in each period of deals that arrive in each block of steps after the cutoff (or after
         the last step whose arrivals are recorded).
+    dispersion : ndarray of shape (n_draws,)
+        Over-dispersion of the arrivals of a block.
     """
 
     open_deals: Floats
     new_wins: Floats
+    dispersion: Floats
 
 
 def batch_chances(
@@ -80,27 +84,63 @@ def batch_chances(
     -------
     Chances
     """
-    stages, is_won, ahead = funnel.rates(streams, draws), funnel.stages.is_won, periods.steps_ahead
-    unrecorded = positions.unrecorded_steps
-    after_entry = won_after_entry(stages, is_won, int(ahead[-1]) + unrecorded)
+    ahead, unrecorded = periods.steps_ahead, positions.unrecorded_steps
+    chances_of = _steady_chances if funnel.is_steady else _moving_chances
+    within, on_entry = chances_of(funnel, positions, ahead, streams, draws)
+    new_wins, dispersion = [], []
+    block_steps = funnel.arrivals.block_steps
+    for won, draw in zip(on_entry, draws, strict=True):
+        rate, shares = funnel.arrival_draw(streams, draw)
+        by_step = _rate_by_step(rate, funnel.changes.volume, unrecorded, int(ahead[-1]))
+        levels, swings = funnel.arrival_swings(streams, draw, -(-len(by_step) // block_steps))
+        new_wins.append(_expected_new_wins(by_step, shares @ won, block_steps) * levels[:, None])
+        dispersion.append(swings)
+    return Chances(np.maximum(np.diff(within, axis=2), 0.0), np.stack(new_wins), np.array(dispersion))
+
+
+def _steady_chances(
+    funnel: Funnel, positions: Positions, ahead: Ints, streams: Streams, draws: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Chances to be won by each edge when rates do not change with time.
+
+    Returns
+    -------
+    within : ndarray of shape (n_draws, n_positions, n_edges)
+    on_entry : ndarray of shape (n_draws, n_steps, n_open, n_edges)
+        Of a deal that arrives in each step after the last one whose arrivals are recorded.
+    """
+    stages, is_won, edges = (
+        funnel.rates(streams, draws),
+        funnel.stages.is_won,
+        ahead + positions.unrecorded_steps,
+    )
+    after_entry = won_after_entry(stages, is_won, int(edges[-1]))
     within = np.zeros((len(draws), len(positions.stage), len(ahead)))
     for code, stage in enumerate(stages):
         here = positions.stage == code
         if here.any():
             within[:, here] = won_from_age(stage, positions.age[here], after_entry, is_won, ahead)
-    arrivals = [funnel.arrival_draw(streams, draw) for draw in draws]
-    new_wins = np.stack(
-        [
-            _expected_new_wins(
-                _rate_by_step(rate, funnel.changes.volume, unrecorded, int(ahead[-1])),
-                won @ shares,
-                ahead + unrecorded,
-                funnel.arrivals.block_steps,
+    left = edges[None, :] - np.arange(1, int(edges[-1]) + 1)[:, None]
+    on_entry = np.where((left >= 0)[:, :, None], after_entry[:, np.maximum(left, 0)], 0.0)
+    return within, on_entry.swapaxes(2, 3)
+
+
+def _moving_chances(
+    funnel: Funnel, positions: Positions, ahead: Ints, streams: Streams, draws: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """The same when rates change from step to step."""
+    stages, start = funnel.rates(streams, draws), positions.unrecorded_steps
+    factors = funnel.factors(streams, draws, start, int(ahead[-1]))
+    multipliers = [by_place[:, stage.places] for by_place, stage in zip(factors, stages, strict=True)]
+    values = values_by_step(stages, multipliers, funnel.stages.is_won, ahead + start)
+    within = np.zeros((len(draws), len(positions.stage), len(ahead)))
+    for code, (stage, multiplier) in enumerate(zip(stages, multipliers, strict=True)):
+        here = positions.stage == code
+        if here.any():
+            within[:, here] = won_from_age_by_step(
+                stage, code, positions.age[here], multiplier, values, start
             )
-            for (rate, shares), won in zip(arrivals, after_entry, strict=True)
-        ]
-    )
-    return Chances(np.maximum(np.diff(within, axis=2), 0.0), new_wins)
+    return within, values.entering[:, 1:, : len(stages)]
 
 
 def _rate_by_step(rate: float, volume: float, unrecorded: int, ahead: int) -> Floats:
@@ -108,17 +148,13 @@ def _rate_by_step(rate: float, volume: float, unrecorded: int, ahead: int) -> Fl
     return np.repeat([rate / volume, rate], [unrecorded, ahead])
 
 
-def _expected_new_wins(rate_by_step: Floats, won_within: Floats, edges: Ints, block_steps: int) -> Floats:
+def _expected_new_wins(rate_by_step: Floats, won_by_edge: Floats, block_steps: int) -> Floats:
     """Expected wins by block of arrival and period.
 
-    Steps are counted from the last one whose arrivals are recorded: deals may arrive from the next step on,
-    and the first period begins at ``edges[0]``; what they win before it is not counted. ``won_within[n]`` is
-    the chance to be won within n steps of arrival.
+    Steps are counted from the last one whose arrivals are recorded; what its deals win before the first edge,
+    the cutoff, is not counted. ``won_by_edge`` has the shape (n_steps, n_edges).
     """
-    n_steps = int(edges[-1])
-    left = edges[None, :] - np.arange(1, n_steps + 1)[:, None]
-    won_by_edge = np.where(left >= 0, won_within[np.maximum(left, 0)], 0.0)
-    starts = np.arange(0, n_steps, block_steps)
+    starts = np.arange(0, len(rate_by_step), block_steps)
     won = rate_by_step[:, None] * np.diff(won_by_edge, axis=1)
     expected: Floats = np.add.reduceat(won, starts, axis=0)
     return expected

@@ -168,7 +168,7 @@ def _futures(
     draws: range,
     n_futures: int,
 ) -> Iterator[Futures]:
-    new_wins = _new_wins(funnel, chances.new_wins, streams, draws, n_futures)
+    new_wins = _new_wins(chances, streams, draws, n_futures)
     for i, draw in enumerate(draws):
         shares = funnel.amount_draw(streams, draw)
         missing = _missing_amounts(
@@ -223,26 +223,25 @@ def _slices(n: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
-def _new_wins(
-    funnel: Funnel, expected: Floats, streams: Streams, draws: range, n_futures: int
-) -> npt.NDArray[np.int64]:
+def _new_wins(chances: Chances, streams: Streams, draws: range, n_futures: int) -> npt.NDArray[np.int64]:
     """Wins of deals yet to arrive: Poisson, mixed over the blocks' common swings when over-dispersed.
 
     Returns
     -------
     ndarray of shape (n_draws, n_futures, n_periods)
     """
-    n_draws, n_blocks, n_periods = expected.shape
+    n_draws, n_blocks, n_periods = chances.new_wins.shape
     chance, mean = np.empty((2, n_draws, n_futures, n_periods))
-    dispersion = funnel.arrivals.dispersion
-    for i, draw in enumerate(draws):
+    for i, (draw, expected, dispersion) in enumerate(
+        zip(draws, chances.new_wins, chances.dispersion, strict=True)
+    ):
         rng = streams.generator("arrivals", draw)
         chance[i] = rng.random((n_futures, n_periods))
         if dispersion > 0:
             swings = rng.standard_gamma(1.0 / dispersion, (n_futures, n_blocks)) * dispersion
-            mean[i] = swings @ expected[i]
+            mean[i] = swings @ expected
         else:
-            mean[i] = expected[i].sum(axis=0)
+            mean[i] = expected.sum(axis=0)
     if mean.max(initial=0.0) > _MOST_EXPECTED_WINS:
         raise EngineError(
             f"{mean.max():.3g} wins of new deals are expected in one period; "

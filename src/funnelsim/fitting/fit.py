@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.nouns.funnel import Funnel
+from funnelsim.fitting.tally import Tally, count_by_step
+from funnelsim.nouns.funnel import Funnel, FunnelError
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.pace import ArrivalPace, Pace
 from funnelsim.numerics.amounts import fit_amounts
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
-from funnelsim.numerics.hazards import StageHazards, bin_ages, count_ages
-from funnelsim.numerics.weighted_pipeline import ClosedRates, closed_rates
+from funnelsim.numerics.by_time import sum_by_block
+from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages
+from funnelsim.numerics.level import (
+    LAST_PERIODS,
+    LEAST_EXITS,
+    average_levels,
+    block_steps_for,
+    fit_levels,
+)
+from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.stages import Stages
 
-Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+LevelPeriod = Literal["auto", "week", "month", "quarter"]
 
 _FEW_WINS = 10  # the standard error of a chance of a half is .16 then
 _FEW_STEPS = 14
+_LEVEL_STEPS = {
+    "hour": {"week": 168, "month": 672, "quarter": 2184},
+    "day": {"week": 7, "month": 28, "quarter": 91},
+    "week": {"week": 1, "month": 4, "quarter": 13},
+    "month": {"month": 1, "quarter": 3},
+}
 
 
-def fit(history: DealHistory) -> Funnel:
+def fit(history: DealHistory, *, level_period: LevelPeriod | None = "auto") -> Funnel:
     """Learn how deals move: hazards by stage, destination and age; arrivals; amounts.
 
     Open deals count as what they are (not yet decided), spells that began before the log is complete enter
@@ -29,6 +48,9 @@ def fit(history: DealHistory) -> Funnel:
     Parameters
     ----------
     history : DealHistory
+    level_period : {"auto", "week", "month", "quarter"} or None
+        Period in which levels of transitions are followed; "auto" takes the shortest that holds 20 exits at
+        the median, None fits no levels. They are counted back from the cutoff: 7, 28 and 91 days.
 
     Returns
     -------
@@ -47,30 +69,27 @@ def fit(history: DealHistory) -> Funnel:
     >>> funnel.table().columns[:3].tolist()
     ['n_exits', 'conversion', 'conversion_low']
     """
-    stages = history.stages
+    stages, counted = history.stages, Tally.of(history)
     notes: list[str] = []
-    hazards = tuple(_fit_stage(history, stage, notes) for stage in range(stages.n_open))
-    paths = history.paths
-    last = paths.keep(paths.is_last)
-    is_won, is_lost = stages.is_won[last.place], stages.is_lost[last.place]
-    _note_little_evidence(history, int(is_won.sum()), notes)
-    amounts = fit_amounts(_won_amounts(history, notes))
+    hazards = tuple(_fit_stage(counted.ages[s], stages, s, notes) for s in range(stages.n_open))
+    _note_little_evidence(history, counted, notes)
+    complete = _complete_arrivals(history, counted)
+    arrivals = _fit_arrivals(history, counted, complete, notes)
     return Funnel(
         stages=stages,
         clock=history.clock,
         hazards=hazards,
-        arrivals=_fit_arrivals(history, notes),
-        amounts=amounts,
-        closed=_closed_rates(history, is_won, is_lost, notes),
+        arrivals=arrivals,
+        amounts=fit_amounts(_won_amounts(counted, notes)),
+        closed=_closed_rates(counted, notes),
         unit=history.unit,
-        origin=f"fitted on {history.n_deals:,} deals up to {np.datetime_as_string(history.cutoff, unit='D')}",
+        origin=f"fitted on {counted.n_deals:,} deals up to {np.datetime_as_string(history.cutoff, unit='D')}",
         notes=tuple(notes),
+        pace=None if level_period is None else _fit_pace(history, hazards, level_period, arrivals, complete),
     )
 
 
-def _fit_stage(history: DealHistory, stage: int, notes: list[str]) -> StageHazards:
-    stages = history.stages
-    counts = count_ages(history.spells, stage, len(stages.names), history.window_start_step)
+def _fit_stage(counts: AgeCounts, stages: Stages, stage: int, notes: list[str]) -> StageHazards:
     if not counts.exits.sum():
         notes.append(
             f"no deal has been seen to leave stage {stages.open[stage].name!r}: each next step is assumed "
@@ -79,18 +98,17 @@ def _fit_stage(history: DealHistory, stage: int, notes: list[str]) -> StageHazar
     return bin_ages(counts, _equal_next_steps(stages, stage))
 
 
-def _equal_next_steps(stages: Stages, stage: int) -> npt.NDArray[np.float64]:
+def _equal_next_steps(stages: Stages, stage: int) -> Floats:
     """Equal shares of the next open stage (a win, after the last) and of every loss."""
     possible = stages.is_lost.copy()
     possible[stage + 1 if stage + 1 < stages.n_open else np.flatnonzero(stages.is_won)[0]] = True
     return possible / possible.sum()
 
 
-def _note_little_evidence(history: DealHistory, n_won: int, notes: list[str]) -> None:
-    if n_won < _FEW_WINS:
-        notes.append(f"few wins, {n_won}: chances of winning and amounts rest on very little")
-    first_entry = history.clock.step_of(history.paths.entered_at.min())
-    watched = history.cutoff_step - max(int(first_entry), history.window_start_step or int(first_entry)) + 1
+def _note_little_evidence(history: DealHistory, counted: Tally, notes: list[str]) -> None:
+    if counted.n_won < _FEW_WINS:
+        notes.append(f"few wins, {counted.n_won}: chances of winning and amounts rest on very little")
+    watched = history.cutoff_step - _first_step(history) + 1
     if watched < _FEW_STEPS:
         notes.append(
             f"a short log, {watched} {history.clock.step}(s): how older deals move is not known, and "
@@ -98,46 +116,33 @@ def _note_little_evidence(history: DealHistory, n_won: int, notes: list[str]) ->
         )
 
 
-def _closed_rates(
-    history: DealHistory, is_won: Flags, is_lost: Flags, notes: list[str]
-) -> ClosedRates | None:
+def _first_step(history: DealHistory) -> int:
+    """First step that is watched."""
+    first = int(history.clock.step_of(history.paths.entered_at.min()))
+    return first if history.window_start_step is None else max(first, history.window_start_step)
+
+
+def _closed_rates(counted: Tally, notes: list[str]) -> ClosedRates | None:
     """Closed-only win rates; none where no loss is recorded, for all of them would be 100 %."""
-    if is_won.any() and not is_lost.any():
+    if counted.n_won and not counted.n_lost:
         notes.append(
             "no lost deal is recorded, so win rates among closed deals would all be 100 %: they are "
             "left out, and chances rest on how long deals stay open"
         )
         return None
-    closed = _by_deal(history, is_won | is_lost)
-    return closed_rates(history.spells, _by_deal(history, is_won), closed, history.stages.n_open)
+    return counted.closed
 
 
-def _by_deal(history: DealHistory, flags: Flags) -> Flags:
-    """Flags of the deals that have moves, by position among all deals."""
-    by_deal = np.zeros(len(history.records.deals), dtype=bool)
-    by_deal[history.paths.deal[history.paths.is_first]] = flags
-    return by_deal
-
-
-def _won_amounts(history: DealHistory, notes: list[str]) -> npt.NDArray[np.float64]:
-    deals = history.deals
-    won = deals[deals["outcome"] == "won"].sort_values("closed_at", kind="stable")
-    if history.window_start is not None:
-        won = won[won["closed_at"] >= history.window_start]
-    amounts = won["amount"].to_numpy(float)
+def _won_amounts(counted: Tally, notes: list[str]) -> Floats:
+    amounts = counted.won_amount
     missing = int(np.isnan(amounts).sum())
     if missing and missing < len(amounts):
         notes.append(f"{missing:,} of {len(amounts):,} won deals have no amount; the others stand for them")
     return amounts
 
 
-def _fit_arrivals(history: DealHistory, notes: list[str]) -> Arrivals:
-    paths, clock = history.paths, history.clock
-    first = paths.keep(paths.is_first)
-    step = clock.step_of(first.entered_at)
-    is_entry = first.place < history.stages.n_open
-    first_step = int(step.min()) if history.window_start_step is None else history.window_start_step
-    last_step = history.last_arrival_step
+def _fit_arrivals(history: DealHistory, counted: Tally, complete: Floats, notes: list[str]) -> Arrivals:
+    clock, last_step = history.clock, history.last_arrival_step
     gap = history.cutoff_step - last_step
     if gap:
         until = np.datetime_as_string(clock.start_of(last_step), unit="D")
@@ -145,16 +150,54 @@ def _fit_arrivals(history: DealHistory, notes: list[str]) -> Arrivals:
             f"new deals are recorded until {until}: their rate is estimated up to there, and those of the "
             f"{gap:,} {clock.step}s since, not recorded yet, are expected at that rate"
         )
-    if not is_entry.all():
-        notes.append(f"{int((~is_entry).sum()):,} deals were first seen at their end and count as no arrival")
-    arrivals = fit_arrivals(
-        step[is_entry],
-        first.place[is_entry],
-        history.stages.n_open,
-        min(first_step, last_step),
-        last_step,
-        clock.step,
-    )
+    if counted.n_first_seen_ended:
+        notes.append(
+            f"{counted.n_first_seen_ended:,} deals were first seen at their end and count as no arrival"
+        )
+    arrivals = fit_arrivals(complete, clock.step)
     if not arrivals.entry_counts.any():
         notes.append("no new deal arrived in the latest year on record: none is expected")
     return arrivals
+
+
+def _complete_arrivals(history: DealHistory, counted: Tally) -> Floats:
+    """Arrivals by step and stage, over the steps in which they are recorded completely; one at least."""
+    last = history.last_arrival_step
+    start = history.window_start_step
+    first = history.cutoff_step - len(counted.arrivals) + 1 if start is None else start
+    steps = np.arange(min(first, last), last + 1)
+    rows = steps - (history.cutoff_step - len(counted.arrivals) + 1)
+    return np.where((rows >= 0)[:, None], counted.arrivals[np.maximum(rows, 0)], 0.0)
+
+
+def _level_steps(step: str, period: LevelPeriod, exits_by_step: Floats) -> int:
+    sizes = _LEVEL_STEPS[step]
+    if period == "auto":
+        return block_steps_for(exits_by_step, list(sizes.values()))
+    if period not in sizes:
+        known = ", ".join(repr(name) for name in ("auto", *sizes))
+        raise FunnelError(f"level_period={period!r} is unknown on a clock of {step}s; use {known} or None")
+    return sizes[period]
+
+
+def _fit_pace(
+    history: DealHistory,
+    hazards: tuple[StageHazards, ...],
+    level_period: LevelPeriod,
+    arrivals: Arrivals,
+    complete: Floats,
+) -> Pace:
+    """Levels of the arrivals, and of the transitions that were seen often enough."""
+    by_stage = count_by_step(history, hazards, _first_step(history))
+    exits = np.stack([counts.exits for counts in by_stage])
+    size = _level_steps(history.clock.step, level_period, exits.sum(axis=(0, 1)))
+    expected = np.stack([c.expected(h.mean_hazards()) for c, h in zip(by_stage, hazards, strict=True)])
+    observed, expected = (sum_by_block(part, size)[..., -LAST_PERIODS:] for part in (exits, expected))
+    stage, place = np.nonzero(observed.sum(axis=2) >= LEAST_EXITS)
+    levels = fit_levels(observed[stage, place], expected[stage, place])
+    moves = ~levels.is_steady  # the draws of the hazards know all about the others
+    by_block = sum_by_block(complete.sum(axis=1), arrivals.block_steps)
+    usual = np.full(len(by_block), arrivals.mean_per_block)
+    return Pace(
+        size, stage[moves], place[moves], levels.keep(moves), ArrivalPace(*average_levels(by_block, usual))
+    )

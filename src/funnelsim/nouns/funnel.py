@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.pace import Pace
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
@@ -83,6 +84,8 @@ class Funnel:
         What a reader of any result must know: assumptions made for want of data.
     changes : Changes, optional
         What levers have changed; no change by default.
+    pace : Pace, optional
+        How fast transitions run now against their usual rates; None: at their usual rates, always.
     """
 
     stages: Stages
@@ -95,6 +98,7 @@ class Funnel:
     origin: str = ""
     notes: tuple[str, ...] = ()
     changes: Changes = field(default=None)  # type: ignore[assignment]  # filled in below from the stages
+    pace: Pace | None = None
 
     def __post_init__(self) -> None:
         if self.changes is None:
@@ -139,9 +143,39 @@ class Funnel:
             for stage, hazards in enumerate(self.hazards)
         ]
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether the rates of all transitions stay the same in calendar time."""
+        return self.pace is None or not len(self.pace.stage)
+
+    def factors(self, streams: Streams, draws: Sequence[int], n_before: int, n_ahead: int) -> list[Floats]:
+        """Factors on the rates of every open stage, by step, for a batch of draws.
+
+        Returns
+        -------
+        list of ndarray, each of shape (n_draws, n_places, n_before + 1 + n_ahead)
+            Steps before the cutoff, its own, and after it.
+        """
+        shape = (len(draws), len(self.stages.names), n_before + 1 + n_ahead)
+        factors = [np.ones(shape) for _ in self.stages.open]
+        if self.pace is None:
+            return factors
+        for i, draw in enumerate(draws):
+            drawn = self.pace.factors(streams.generator("level", draw), n_before, n_ahead)
+            for stage, place, by_step in zip(self.pace.stage, self.pace.place, drawn, strict=True):
+                factors[stage][i, place] = by_step
+        return factors
+
     def arrival_draw(self, streams: Streams, draw: int) -> tuple[float, Floats]:
         """Arrivals per step and shares of entry stages of draw `draw`, changes included."""
-        return self.arrivals.scaled(self.changes.volume).draw(streams.generator("arrival rate", draw))
+        law, rng = self.arrivals.scaled(self.changes.volume), streams.generator("arrival rate", draw)
+        return law.draw(rng, has_level=self.pace is not None and self.pace.arrivals is not None)
+
+    def arrival_swings(self, streams: Streams, draw: int, n_blocks: int) -> tuple[Floats, float]:
+        """Level of the arrivals in each block ahead, and over-dispersion of a block, of draw `draw`."""
+        if self.pace is None or self.pace.arrivals is None:
+            return np.ones(n_blocks), self.arrivals.dispersion
+        return self.pace.arrivals.draw(streams.generator("arrival level", draw), n_blocks)
 
     def amount_draw(self, streams: Streams, draw: int) -> Floats:
         """Shares of the amount points of draw `draw`; empty without amounts."""

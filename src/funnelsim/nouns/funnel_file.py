@@ -27,6 +27,7 @@ from funnelsim.nouns.funnel_schema import (
     StagePart,
     told,
 )
+from funnelsim.nouns.pace_file import pace_from_part, pace_to_part
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards, extend_until_gone, hazards_by_hand
@@ -130,6 +131,7 @@ def funnel_to_json(funnel: Funnel) -> str:
         "amounts": funnel.amounts and _amounts_part(funnel.amounts),
         "closed": funnel.closed and _closed_part(funnel.closed, names),
         "changes": _changes_part(funnel.changes, names),
+        "pace": funnel.pace and pace_to_part(funnel.pace, names),
         "notes": list(funnel.notes),
     }
     return _dump(content) + "\n"
@@ -231,6 +233,7 @@ def _funnel(part: FunnelPart) -> Funnel:
         origin=part.origin,
         notes=tuple(part.notes),
         changes=_changes(part.changes, stages),
+        pace=pace_from_part(part.pace, stages) if part.pace else None,
     )
 
 

@@ -98,6 +98,36 @@ class ClosedPart(_Part):
     closed: NotNegative
 
 
+class LevelPart(_Part):
+    """A level that is Gamma(shape, rate) now, and how it goes on."""
+
+    shape: Positive
+    rate: Positive
+    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    transient: NotNegative = 0.0
+
+
+class TransitionPart(LevelPart):
+    """Level of a transition."""
+
+    start: str = Field(alias="from")
+    end: str = Field(alias="to")
+
+
+class SettingPart(LevelPart):
+    """Level of the arrivals under one setting."""
+
+    weight: Positive
+
+
+class PacePart(_Part):
+    """How fast transitions and arrivals run now against their usual rates."""
+
+    block_steps: Annotated[int, Field(ge=1, le=_OLDEST)]
+    transitions: list[TransitionPart] = []
+    arrivals: list[SettingPart] = []
+
+
 class ChangesPart(_Part):
     """What levers have changed."""
 
@@ -146,6 +176,7 @@ class FunnelPart(_Part):
     amounts: AmountsPart | None = None
     closed: dict[str, ClosedPart] | None = None
     changes: ChangesPart = ChangesPart()
+    pace: PacePart | None = None
     notes: list[str] = []
 
 
@@ -156,6 +187,7 @@ _PARTS: dict[str, type[_Part]] = {
     "amounts": AmountsPart,
     "closed": ClosedPart,
     "changes": ChangesPart,
+    "pace": PacePart,
 }
 
 
@@ -199,4 +231,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     top = str(location[0])
     if len(location) == 1:
         return list(FunnelPart.model_fields)
+    if top == "pace" and len(location) > 2:
+        form: type[_Part] = TransitionPart if location[1] == "transitions" else SettingPart
+        return [field.alias or name for name, field in form.model_fields.items()]
     return list((_FORMS[str(location[2])] if top == "hazards" else _PARTS[top]).model_fields)

@@ -52,19 +52,21 @@ class Arrivals:
             worth_blocks=self.worth_blocks / max(factor, 1e-300),
         )
 
-    def draw(self, rng: np.random.Generator) -> tuple[float, Floats]:
-        """One draw of the mean rate per step and of the shares of the entry stages."""
+    def draw(self, rng: np.random.Generator, *, has_level: bool = False) -> tuple[float, Floats]:
+        """One draw of the mean rate per step and of the shares of the entry stages.
+
+        With a level of its own beside it the mean is taken as it stands: the level holds the uncertainty.
+        """
         mean, entries = self.mean_per_block, self.entry_counts
         if np.isfinite(self.worth_blocks):
-            mean = rng.standard_gamma(max(mean * self.worth_blocks, 1e-9)) / self.worth_blocks
+            drawn = rng.standard_gamma(max(mean * self.worth_blocks, 1e-9)) / self.worth_blocks
+            mean = mean if has_level else drawn
             entries = rng.standard_gamma(entries)
         return mean / self.block_steps, entries / max(entries.sum(), 1e-300)
 
 
-def fit_arrivals(
-    entry_step: Ints, entry_stage: Ints, n_open: int, first_step: int, last_step: int, step: str
-) -> Arrivals:
-    """Arrival law from the latest year of complete blocks before `last_step`.
+def fit_arrivals(counts: Floats, step: str) -> Arrivals:
+    """Arrival law from the latest year of complete blocks.
 
     A whole year, so that peak and slack months weigh as they should; less where the record is shorter. A
     block is four weeks (or a month) when twelve of them are on record, else a week, else a day: longer
@@ -74,11 +76,8 @@ def fit_arrivals(
 
     Parameters
     ----------
-    entry_step, entry_stage : ndarray of int, shape (n_arrivals,)
-    n_open : int
-        Number of open stages.
-    first_step, last_step : int
-        Steps between which arrivals are recorded completely, both included.
+    counts : ndarray of float, shape (n_steps, n_open)
+        Arrivals by step and stage of entry, over the steps in which they are recorded completely.
     step : {"hour", "day", "week", "month"}
         Step of the clock.
 
@@ -86,23 +85,14 @@ def fit_arrivals(
     -------
     Arrivals
     """
-    inside = (entry_step >= first_step) & (entry_step <= last_step)
-    entry_step, entry_stage = entry_step[inside], entry_stage[inside]
-    span = last_step - first_step + 1
-    sizes = _BLOCKS[step]
+    span, sizes = len(counts), _BLOCKS[step]
     size = next((size for size in sizes if span >= _LEAST_BLOCKS * size), min(sizes[-1], span))
-    counts = _latest_counts(entry_step, last_step, size, min(span, _STEPS_A_YEAR[step]) // size)
-    n_blocks = len(counts)
-    mean = (counts.sum() + 0.5) / n_blocks
-    dispersion = fit_dispersion(counts)
-    recent = entry_step > last_step - n_blocks * size
-    entry_counts = np.bincount(entry_stage[recent], minlength=n_open).astype(float)
-    return Arrivals(size, mean, n_blocks / (1.0 + dispersion * mean), dispersion, entry_counts)
-
-
-def _latest_counts(entry_step: Ints, last_step: int, size: int, n_blocks: int) -> Ints:
-    blocks_back = (last_step - entry_step) // size
-    return np.bincount(blocks_back[blocks_back < n_blocks], minlength=n_blocks)
+    n_blocks = min(span, _STEPS_A_YEAR[step]) // size
+    recent = counts[span - n_blocks * size :]
+    by_block = recent.sum(axis=1).reshape(n_blocks, size).sum(axis=1)
+    mean = (by_block.sum() + 0.5) / n_blocks
+    dispersion = fit_dispersion(by_block)
+    return Arrivals(size, mean, n_blocks / (1.0 + dispersion * mean), dispersion, recent.sum(axis=0))
 
 
 def fit_dispersion(counts: npt.ArrayLike) -> float:

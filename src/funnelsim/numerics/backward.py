@@ -64,34 +64,49 @@ def values_by_step(
     entering = np.zeros((n_draws, n_steps + 1, len(is_won), len(edges)))
     entering[:, :, is_won] = (np.arange(n_steps + 1)[:, None] <= edges)[:, None]
     in_tail = np.zeros((n_draws, n_steps + 1, n_open, len(edges)))
-    rates = [_rates_since_entry(stage, n_steps) for stage in stages]
-    waiting = [np.zeros((n_draws, r.shape[2], len(edges))) for r in rates]
+    waits = [_Wait(stage, pace, n_steps, len(edges)) for stage, pace in zip(stages, multipliers, strict=True)]
     for step in range(n_steps, -1, -1):
-        for s, stage in enumerate(stages):
-            if step < n_steps:
-                next_value = entering[:, step + 1, stage.places]
-                pace = multipliers[s][:, :, step + 1]
-                waiting[s] = _one_step_back(rates[s], pace, next_value, waiting[s])
-            in_tail[:, step, s] = waiting[s][:, -1]
-        pace_now = [m[:, :, step] for m in multipliers]
-        on_entry = np.stack([w[:, 0] for w in waiting], axis=1)
+        if step < n_steps:
+            for wait in waits:
+                wait.go_back(step, entering[:, step + 1, wait.places])
+        in_tail[:, step] = np.stack([wait.values[:, -1] for wait in waits], axis=1)
+        on_entry = np.stack([wait.values[:, 0] for wait in waits], axis=1)
+        pace_now = [pace[:, :, step] for pace in multipliers]
         entering[:, step, :n_open] = _entries(stages, pace_now, entering[:, step], on_entry)
     return Values(entering, in_tail)
 
 
-def _rates_since_entry(stage: StageRates, n_steps: int) -> Floats:
-    """Rates of the step after next entry, by steps waited since; shape (n_draws, n_exits, n_waited)."""
-    until_tail = int(np.ceil(stage.tail_age / stage.speed.min(initial=1.0)))
-    return stage.step_rates(np.zeros(1, np.int64), min(until_tail, n_steps) + 1)[:, :, 0]
+class _Wait:
+    """Values of waiting in one stage, by steps since entry (the last: in the tail), taken back by steps."""
 
+    def __init__(self, stage: StageRates, pace: Floats, n_steps: int, n_edges: int) -> None:
+        self.places, self._pace = stage.places, pace
+        until_tail = int(np.ceil(stage.tail_age / stage.speed.min(initial=1.0)))
+        young = stage.step_rates(np.zeros(1, np.int64), min(until_tail, n_steps))
+        in_tail = stage.step_rates(np.array([stage.tail_age]), 1)
+        self._rates = np.concatenate([young, in_tail], axis=3)[:, :, 0]
+        self.values = np.zeros((len(self._rates), self._rates.shape[2], n_edges))
+        self._at_pace: Floats | None = None
 
-def _one_step_back(rates: Floats, pace: Floats, next_value: Floats, waiting: Floats) -> Floats:
-    """Values of waiting one step earlier; shape (n_draws, n_waited, n_edges)."""
-    taken = rates * pace[:, :, None]
-    stays = np.exp(-taken.sum(axis=1))
-    waits_on = np.concatenate([waiting[:, 1:], waiting[:, -1:]], axis=1)  # the tail stays the tail
-    gained: Floats = chances(taken, axis=1).swapaxes(1, 2) @ next_value + stays[:, :, None] * waits_on
-    return gained
+    def go_back(self, step: int, next_value: Floats) -> None:
+        """From the end of ``step + 1`` to the end of `step`; `next_value` is that of entering each place."""
+        self._take_pace(self._pace[:, :, step + 1])
+        # A deal that entered since step 0 has waited no longer than `step`; of older ones the tail counts.
+        young = slice(0, min(step + 1, self.values.shape[1] - 1))
+        waited = self._leaves[:, young] @ next_value
+        waited += self._stays[:, young] * self.values[:, 1 : young.stop + 1]
+        self.values[:, young] = waited
+        tail = (self._leaves[:, -1:] @ next_value)[:, 0]
+        self.values[:, -1] = tail + self._stays[:, -1] * self.values[:, -1]
+
+    def _take_pace(self, pace: Floats) -> None:
+        """Chances of a step at this pace; most steps have the pace of the one before."""
+        if self._at_pace is not None and np.array_equal(pace, self._at_pace):
+            return
+        taken = self._rates * pace[:, :, None]
+        self._leaves = np.ascontiguousarray(chances(taken, axis=1).swapaxes(1, 2))
+        self._stays = np.exp(-taken.sum(axis=1))[:, :, None]
+        self._at_pace = pace
 
 
 def _entries(stages: Sequence[StageRates], pace: list[Floats], now: Floats, on_entry: Floats) -> Floats:

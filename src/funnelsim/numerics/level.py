@@ -20,6 +20,8 @@ _START = 8.0  # exits that the level 1 is worth before any is seen
 LEAST_EXITS = 8  # a series of fewer tells nothing about its level
 LAST_PERIODS = 60
 _BORROWED = 0.25
+_FEW = 0.5  # where the expectation itself was taken from the same counts, 1 must weigh next to nothing
+_LEAST_WEIGHT = 1e-3
 _MOST_MOVED = 4.0
 _MOST = 8.0
 
@@ -51,6 +53,16 @@ class Levels:
     def mean(self) -> Floats:
         """Expected level at the end of the latest period."""
         return self.shape / self.rate
+
+    @property
+    def is_steady(self) -> npt.NDArray[np.bool_]:
+        """Whether a level neither moves nor swings, shape (n_series,)."""
+        steady: npt.NDArray[np.bool_] = (self.discount == 1.0) & (self.transient == 0.0)
+        return steady
+
+    def keep(self, which: npt.NDArray[np.bool_]) -> Levels:
+        """Only the flagged series."""
+        return Levels(self.shape[which], self.rate[which], self.discount[which], self.transient[which])
 
     @property
     def memory(self) -> Floats:
@@ -118,7 +130,9 @@ class Filtered:
     by_period: tuple[tuple[Floats, Floats], ...]
 
 
-def filter_levels(observed: Floats, expected: Floats, discount: Floats, transient: Floats) -> Filtered:
+def filter_levels(
+    observed: Floats, expected: Floats, discount: Floats, transient: Floats, start: float = _START
+) -> Filtered:
     """Discounted gamma-Poisson filter.
 
     Parameters
@@ -126,6 +140,8 @@ def filter_levels(observed: Floats, expected: Floats, discount: Floats, transien
     observed, expected : ndarray of float, shape (n_series, n_periods)
         Counts of each period, and what they would be at level 1.
     discount, transient : ndarray of float, shape (..., n_series) or broadcast to it
+    start : float
+        Counts that the level 1 is worth before any is seen.
 
     Returns
     -------
@@ -145,7 +161,7 @@ def filter_levels(observed: Floats, expected: Floats, discount: Floats, transien
     .. [2] West, Harrison (1997), *Bayesian Forecasting and Dynamic Models*, 2nd ed., section 10.8.
     """
     discount, transient = np.broadcast_arrays(discount, transient)
-    shape, rate = np.full((2, *discount.shape), _START)
+    shape, rate = np.full((2, *discount.shape), start)
     log_likelihood, by_period = np.zeros(discount.shape), []
     for o, e in zip(observed.T, expected.T, strict=True):
         lasts = _lasting(shape, discount)
@@ -173,7 +189,9 @@ def fit_levels(observed: Floats, expected: Floats) -> Levels:
     """Levels of series, each with the discount and transient that predict best.
 
     The setting of a series is chosen on a grid by its own predictive likelihood plus a quarter of that of the
-    other series: with little to tell by itself a series moves as the others do.
+    other series: with little to tell by itself a series moves as the others do. A discount below 1 and a
+    transient above 0 cost one unit of log-likelihood each (Akaike's criterion), for every series: chance
+    alone would make half of all steady series move a little.
 
     Parameters
     ----------
@@ -191,10 +209,46 @@ def fit_levels(observed: Floats, expected: Floats) -> Levels:
         for grid in np.meshgrid(DISCOUNTS, TRANSIENTS, indexing="ij")
     )
     found = filter_levels(observed, expected, discount, transient)
-    own = found.log_likelihood
+    own = found.log_likelihood - _n_parameters(discount, transient)
     score = own + _BORROWED * (own.sum(axis=1, keepdims=True) - own)
     chosen = score.argmax(axis=0), np.arange(n_series)
     return Levels(found.shape[chosen], found.rate[chosen], discount[chosen], transient[chosen])
+
+
+def _n_parameters(discount: Floats, transient: Floats) -> Floats:
+    """How many of discount and transient a setting uses."""
+    used: Floats = (discount < 1.0).astype(float) + (transient > 0.0)
+    return used
+
+
+def average_levels(observed: Floats, expected: Floats) -> tuple[Floats, Levels]:
+    """Levels of one series under every setting that predicts it well, with the weight of each.
+
+    For a series that stands alone, such as arrivals: one setting, picked by so little, would be too sure of
+    itself.
+
+    Parameters
+    ----------
+    observed, expected : ndarray of float, shape (n_periods,)
+        Oldest period first; the latest 60 count.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_settings,)
+        Akaike weights: predictive likelihoods, less one unit of their logarithm for each parameter, as
+        shares; settings below one in a thousand are left out.
+    levels : Levels
+        One entry for each setting.
+    """
+    discount, transient = (g.reshape(-1, 1) for g in np.meshgrid(DISCOUNTS, TRANSIENTS, indexing="ij"))
+    found = filter_levels(
+        observed[None, -LAST_PERIODS:], expected[None, -LAST_PERIODS:], discount, transient, _FEW
+    )
+    score = found.log_likelihood - _n_parameters(discount, transient)
+    weights = np.exp(score - score.max())[:, 0]
+    kept = weights >= _LEAST_WEIGHT * weights.sum()
+    levels = Levels(*(column[kept, 0] for column in (found.shape, found.rate, discount, transient)))
+    return weights[kept] / weights[kept].sum(), levels
 
 
 def level_words(mean: float, low: float, high: float, memory: float, transient: float, period: str) -> str:

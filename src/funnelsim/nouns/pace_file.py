@@ -1,0 +1,72 @@
+"""The pace of a funnel as a part of its file, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from funnelsim.nouns.funnel_schema import LevelPart, PacePart
+from funnelsim.nouns.pace import ArrivalPace, Pace
+from funnelsim.numerics.level import Levels
+from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.stages import Stages
+
+
+class PaceError(FunnelsimError):
+    """A pace that does not fit the stages of its funnel."""
+
+
+def pace_to_part(pace: Pace, names: tuple[str, ...]) -> dict[str, Any]:
+    """A pace as plain lists and numbers."""
+    transitions = zip(pace.stage.tolist(), pace.place.tolist(), _rows(pace.levels), strict=True)
+    part: dict[str, Any] = {
+        "block_steps": pace.block_steps,
+        "transitions": [{"from": names[a], "to": names[b]} | row for a, b, row in transitions],
+    }
+    if pace.arrivals is not None:
+        weights = pace.arrivals.weights.tolist()
+        rows = zip(weights, _rows(pace.arrivals.levels), strict=True)
+        part["arrivals"] = [{"weight": weight} | row for weight, row in rows]
+    return part
+
+
+def _rows(levels: Levels) -> list[dict[str, float]]:
+    columns = (levels.shape, levels.rate, levels.discount, levels.transient)
+    names = ("shape", "rate", "discount", "transient")
+    return [dict(zip(names, row, strict=True)) for row in np.stack(columns, axis=1).tolist()]
+
+
+def pace_from_part(part: PacePart, stages: Stages) -> Pace:
+    """The pace a file tells of.
+
+    Raises
+    ------
+    PaceError
+        If a transition does not lead from an open stage to another place, or stands there twice.
+    """
+    pairs = []
+    for row in part.transitions:
+        for name in (row.start, row.end):
+            if name not in stages.codes:
+                known = ", ".join(stages.names)
+                raise PaceError(f"pace.transitions: {name!r} is no stage or outcome; they are {known}")
+        pair = (stages.codes[row.start], stages.codes[row.end])
+        if pair[0] >= stages.n_open or pair[0] == pair[1] or pair in pairs:
+            raise PaceError(
+                f"pace.transitions: {row.start!r} to {row.end!r} must lead from an open stage to another "
+                "place, and stand there once"
+            )
+        pairs.append(pair)
+    stage, place = np.array(pairs, dtype=np.int64).reshape(-1, 2).T.copy()
+    arrivals = None
+    if part.arrivals:
+        weights = np.array([row.weight for row in part.arrivals])
+        arrivals = ArrivalPace(weights / weights.sum(), _levels(part.arrivals))
+    return Pace(part.block_steps, stage, place, _levels(part.transitions), arrivals)
+
+
+def _levels(rows: list[Any]) -> Levels:
+    parts: list[LevelPart] = rows
+    numbers = np.array([(r.shape, r.rate, r.discount, r.transient) for r in parts]).reshape(-1, 4)
+    return Levels(*numbers.T.copy())

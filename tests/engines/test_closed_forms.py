@@ -320,6 +320,7 @@ def test_standard_errors_are_honest() -> None:
             pipeline,
             periods=["2026-10-01", "2026-10-31"],
             target=6,
+            measure="wins",
             engine=fs.MonteCarlo(n_futures=400, n_draws=n_draws),
             seed=seed,
         )

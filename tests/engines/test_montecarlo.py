@@ -69,7 +69,10 @@ def run(
     target: float | None = None,
 ) -> fs.Forecast:
     engine = fs.MonteCarlo(n_futures=n_futures, n_draws=n_draws)
-    return fs.forecast(funnel, pipeline, periods=periods, engine=engine, seed=SEED, target=target)
+    measure = None if funnel.amounts else "wins"
+    return fs.forecast(
+        funnel, pipeline, periods=periods, engine=engine, seed=SEED, target=target, measure=measure
+    )
 
 
 def assert_means(draws: np.ndarray, expected: object, sd: object = None) -> None:
@@ -475,3 +478,23 @@ def test_too_few_draws_or_futures_are_refused(n_futures: int, n_draws: int) -> N
 def test_futures_are_rounded_up_to_a_whole_number_for_each_draw() -> None:
     outlook = run(constant_funnel(), pipeline_of([1.0]), "1Q", 101, 25)
     assert outlook.n_futures == 125
+
+
+def test_a_target_of_wins_must_be_said_to_be_one() -> None:
+    """An amount held against a number of wins answers nothing, and nobody would see it."""
+    funnel, pipeline = constant_funnel(has_money=False), pipeline_of([np.nan])
+    for target, measure in ((5e6, None), (None, "bookings"), (3, "bookings")):
+        with pytest.raises(ForecastError, match="no won deal has an amount"):
+            fs.forecast(funnel, pipeline, target=target, measure=measure, engine=fs.MonteCarlo(200, 10))
+    with pytest.raises(ForecastError, match="'money' is unknown"):
+        fs.forecast(funnel, pipeline, measure="money")
+
+
+def test_wins_can_be_forecast_where_there_are_amounts() -> None:
+    funnel, pipeline = constant_funnel(), pipeline_of([1e3] * 30)
+    engine = fs.MonteCarlo(200, 10)
+    outlook = fs.forecast(funnel, pipeline, target=4, measure="wins", engine=engine)
+    assert outlook.measure == "wins"
+    assert outlook.chance().value == (outlook.window(measure="wins") >= 4).mean()
+    bookings = fs.forecast(funnel, pipeline, target=4e3, engine=engine)
+    np.testing.assert_array_equal(bookings.draws("wins"), outlook.draws())

@@ -197,7 +197,8 @@ def test_deals_without_amounts_are_counted(tmp_path):
         "deal_id,created_at,outcome,closed_at\nD1,2026-01-05,won,2026-02-01\nD2,2026-01-06,open,\n"
     )
     for by in ("period", "stage", "deal"):
-        screen = run("forecast", path, "--by", by, "--target", "3", *QUICK["forecast"], code=0).stdout
+        wins = ("--target", "3", "--measure", "wins")
+        screen = run("forecast", path, "--by", by, *wins, *QUICK["forecast"], code=0).stdout
         assert "3 wins" in screen
         assert "only the number of wins" in screen
 
@@ -250,7 +251,10 @@ def test_too_few_futures_for_a_chance_are_refused(command):
 def test_amounts_of_zero_are_taken_as_none(tmp_path):
     deals = tmp_path / "deals.csv"
     deals.write_text(HEAD + GOOD.replace(",1000,", ",0,").replace(",500,", ",0,").replace(",800,", ",0,"))
-    screen = run("forecast", deals, "--target", "3", *QUICK["forecast"], code=0).stdout
+    screen = run("forecast", deals, "--target", "3", *QUICK["forecast"], code=1)
+    assert "--measure 'wins'" in screen.stderr
+    wins = ("--target", "3", "--measure", "wins")
+    screen = run("forecast", deals, *wins, *QUICK["forecast"], code=0).stdout
     assert "Number of wins by period" in screen
     assert "only the number of wins is forecast" in screen
     assert "Classical" not in screen

@@ -123,7 +123,12 @@ def assert_whole(history: fs.DealHistory) -> fs.Forecast:
     assert (table["conversion"] <= 1 - table["undecided"] + 1e-12).all()
     engine = fs.MonteCarlo(n_futures=200, n_draws=10)
     outlook = fs.forecast(
-        funnel, history.pipeline(), periods=periods_for(history.clock.step), target=1.0, engine=engine
+        funnel,
+        history.pipeline(),
+        periods=periods_for(history.clock.step),
+        target=1.0,
+        measure="bookings" if funnel.amounts and funnel.amounts.mean else "wins",
+        engine=engine,
     )
     classical = ["weighted_pipeline"] if outlook.classical else []
     frame = outlook.table()

@@ -300,6 +300,7 @@ def test_the_standard_error_of_a_paired_effect_is_honest() -> None:
             funnel,
             pipeline,
             target=10,
+            measure="wins",
             levers=[fs.Conversion(1.5)],
             periods=PERIODS,
             engine=fs.MonteCarlo(n_futures=200, n_draws=20),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
-from funnelsim.nouns.forecast import Classical, Forecast, target_amount
+from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, Measure, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA, weighted_pipeline
 from funnelsim.vocabulary.periods import Periods, PeriodsError
@@ -24,6 +25,7 @@ def forecast(
     *,
     periods: str | Sequence[object] = "4Q",
     target: float | None = None,
+    measure: Measure | None = None,
     fiscal_start_month: int = 1,
     engine: Engine | None = None,
     seed: int | np.random.Generator | None = 0,
@@ -39,7 +41,10 @@ def forecast(
     periods : str or sequence of dates
         ``"4Q"``, ``"6M"``, ``"13W"``, ``"2Y"``: the running period and those after it; or the edges.
     target : float, optional
-        Amount (or number of wins, when there are no amounts) wanted in all periods together.
+        Amount, or number of wins, wanted in all periods together.
+    measure : {"bookings", "wins"}, optional
+        What is forecast and the target counts: bookings by default, wins where there are no amounts. A target
+        without amounts needs it said, lest an amount be held against a number of wins.
     fiscal_start_month : int
         Month in which the fiscal year begins.
     engine : Engine, optional
@@ -54,8 +59,8 @@ def forecast(
     Raises
     ------
     PeriodsError, ClockError, EngineError, ForecastError, SeedError
-        If the periods are not understood or do not fit the clock, funnel and pipeline do not match, or
-        `target` or `seed` is no number of its kind.
+        If the periods are not understood or do not fit the clock, funnel and pipeline do not match, `target`
+        or `seed` is no number of its kind, or bookings are asked for and no won deal has an amount.
 
     Examples
     --------
@@ -67,10 +72,12 @@ def forecast(
     """
     wanted = None if target is None else target_amount(target)
     funnel = _without_amounts_of_zero(funnel, pipeline)
+    _check_measure(funnel, measure, wanted)
     parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
     outlook = (engine or MonteCarlo()).run(funnel, pipeline, parsed, Streams.of(seed))
     return replace(
         outlook,
+        asked=measure,
         target=wanted,
         classical=_classical(funnel, pipeline, outlook.realised_bookings),
         notes=(*funnel.notes, *_pipeline_notes(funnel, pipeline, parsed)),
@@ -87,6 +94,18 @@ def _periods_with_known_wins(
             "last twelve months; begin later"
         )
     return periods
+
+
+def _check_measure(funnel: Funnel, measure: Measure | None, target: float | None) -> None:
+    if measure not in (None, *get_args(Measure)):
+        raise ForecastError(f"measure={measure!r} is unknown; use one of {', '.join(get_args(Measure))}")
+    if funnel.amounts is not None or measure == "wins" or (measure is None and target is None):
+        return
+    asked = "bookings were asked for" if measure else f"a target of {target:,.10g} was given"
+    raise ForecastError(
+        f"{asked}, but no won deal has an amount; check which column holds the amounts (columns=), or "
+        "forecast the number of wins with measure='wins': the target is a number of wins then"
+    )
 
 
 def _without_amounts_of_zero(funnel: Funnel, pipeline: Pipeline) -> Funnel:

@@ -101,8 +101,10 @@ class Forecast:
         Parameter draws; futures of one draw stand together, equally many each.
     deals : OpenDeals
     classical : tuple of Classical
+    asked : {"bookings", "wins"}, optional
+        What was asked for; None: bookings, or wins when the data has no amounts.
     target : float, optional
-        Target for all periods together, in units of bookings (of wins when there are no amounts).
+        Target for all periods together, in units of what is forecast.
     unit : str
     engine : str
     seed : int
@@ -119,6 +121,7 @@ class Forecast:
     n_draws: int
     deals: OpenDeals
     classical: tuple[Classical, ...] = ()
+    asked: Measure | None = None
     target: float | None = None
     unit: str = ""
     engine: str = ""
@@ -132,8 +135,8 @@ class Forecast:
 
     @property
     def measure(self) -> Measure:
-        """What is forecast by default: bookings, or wins when the data has no amounts."""
-        return "bookings" if self.open_bookings.size else "wins"
+        """What is forecast: as asked for; else bookings, or wins when the data has no amounts."""
+        return self.asked or ("bookings" if self.open_bookings.size else "wins")
 
     def draws(self, measure: Measure | None = None) -> Floats:
         """Jointly drawn futures, what is already realised included; shape (n_futures, n_periods).

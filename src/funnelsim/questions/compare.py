@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
-from funnelsim.nouns.forecast import Forecast, chance_estimate, mean_estimate, reaches, target_amount
+from funnelsim.nouns.forecast import Forecast, Measure, chance_estimate, mean_estimate, reaches, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.lever import Lever, checked_levers, three_levers
 from funnelsim.vocabulary.estimate import Estimate
@@ -91,6 +91,7 @@ def compare_levers(
     *,
     target: float,
     levers: Sequence[Lever] | None = None,
+    measure: Measure | None = None,
     periods: str | Sequence[object] = "4Q",
     fiscal_start_month: int = 1,
     engine: Engine | None = None,
@@ -109,7 +110,7 @@ def compare_levers(
         Wanted in all periods together.
     levers : sequence of Lever, optional
         By default the three classical ones, each improved by a tenth: volume, conversion, speed.
-    periods, fiscal_start_month, engine, seed
+    measure, periods, fiscal_start_month, engine, seed
         As in :func:`funnelsim.forecast`.
 
     Returns
@@ -130,6 +131,7 @@ def compare_levers(
             pipeline,
             periods=periods,
             target=wanted,
+            measure=measure,
             fiscal_start_month=fiscal_start_month,
             engine=engine,
             seed=seed,

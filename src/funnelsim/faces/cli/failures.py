@@ -15,7 +15,7 @@ FAILED, INTERRUPTED = 1, 130
 
 # Keywords of the Python functions that are options here: those that keep their name, and the others.
 _KEYWORDS = (
-    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|n_draws|n_futures|periods|seed|stages"
+    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|measure|n_draws|n_futures|periods|seed|stages"
     "|step|target|tz|unit|window_start"
 )
 OPTION_NAMES = {

@@ -87,6 +87,7 @@ def forecast(
         history.pipeline(),
         periods=question.edges,
         target=question.target,
+        measure=question.measure,
         fiscal_start_month=question.fiscal_start_month,
         engine=drawing.engine,
         seed=drawing.seed,

@@ -93,6 +93,7 @@ def compared(
         funnel,
         history.pipeline(),
         target=target,
+        measure=question.measure,
         levers=chosen,
         periods=question.edges,
         fiscal_start_month=question.fiscal_start_month,

@@ -17,6 +17,7 @@ from funnelsim.faces.cli.source import Source
 
 if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo
+    from funnelsim.nouns.forecast import Measure
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -75,11 +76,14 @@ class Question:
     fiscal_start_month : int
     target : float, optional
         Wanted in all periods together.
+    measure : {"bookings", "wins"}, optional
+        What is forecast, and counted by the target.
     """
 
     periods: str
     fiscal_start_month: int
     target: float | None
+    measure: Measure | None
 
     @property
     def edges(self) -> str | list[str]:
@@ -196,6 +200,11 @@ question_options = _bundled(
     ),
     click.option(
         "--target", type=amount, metavar="AMOUNT", help="Wanted in all periods together: 5000000, 5M, 500k."
+    ),
+    click.option(
+        "--measure",
+        type=click.Choice(["bookings", "wins"]),
+        help="Forecast amounts, or the number of won deals; the target counts the same.",
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy.typing as npt
 
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.by_time import StepCounts, count_steps
-from funnelsim.numerics.hazards import AgeCounts, StageHazards, count_ages
+from funnelsim.numerics.hazards import AgeCounts, StageHazards, count_ages, sum_ages
 from funnelsim.numerics.weighted_pipeline import ClosedRates, closed_rates
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Moments = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +29,13 @@ class Tally:
     arrivals : ndarray of shape (n_steps, n_open)
         Arrivals by step and stage of entry; the last row is the cutoff step.
     closed : ClosedRates
-    won_step : ndarray of int, shape (n_won,)
+    won_at : ndarray of datetime64, shape (n_won,)
+    won_row : ndarray of int, shape (n_won,)
+        Row of each won deal in the deals table: what decides between wins of the same moment.
     won_amount : ndarray of float, shape (n_won,)
         Wins since the window's start, oldest first; NaN where no amount is recorded.
+    first_step : int
+        Step of the first move on record.
     n_deals, n_won, n_lost, n_first_seen_ended : int
         Deals; those that stand won and lost; those whose first move on record is their end.
     """
@@ -37,22 +43,32 @@ class Tally:
     ages: tuple[AgeCounts, ...]
     arrivals: Floats
     closed: ClosedRates
-    won_step: Ints
+    won_at: Moments
+    won_row: Ints
     won_amount: Floats
+    first_step: int
     n_deals: int
     n_won: int
     n_lost: int
     n_first_seen_ended: int
 
     @classmethod
-    def of(cls, history: DealHistory) -> Tally:
-        """Count a history."""
+    def of(cls, history: DealHistory, rows: Ints | None = None) -> Tally:
+        """Count a history.
+
+        Parameters
+        ----------
+        history : DealHistory
+        rows : ndarray of int, shape (n_records,), optional
+            Row in the whole deals table of each deal of ``history.records``; needed for a part only.
+        """
         stages, paths = history.stages, history.paths
         first, last = paths.keep(paths.is_first), paths.keep(paths.is_last)
         is_won, is_lost = stages.is_won[last.place], stages.is_lost[last.place]
         is_entry = first.place < stages.n_open
         entered = history.clock.step_of(first.entered_at[is_entry])
-        won_step, won_amount = _won_amounts(history)
+        won_at, won_position, won_amount = _won_amounts(history)
+        won_row = first.deal[won_position]
         by_deal = np.zeros((2, len(history.records.deals)), dtype=bool)
         by_deal[:, first.deal] = is_won, is_won | is_lost
         return cls(
@@ -62,13 +78,52 @@ class Tally:
             ),
             arrivals=_count_arrivals(entered, first.place[is_entry], stages.n_open, history.cutoff_step),
             closed=closed_rates(history.spells, by_deal[0], by_deal[1], stages.n_open),
-            won_step=won_step,
+            won_at=won_at,
+            won_row=won_row if rows is None else rows[won_row],
             won_amount=won_amount,
+            first_step=int(history.clock.step_of(paths.entered_at.min())),
             n_deals=len(first.deal),
             n_won=int(is_won.sum()),
             n_lost=int(is_lost.sum()),
             n_first_seen_ended=int((~is_entry).sum()),
         )
+
+    @classmethod
+    def total(cls, parts: Sequence[Tally]) -> Tally:
+        """Sum of the counts of parts that share no deal; their order does not matter."""
+        at, row, amount = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("won_at", "won_row", "won_amount")
+        )
+        order = np.lexsort((row, at))
+        return cls(
+            ages=tuple(sum_ages(of_stage) for of_stage in zip(*(part.ages for part in parts), strict=True)),
+            arrivals=_sum_arrivals([part.arrivals for part in parts]),
+            closed=ClosedRates(
+                np.sum([part.closed.n_won for part in parts], axis=0),
+                np.sum([part.closed.n_closed for part in parts], axis=0),
+            ),
+            won_at=at[order],
+            won_row=row[order],
+            won_amount=amount[order],
+            first_step=min(part.first_step for part in parts),
+            n_deals=sum(part.n_deals for part in parts),
+            n_won=sum(part.n_won for part in parts),
+            n_lost=sum(part.n_lost for part in parts),
+            n_first_seen_ended=sum(part.n_first_seen_ended for part in parts),
+        )
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally.total((self, other))
+
+
+def _sum_arrivals(parts: list[Floats]) -> Floats:
+    """Sums over steps counted back from the cutoff, which is the last row of every part."""
+    n_steps = max(len(arrivals) for arrivals in parts)
+    total = np.zeros((n_steps, parts[0].shape[1]))
+    for arrivals in parts:
+        total[n_steps - len(arrivals) :] += arrivals
+    return total
 
 
 def _count_arrivals(step: Ints, stage: Ints, n_open: int, last_step: int) -> Floats:
@@ -77,13 +132,14 @@ def _count_arrivals(step: Ints, stage: Ints, n_open: int, last_step: int) -> Flo
     return cells.reshape(n_steps, n_open).astype(float)
 
 
-def _won_amounts(history: DealHistory) -> tuple[Ints, Floats]:
+def _won_amounts(history: DealHistory) -> tuple[Moments, Ints, Floats]:
+    """When each win was made, its position among the deals that moved, and its amount; oldest first."""
     deals = history.deals
     won = deals[deals["outcome"] == "won"].sort_values("closed_at", kind="stable")
     if history.window_start is not None:
         won = won[won["closed_at"] >= history.window_start]
-    step = history.clock.step_of(won["closed_at"].to_numpy())
-    return step, won["amount"].to_numpy(float)
+    at = won["closed_at"].to_numpy("datetime64[us]")
+    return at, won.index.to_numpy(np.int64), won["amount"].to_numpy(float)
 
 
 def count_by_step(

@@ -31,6 +31,9 @@ class StepCounts:
     exits: Floats
     at_risk: Floats
 
+    def __add__(self, other: StepCounts) -> StepCounts:
+        return StepCounts(self.exits + other.exits, self.at_risk + other.at_risk)
+
     def expected(self, hazards: Floats) -> Floats:
         """Exits to expect in each step, shape (n_places, n_steps), under chances by bin and place."""
         expected: Floats = hazards.T @ self.at_risk

@@ -102,6 +102,16 @@ def count_ages(spells: Spells, stage: int, n_places: int, window_start_step: int
     )
 
 
+def sum_ages(parts: Sequence[AgeCounts]) -> AgeCounts:
+    """Counts of one stage over parts that share no deal, as many ages as the longest has."""
+    n_ages = max(len(part.at_risk) for part in parts)
+    exits, at_risk = np.zeros((n_ages, parts[0].exits.shape[1])), np.zeros(n_ages)
+    for part in parts:
+        exits[: len(part.at_risk)] += part.exits
+        at_risk[: len(part.at_risk)] += part.at_risk
+    return AgeCounts(exits, at_risk)
+
+
 @dataclass(frozen=True, eq=False)
 class StageHazards:
     """Binned hazards of one stage: what a funnel keeps of the deals that passed it.

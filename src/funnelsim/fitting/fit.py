@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,7 +15,7 @@ from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.pace import ArrivalPace, Pace
 from funnelsim.numerics.amounts import fit_amounts
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
-from funnelsim.numerics.by_time import sum_by_block
+from funnelsim.numerics.by_time import StepCounts, sum_by_block
 from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages
 from funnelsim.numerics.level import (
     LAST_PERIODS,
@@ -23,10 +25,12 @@ from funnelsim.numerics.level import (
     fit_levels,
 )
 from funnelsim.numerics.weighted_pipeline import ClosedRates
+from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.stages import Stages
 
 Floats = npt.NDArray[np.float64]
 LevelPeriod = Literal["auto", "week", "month", "quarter"]
+CountByStep = Callable[[tuple[StageHazards, ...], int], list[StepCounts]]
 
 _FEW_WINS = 10  # the standard error of a chance of a half is .16 then
 _FEW_STEPS = 14
@@ -36,6 +40,44 @@ _LEVEL_STEPS = {
     "week": {"week": 1, "month": 4, "quarter": 13},
     "month": {"month": 1, "quarter": 3},
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What a fit knows of a history besides its counts.
+
+    Parameters
+    ----------
+    stages : Stages
+    clock : Clock
+    cutoff : datetime64
+    cutoff_step, last_arrival_step : int
+        Last step whose events are known, and last one whose new deals are recorded completely.
+    window_start_step : int or None
+        First step from which the log is complete; None: from its first event.
+    unit : str
+    """
+
+    stages: Stages
+    clock: Clock
+    cutoff: np.datetime64
+    cutoff_step: int
+    last_arrival_step: int
+    window_start_step: int | None
+    unit: str
+
+    @classmethod
+    def of(cls, history: DealHistory) -> Setting:
+        """The setting of a history."""
+        return cls(
+            stages=history.stages,
+            clock=history.clock,
+            cutoff=history.cutoff,
+            cutoff_step=history.cutoff_step,
+            last_arrival_step=history.last_arrival_step,
+            window_start_step=history.window_start_step,
+            unit=history.unit,
+        )
 
 
 def fit(history: DealHistory, *, level_period: LevelPeriod | None = "auto") -> Funnel:
@@ -69,23 +111,51 @@ def fit(history: DealHistory, *, level_period: LevelPeriod | None = "auto") -> F
     >>> funnel.table().columns[:3].tolist()
     ['n_exits', 'conversion', 'conversion_low']
     """
-    stages, counted = history.stages, Tally.of(history)
+    return fit_counts(
+        Tally.of(history),
+        lambda hazards, first_step: count_by_step(history, hazards, first_step),
+        Setting.of(history),
+        level_period=level_period,
+    )
+
+
+def fit_counts(
+    counted: Tally, by_step: CountByStep, setting: Setting, *, level_period: LevelPeriod | None = "auto"
+) -> Funnel:
+    """The funnel that counts tell of, wherever they were counted.
+
+    Parameters
+    ----------
+    counted : Tally
+    by_step : callable
+        Gives the counts by step of every open stage, from the hazards (whose bins it uses) and a first step.
+    setting : Setting
+    level_period : {"auto", "week", "month", "quarter"} or None
+
+    Returns
+    -------
+    Funnel
+    """
+    stages = setting.stages
     notes: list[str] = []
     hazards = tuple(_fit_stage(counted.ages[s], stages, s, notes) for s in range(stages.n_open))
-    _note_little_evidence(history, counted, notes)
-    complete = _complete_arrivals(history, counted)
-    arrivals = _fit_arrivals(history, counted, complete, notes)
+    first_step = _first_step(setting, counted)
+    _note_little_evidence(setting, counted, notes)
+    complete = _complete_arrivals(setting, counted)
+    arrivals = _fit_arrivals(setting, counted, complete, notes)
     return Funnel(
         stages=stages,
-        clock=history.clock,
+        clock=setting.clock,
         hazards=hazards,
         arrivals=arrivals,
         amounts=fit_amounts(_won_amounts(counted, notes)),
         closed=_closed_rates(counted, notes),
-        unit=history.unit,
-        origin=f"fitted on {counted.n_deals:,} deals up to {np.datetime_as_string(history.cutoff, unit='D')}",
+        unit=setting.unit,
+        origin=f"fitted on {counted.n_deals:,} deals up to {np.datetime_as_string(setting.cutoff, unit='D')}",
         notes=tuple(notes),
-        pace=None if level_period is None else _fit_pace(history, hazards, level_period, arrivals, complete),
+        pace=None
+        if level_period is None
+        else _fit_pace(by_step(hazards, first_step), hazards, level_period, setting, arrivals, complete),
     )
 
 
@@ -105,21 +175,21 @@ def _equal_next_steps(stages: Stages, stage: int) -> Floats:
     return possible / possible.sum()
 
 
-def _note_little_evidence(history: DealHistory, counted: Tally, notes: list[str]) -> None:
+def _note_little_evidence(setting: Setting, counted: Tally, notes: list[str]) -> None:
     if counted.n_won < _FEW_WINS:
         notes.append(f"few wins, {counted.n_won}: chances of winning and amounts rest on very little")
-    watched = history.cutoff_step - _first_step(history) + 1
+    watched = setting.cutoff_step - _first_step(setting, counted) + 1
     if watched < _FEW_STEPS:
         notes.append(
-            f"a short log, {watched} {history.clock.step}(s): how older deals move is not known, and "
+            f"a short log, {watched} {setting.clock.step}(s): how older deals move is not known, and "
             "arrivals and ranges rest on very little"
         )
 
 
-def _first_step(history: DealHistory) -> int:
+def _first_step(setting: Setting, counted: Tally) -> int:
     """First step that is watched."""
-    first = int(history.clock.step_of(history.paths.entered_at.min()))
-    return first if history.window_start_step is None else max(first, history.window_start_step)
+    start = setting.window_start_step
+    return counted.first_step if start is None else max(counted.first_step, start)
 
 
 def _closed_rates(counted: Tally, notes: list[str]) -> ClosedRates | None:
@@ -141,9 +211,9 @@ def _won_amounts(counted: Tally, notes: list[str]) -> Floats:
     return amounts
 
 
-def _fit_arrivals(history: DealHistory, counted: Tally, complete: Floats, notes: list[str]) -> Arrivals:
-    clock, last_step = history.clock, history.last_arrival_step
-    gap = history.cutoff_step - last_step
+def _fit_arrivals(setting: Setting, counted: Tally, complete: Floats, notes: list[str]) -> Arrivals:
+    clock, last_step = setting.clock, setting.last_arrival_step
+    gap = setting.cutoff_step - last_step
     if gap:
         until = np.datetime_as_string(clock.start_of(last_step), unit="D")
         notes.append(
@@ -160,13 +230,13 @@ def _fit_arrivals(history: DealHistory, counted: Tally, complete: Floats, notes:
     return arrivals
 
 
-def _complete_arrivals(history: DealHistory, counted: Tally) -> Floats:
+def _complete_arrivals(setting: Setting, counted: Tally) -> Floats:
     """Arrivals by step and stage, over the steps in which they are recorded completely; one at least."""
-    last = history.last_arrival_step
-    start = history.window_start_step
-    first = history.cutoff_step - len(counted.arrivals) + 1 if start is None else start
+    last = setting.last_arrival_step
+    start = setting.window_start_step
+    first = setting.cutoff_step - len(counted.arrivals) + 1 if start is None else start
     steps = np.arange(min(first, last), last + 1)
-    rows = steps - (history.cutoff_step - len(counted.arrivals) + 1)
+    rows = steps - (setting.cutoff_step - len(counted.arrivals) + 1)
     return np.where((rows >= 0)[:, None], counted.arrivals[np.maximum(rows, 0)], 0.0)
 
 
@@ -181,16 +251,16 @@ def _level_steps(step: str, period: LevelPeriod, exits_by_step: Floats) -> int:
 
 
 def _fit_pace(
-    history: DealHistory,
+    by_stage: list[StepCounts],
     hazards: tuple[StageHazards, ...],
     level_period: LevelPeriod,
+    setting: Setting,
     arrivals: Arrivals,
     complete: Floats,
 ) -> Pace:
     """Levels of the arrivals, and of the transitions that were seen often enough."""
-    by_stage = count_by_step(history, hazards, _first_step(history))
     exits = np.stack([counts.exits for counts in by_stage])
-    size = _level_steps(history.clock.step, level_period, exits.sum(axis=(0, 1)))
+    size = _level_steps(setting.clock.step, level_period, exits.sum(axis=(0, 1)))
     expected = np.stack([c.expected(h.mean_hazards()) for c, h in zip(by_stage, hazards, strict=True)])
     observed, expected = (sum_by_block(part, size)[..., -LAST_PERIODS:] for part in (exits, expected))
     stage, place = np.nonzero(observed.sum(axis=2) >= LEAST_EXITS)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_levers as plot_levers
     from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.fitting.fit import fit as fit
+    from funnelsim.fitting.large import fit_log as fit_log
     from funnelsim.intake.deals import read_deals as read_deals
     from funnelsim.intake.stages_file import read_stages as read_stages
     from funnelsim.nouns.forecast import Forecast as Forecast
@@ -88,6 +89,7 @@ _HOME = {
     "DealHistory": "nouns.history",
     "Pipeline": "vocabulary.pipeline",
     "fit": "fitting.fit",
+    "fit_log": "fitting.large",
     "Funnel": "nouns.funnel",
     "forecast": "engines.run",
     "MonteCarlo": "engines.montecarlo",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.funnel import Funnel, Span
 from funnelsim.numerics.backward import values_by_step, won_from_age_by_step
 from funnelsim.numerics.recursion import won_after_entry, won_from_age
 from funnelsim.vocabulary.periods import Periods
@@ -84,14 +84,16 @@ def batch_chances(
     -------
     Chances
     """
-    ahead, unrecorded = periods.steps_ahead, positions.unrecorded_steps
+    ahead = periods.steps_ahead
+    span = Span(periods.cutoff_step, positions.unrecorded_steps, int(ahead[-1]))
     chances_of = _steady_chances if funnel.is_steady else _moving_chances
-    within, on_entry = chances_of(funnel, positions, ahead, streams, draws)
+    within, on_entry = chances_of(funnel, positions, ahead, span, streams, draws)
+    calendar = funnel.arrival_calendar(span)
     new_wins, dispersion = [], []
     block_steps = funnel.arrivals.block_steps
     for won, draw in zip(on_entry, draws, strict=True):
         rate, shares = funnel.arrival_draw(streams, draw)
-        by_step = _rate_by_step(rate, funnel.changes.volume, unrecorded, int(ahead[-1]))
+        by_step = _rate_by_step(rate, funnel.changes.volume, span) * calendar
         levels, swings = funnel.arrival_swings(streams, draw, -(-len(by_step) // block_steps))
         new_wins.append(_expected_new_wins(by_step, shares @ won, block_steps) * levels[:, None])
         dispersion.append(swings)
@@ -99,7 +101,7 @@ def batch_chances(
 
 
 def _steady_chances(
-    funnel: Funnel, positions: Positions, ahead: Ints, streams: Streams, draws: Sequence[int]
+    funnel: Funnel, positions: Positions, ahead: Ints, span: Span, streams: Streams, draws: Sequence[int]
 ) -> tuple[Floats, Floats]:
     """Chances to be won by each edge when rates do not change with time.
 
@@ -112,7 +114,7 @@ def _steady_chances(
     stages, is_won, edges = (
         funnel.rates(streams, draws),
         funnel.stages.is_won,
-        ahead + positions.unrecorded_steps,
+        ahead + span.n_before,
     )
     after_entry = won_after_entry(stages, is_won, int(edges[-1]))
     within = np.zeros((len(draws), len(positions.stage), len(ahead)))
@@ -126,11 +128,11 @@ def _steady_chances(
 
 
 def _moving_chances(
-    funnel: Funnel, positions: Positions, ahead: Ints, streams: Streams, draws: Sequence[int]
+    funnel: Funnel, positions: Positions, ahead: Ints, span: Span, streams: Streams, draws: Sequence[int]
 ) -> tuple[Floats, Floats]:
     """The same when rates change from step to step."""
-    stages, start = funnel.rates(streams, draws), positions.unrecorded_steps
-    factors = funnel.factors(streams, draws, start, int(ahead[-1]))
+    stages, start = funnel.rates(streams, draws), span.n_before
+    factors = funnel.factors(streams, draws, span)
     multipliers = [by_place[:, stage.places] for by_place, stage in zip(factors, stages, strict=True)]
     values = values_by_step(stages, multipliers, funnel.stages.is_won, ahead + start)
     within = np.zeros((len(draws), len(positions.stage), len(ahead)))
@@ -143,9 +145,9 @@ def _moving_chances(
     return within, values.entering[:, 1:, : len(stages)]
 
 
-def _rate_by_step(rate: float, volume: float, unrecorded: int, ahead: int) -> Floats:
+def _rate_by_step(rate: float, volume: float, span: Span) -> Floats:
     """Arrivals by step; those not recorded yet came before the cutoff, whatever a lever on volume does."""
-    return np.repeat([rate / volume, rate], [unrecorded, ahead])
+    return np.repeat([rate / volume, rate], [span.n_before, span.n_ahead])
 
 
 def _expected_new_wins(rate_by_step: Floats, won_by_edge: Floats, block_steps: int) -> Floats:

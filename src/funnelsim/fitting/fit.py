@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.fitting.calendar import arrivals_as_usual, fit_calendar
+from funnelsim.fitting.pace import LevelPeriod, Timed, fit_pace
 from funnelsim.fitting.tally import Tally, count_by_step
-from funnelsim.nouns.funnel import Funnel, FunnelError
+from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
-from funnelsim.nouns.pace import ArrivalPace, Pace
 from funnelsim.numerics.amounts import fit_amounts
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
-from funnelsim.numerics.by_time import StepCounts, sum_by_block
+from funnelsim.numerics.by_time import StepCounts
 from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages
-from funnelsim.numerics.level import (
-    LAST_PERIODS,
-    LEAST_EXITS,
-    average_levels,
-    block_steps_for,
-    fit_levels,
-)
 from funnelsim.numerics.weighted_pipeline import ClosedRates
-from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.stages import Stages
 
 Floats = npt.NDArray[np.float64]
-LevelPeriod = Literal["auto", "week", "month", "quarter"]
 CountByStep = Callable[[tuple[StageHazards, ...], int], list[StepCounts]]
 
 _FEW_WINS = 10  # the standard error of a chance of a half is .16 then
 _FEW_STEPS = 14
-_LEVEL_STEPS = {
-    "hour": {"week": 168, "month": 672, "quarter": 2184},
-    "day": {"week": 7, "month": 28, "quarter": 91},
-    "week": {"week": 1, "month": 4, "quarter": 13},
-    "month": {"month": 1, "quarter": 3},
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +67,13 @@ class Setting:
         )
 
 
-def fit(history: DealHistory, *, level_period: LevelPeriod | None = "auto") -> Funnel:
+def fit(
+    history: DealHistory,
+    *,
+    level_period: LevelPeriod | None = "auto",
+    calendar: bool = True,
+    holidays: Sequence[str | dt.date | np.datetime64] = (),
+) -> Funnel:
     """Learn how deals move: hazards by stage, destination and age; arrivals; amounts.
 
     Open deals count as what they are (not yet decided), spells that began before the log is complete enter
@@ -93,6 +86,12 @@ def fit(history: DealHistory, *, level_period: LevelPeriod | None = "auto") -> F
     level_period : {"auto", "week", "month", "quarter"} or None
         Period in which levels of transitions are followed; "auto" takes the shortest that holds 20 exits at
         the median, None fits no levels. They are counted back from the cutoff: 7, 28 and 91 days.
+    calendar : bool
+        Whether to learn how weekdays, months of the quarter and months of the year change the rates of moves,
+        wins, losses and arrivals. What does not clearly tell of later steps stays off:
+        ``funnel.calendar.tried`` says what was tried.
+    holidays : sequence of date
+        Days that are like no weekday, past and future.
 
     Returns
     -------
@@ -101,8 +100,9 @@ def fit(history: DealHistory, *, level_period: LevelPeriod | None = "auto") -> F
 
     Notes
     -----
-    Hazards: exits over exposure in adaptive bins of age, with Dirichlet draws. Arrivals: mean of the latest
-    year with over-dispersion. Amounts: the latest wins as at most 200 points.
+    Hazards: exits over exposure in adaptive bins of age, with Dirichlet draws; they are those of a step that
+    is like the average one. Pace: a discounted filter for each transition that moves, and for arrivals, whose
+    mean is that of the latest year. Amounts: the latest wins as at most 200 points.
 
     Examples
     --------
@@ -116,11 +116,19 @@ def fit(history: DealHistory, *, level_period: LevelPeriod | None = "auto") -> F
         lambda hazards, first_step: count_by_step(history, hazards, first_step),
         Setting.of(history),
         level_period=level_period,
+        calendar=calendar,
+        holidays=[end_of_day(day).astype("datetime64[D]") for day in holidays],
     )
 
 
 def fit_counts(
-    counted: Tally, by_step: CountByStep, setting: Setting, *, level_period: LevelPeriod | None = "auto"
+    counted: Tally,
+    by_step: CountByStep,
+    setting: Setting,
+    *,
+    level_period: LevelPeriod | None = "auto",
+    calendar: bool = True,
+    holidays: Sequence[np.datetime64] = (),
 ) -> Funnel:
     """The funnel that counts tell of, wherever they were counted.
 
@@ -131,6 +139,8 @@ def fit_counts(
         Gives the counts by step of every open stage, from the hazards (whose bins it uses) and a first step.
     setting : Setting
     level_period : {"auto", "week", "month", "quarter"} or None
+    calendar : bool
+    holidays : sequence of datetime64
 
     Returns
     -------
@@ -143,6 +153,15 @@ def fit_counts(
     _note_little_evidence(setting, counted, notes)
     complete = _complete_arrivals(setting, counted)
     arrivals = _fit_arrivals(setting, counted, complete, notes)
+    counts = by_step(hazards, first_step) if level_period or calendar else []
+    learnt = None
+    if calendar:
+        usual = arrivals_as_usual(complete, setting.clock, setting.last_arrival_step)
+        learnt, hazards = fit_calendar(stages, setting.clock, first_step, counts, hazards, usual, holidays)
+    pace = None
+    if level_period:
+        steps = Timed(setting.clock, first_step, counts, complete.sum(axis=1), setting.last_arrival_step)
+        pace = fit_pace(steps, hazards, arrivals, learnt, stages, level_period)
     return Funnel(
         stages=stages,
         clock=setting.clock,
@@ -153,9 +172,8 @@ def fit_counts(
         unit=setting.unit,
         origin=f"fitted on {counted.n_deals:,} deals up to {np.datetime_as_string(setting.cutoff, unit='D')}",
         notes=tuple(notes),
-        pace=None
-        if level_period is None
-        else _fit_pace(by_step(hazards, first_step), hazards, level_period, setting, arrivals, complete),
+        pace=pace,
+        calendar=learnt,
     )
 
 
@@ -238,36 +256,3 @@ def _complete_arrivals(setting: Setting, counted: Tally) -> Floats:
     steps = np.arange(min(first, last), last + 1)
     rows = steps - (setting.cutoff_step - len(counted.arrivals) + 1)
     return np.where((rows >= 0)[:, None], counted.arrivals[np.maximum(rows, 0)], 0.0)
-
-
-def _level_steps(step: str, period: LevelPeriod, exits_by_step: Floats) -> int:
-    sizes = _LEVEL_STEPS[step]
-    if period == "auto":
-        return block_steps_for(exits_by_step, list(sizes.values()))
-    if period not in sizes:
-        known = ", ".join(repr(name) for name in ("auto", *sizes))
-        raise FunnelError(f"level_period={period!r} is unknown on a clock of {step}s; use {known} or None")
-    return sizes[period]
-
-
-def _fit_pace(
-    by_stage: list[StepCounts],
-    hazards: tuple[StageHazards, ...],
-    level_period: LevelPeriod,
-    setting: Setting,
-    arrivals: Arrivals,
-    complete: Floats,
-) -> Pace:
-    """Levels of the arrivals, and of the transitions that were seen often enough."""
-    exits = np.stack([counts.exits for counts in by_stage])
-    size = _level_steps(setting.clock.step, level_period, exits.sum(axis=(0, 1)))
-    expected = np.stack([c.expected(h.mean_hazards()) for c, h in zip(by_stage, hazards, strict=True)])
-    observed, expected = (sum_by_block(part, size)[..., -LAST_PERIODS:] for part in (exits, expected))
-    stage, place = np.nonzero(observed.sum(axis=2) >= LEAST_EXITS)
-    levels = fit_levels(observed[stage, place], expected[stage, place])
-    moves = ~levels.is_steady  # the draws of the hazards know all about the others
-    by_block = sum_by_block(complete.sum(axis=1), arrivals.block_steps)
-    usual = np.full(len(by_block), arrivals.mean_per_block)
-    return Pace(
-        size, stage[moves], place[moves], levels.keep(moves), ArrivalPace(*average_levels(by_block, usual))
-    )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.calendar import Calendar
 from funnelsim.nouns.pace import Pace
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
@@ -58,6 +59,32 @@ class Changes:
         return cls(1.0, np.zeros(stages.n_open), np.ones((stages.n_open, len(stages.names))))
 
 
+@dataclass(frozen=True)
+class Span:
+    """Steps around the cutoff that a forecast needs.
+
+    Parameters
+    ----------
+    cutoff_step : int
+    n_before, n_ahead : int
+        Steps whose new deals are not recorded yet, up to the cutoff; and steps after it.
+    """
+
+    cutoff_step: int
+    n_before: int
+    n_ahead: int
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in all: one is the step before those not recorded yet, or the cutoff's own."""
+        return self.n_before + 1 + self.n_ahead
+
+    @property
+    def steps(self) -> npt.NDArray[np.int64]:
+        """The steps, shape (n_steps,)."""
+        return np.arange(self.n_steps) + self.cutoff_step - self.n_before
+
+
 @dataclass(frozen=True, eq=False)
 class Funnel:
     """How deals of one funnel move: hazards by stage, destination and age; arrivals; amounts.
@@ -86,6 +113,8 @@ class Funnel:
         What levers have changed; no change by default.
     pace : Pace, optional
         How fast transitions run now against their usual rates; None: at their usual rates, always.
+    calendar : Calendar, optional
+        How weekdays, months and holidays change rates; None: not at all.
     """
 
     stages: Stages
@@ -99,6 +128,7 @@ class Funnel:
     notes: tuple[str, ...] = ()
     changes: Changes = field(default=None)  # type: ignore[assignment]  # filled in below from the stages
     pace: Pace | None = None
+    calendar: Calendar | None = None
 
     def __post_init__(self) -> None:
         if self.changes is None:
@@ -146,25 +176,34 @@ class Funnel:
     @property
     def is_steady(self) -> bool:
         """Whether the rates of all transitions stay the same in calendar time."""
-        return self.pace is None or not len(self.pace.stage)
+        has_levels = self.pace is not None and len(self.pace.stage) > 0
+        return not has_levels and (self.calendar is None or not self.calendar.moves_deals)
 
-    def factors(self, streams: Streams, draws: Sequence[int], n_before: int, n_ahead: int) -> list[Floats]:
+    def factors(self, streams: Streams, draws: Sequence[int], span: Span) -> list[Floats]:
         """Factors on the rates of every open stage, by step, for a batch of draws.
 
         Returns
         -------
-        list of ndarray, each of shape (n_draws, n_places, n_before + 1 + n_ahead)
-            Steps before the cutoff, its own, and after it.
+        list of ndarray, each of shape (n_draws, n_places, n_steps)
+            Steps of the span: before the cutoff, its own, and after it.
         """
-        shape = (len(draws), len(self.stages.names), n_before + 1 + n_ahead)
-        factors = [np.ones(shape) for _ in self.stages.open]
+        by_place = np.ones((len(self.stages.names), span.n_steps))
+        if self.calendar is not None:
+            by_place = self.calendar.by_place(self.stages, self.clock.start_of(span.steps))
+        factors = [np.repeat(by_place[None], len(draws), axis=0) for _ in self.stages.open]
         if self.pace is None:
             return factors
         for i, draw in enumerate(draws):
-            drawn = self.pace.factors(streams.generator("level", draw), n_before, n_ahead)
+            drawn = self.pace.factors(streams.generator("level", draw), span.n_before, span.n_ahead)
             for stage, place, by_step in zip(self.pace.stage, self.pace.place, drawn, strict=True):
-                factors[stage][i, place] = by_step
+                factors[stage][i, place] *= by_step
         return factors
+
+    def arrival_calendar(self, span: Span) -> Floats:
+        """Factor of the calendar on arrivals in each step after the first of the span."""
+        if self.calendar is None:
+            return np.ones(span.n_steps - 1)
+        return self.calendar.by_step("arrivals", self.clock.start_of(span.steps[1:]))
 
     def arrival_draw(self, streams: Streams, draw: int) -> tuple[float, Floats]:
         """Arrivals per step and shares of entry stages of draw `draw`, changes included."""

@@ -27,7 +27,12 @@ from funnelsim.nouns.funnel_schema import (
     StagePart,
     told,
 )
-from funnelsim.nouns.pace_file import pace_from_part, pace_to_part
+from funnelsim.nouns.pace_file import (
+    calendar_from_part,
+    calendar_to_part,
+    pace_from_part,
+    pace_to_part,
+)
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards, extend_until_gone, hazards_by_hand
@@ -132,6 +137,7 @@ def funnel_to_json(funnel: Funnel) -> str:
         "closed": funnel.closed and _closed_part(funnel.closed, names),
         "changes": _changes_part(funnel.changes, names),
         "pace": funnel.pace and pace_to_part(funnel.pace, names),
+        "calendar": funnel.calendar and calendar_to_part(funnel.calendar),
         "notes": list(funnel.notes),
     }
     return _dump(content) + "\n"
@@ -234,6 +240,7 @@ def _funnel(part: FunnelPart) -> Funnel:
         notes=tuple(part.notes),
         changes=_changes(part.changes, stages),
         pace=pace_from_part(part.pace, stages) if part.pace else None,
+        calendar=calendar_from_part(part.calendar) if part.calendar else None,
     )
 
 

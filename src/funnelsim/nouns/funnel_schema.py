@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from funnelsim.nouns.calendar import Group
 from funnelsim.nouns.lever import FACTORS, ODDS
+from funnelsim.numerics.calendar import Kind as CalendarKind
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
 
@@ -128,6 +131,21 @@ class PacePart(_Part):
     arrivals: list[SettingPart] = []
 
 
+class FactorsPart(_Part):
+    """Factors of one kind of category: by name of the category."""
+
+    values: dict[str, NotNegative]
+    standard_errors: dict[str, NotNegative] = {}
+
+
+class CalendarPart(_Part):
+    """How weekdays, months and holidays change rates, group by group, kind by kind."""
+
+    factors: dict[Group, dict[CalendarKind, FactorsPart]] = {}
+    holidays: list[date] = []
+    tried: list[str] = []
+
+
 class ChangesPart(_Part):
     """What levers have changed."""
 
@@ -177,6 +195,7 @@ class FunnelPart(_Part):
     closed: dict[str, ClosedPart] | None = None
     changes: ChangesPart = ChangesPart()
     pace: PacePart | None = None
+    calendar: CalendarPart | None = None
     notes: list[str] = []
 
 
@@ -188,6 +207,7 @@ _PARTS: dict[str, type[_Part]] = {
     "closed": ClosedPart,
     "changes": ChangesPart,
     "pace": PacePart,
+    "calendar": CalendarPart,
 }
 
 
@@ -234,4 +254,6 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     if top == "pace" and len(location) > 2:
         form: type[_Part] = TransitionPart if location[1] == "transitions" else SettingPart
         return [field.alias or name for name, field in form.model_fields.items()]
+    if top == "calendar" and len(location) > 4:
+        return list(FactorsPart.model_fields)
     return list((_FORMS[str(location[2])] if top == "hazards" else _PARTS[top]).model_fields)

@@ -1,4 +1,4 @@
-"""The pace of a funnel as a part of its file, and back."""
+"""The pace and the calendar of a funnel as parts of its file, and back."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from funnelsim.nouns.funnel_schema import LevelPart, PacePart
+from funnelsim.nouns.calendar import NAMES, Calendar
+from funnelsim.nouns.funnel_schema import CalendarPart, FactorsPart, LevelPart, PacePart
 from funnelsim.nouns.pace import ArrivalPace, Pace
+from funnelsim.numerics.calendar import Factors, Kind
 from funnelsim.numerics.level import Levels
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Stages
 
 
 class PaceError(FunnelsimError):
-    """A pace that does not fit the stages of its funnel."""
+    """A pace or a calendar that is not whole, or does not fit the stages of its funnel."""
 
 
 def pace_to_part(pace: Pace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -70,3 +72,46 @@ def _levels(rows: list[Any]) -> Levels:
     parts: list[LevelPart] = rows
     numbers = np.array([(r.shape, r.rate, r.discount, r.transient) for r in parts]).reshape(-1, 4)
     return Levels(*numbers.T.copy())
+
+
+def calendar_to_part(calendar: Calendar) -> dict[str, Any]:
+    """A calendar as plain names, dates and numbers."""
+    return {
+        "factors": {
+            group: {
+                f.kind: {
+                    "values": dict(zip(NAMES[f.kind], f.values.tolist(), strict=True)),
+                    "standard_errors": dict(zip(NAMES[f.kind], f.standard_error.tolist(), strict=True)),
+                }
+                for f in of_group
+            }
+            for group, of_group in calendar.factors.items()
+        },
+        "holidays": [str(day) for day in calendar.holidays],
+        "tried": list(calendar.tried),
+    }
+
+
+def calendar_from_part(part: CalendarPart) -> Calendar:
+    """The calendar a file tells of; categories it does not name have the factor 1.
+
+    Raises
+    ------
+    PaceError
+        If a category is unknown.
+    """
+    factors = {
+        group: tuple(_factors(kind, of_kind) for kind, of_kind in kinds.items())
+        for group, kinds in part.factors.items()
+    }
+    holidays = tuple(np.datetime64(day, "D") for day in part.holidays)
+    return Calendar(factors, holidays, tuple(part.tried))
+
+
+def _factors(kind: Kind, part: FactorsPart) -> Factors:
+    unknown = [name for name in (*part.values, *part.standard_errors) if name not in NAMES[kind]]
+    if unknown:
+        known = ", ".join(NAMES[kind])
+        raise PaceError(f"calendar: {unknown[0]!r} is no category of {kind!r}; they are {known}")
+    values = np.array([part.values.get(name, 1.0) for name in NAMES[kind]])
+    return Factors(kind, values, np.array([part.standard_errors.get(name, 0.0) for name in NAMES[kind]]))

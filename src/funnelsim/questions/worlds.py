@@ -130,6 +130,11 @@ def simulate_history(
     clock = truth.clock
     cutoff = clock.known_until(end_of_day(as_of))
     first, last = int(clock.step_of(np.datetime64(start, "s"))), int(clock.step_of(cutoff))
+    if truth.pace is not None or truth.calendar is not None:
+        raise WorldError(
+            "a world is simulated at its usual rates: drop the levels and the calendar of the funnel with "
+            "dataclasses.replace(funnel, pace=None, calendar=None)"
+        )
     if (truth.changes.speed != 1.0).any():
         raise WorldError("a lever on speed acts from a cutoff on, and a whole history has none; leave it out")
     if last <= first:

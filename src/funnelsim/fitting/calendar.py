@@ -1,0 +1,237 @@
+"""Learning the calendar: kinds that clearly predict later steps, fitted jointly with the hazards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.nouns.calendar import Calendar, Group, groups_of
+from funnelsim.numerics.by_time import StepCounts
+from funnelsim.numerics.calendar import Factors, Gain, Kind, by_step, categories, fit_factors, gain_of
+from funnelsim.numerics.hazards import StageHazards
+from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.stages import Stages
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Moments = npt.NDArray[np.datetime64]
+
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "hour": ("hour of day", "weekday", "month of quarter", "month of year"),
+    "day": ("weekday", "month of quarter", "month of year"),
+    "week": ("month of quarter", "month of year"),
+    "month": ("month of quarter", "month of year"),
+}
+_LEAST_DAYS = {"hour of day": 28, "weekday": 56, "month of quarter": 365, "month of year": 730}
+_UNIT_DAYS = {"hour of day": 1, "weekday": 1, "month of quarter": 28, "month of year": 28}
+_FOLDS = 4
+_YEAR = 365
+_ROUNDS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Counts of a group by step, beside what is expected without a calendar.
+
+    Parameters
+    ----------
+    moments : ndarray of datetime64, shape (n_steps,)
+    observed, expected : ndarray of float, shape (n_steps,)
+    """
+
+    moments: Moments
+    observed: Floats
+    expected: Floats
+
+
+def arrivals_as_usual(complete: Floats, clock: Clock, last_step: int) -> Series:
+    """Arrivals by step beside the mean of their year, years counted back from the last step.
+
+    The mean of the year and not of all years: a trend must not pass for a season.
+    """
+    moments = clock.start_of(last_step - len(complete) + 1 + np.arange(len(complete)))
+    day = moments.astype("datetime64[D]").astype(np.int64)
+    year = (day[-1] - day) // _YEAR
+    arrived = complete.sum(axis=1)
+    mean = np.bincount(year, arrived) / np.maximum(np.bincount(year), 1)
+    return Series(moments, arrived, mean[year])
+
+
+def choose_kinds(
+    series: Series, candidates: Sequence[Kind], holidays: Sequence[np.datetime64]
+) -> tuple[dict[Kind, Ints], dict[Kind, Gain]]:
+    """Kinds whose factors clearly tell of steps they were not learnt on; and the gain of each tried.
+
+    Kinds are tried in order, each on top of those chosen before it. Each quarter of the time (or each
+    year, for the month of the year) is told by factors learnt on the rest.
+    """
+    day = series.moments.astype("datetime64[D]").astype(np.int64)
+    n_days = int(day[-1] - day[0]) + 1
+    chosen: dict[Kind, Ints] = {}
+    gains: dict[Kind, Gain] = {}
+    for kind in candidates:
+        if n_days < _LEAST_DAYS[kind]:
+            continue
+        tried = chosen | {kind: categories(series.moments, kind, holidays)}
+        fold_days = _YEAR if kind == "month of year" else -(-n_days // _FOLDS)
+        fold = (day[-1] - day) // fold_days
+        usual, shift = np.ones((2, len(day)))
+        for tested in np.unique(fold):
+            told = fold == tested
+            usual[told] = _factor(series, chosen, ~told)[told]
+            shift[told] = _factor(series, tried, ~told)[told] / usual[told]
+        gains[kind] = gain_of(shift, series.observed, series.expected * usual, day // _UNIT_DAYS[kind])
+        if gains[kind].is_clear:
+            chosen = tried
+    return chosen, gains
+
+
+def _factor(series: Series, kinds: Mapping[Kind, Ints], taught: npt.NDArray[np.bool_]) -> Floats:
+    """Factors learnt on some steps, for all steps."""
+    learnt = fit_factors(
+        series.observed[taught], series.expected[taught], {k: at[taught] for k, at in kinds.items()}
+    )
+    return by_step({f.kind: f.values for f in learnt}, dict(kinds), len(series.observed))
+
+
+def fit_calendar(
+    stages: Stages,
+    clock: Clock,
+    first_step: int,
+    counts: Sequence[StepCounts],
+    hazards: tuple[StageHazards, ...],
+    arrivals: Series,
+    holidays: Sequence[np.datetime64],
+) -> tuple[Calendar, tuple[StageHazards, ...]]:
+    """The calendar that the data clearly shows, and the hazards of a step that is like the average one.
+
+    Parameters
+    ----------
+    stages : Stages
+    clock : Clock
+    first_step : int
+        First step of `counts`.
+    counts : sequence of StepCounts
+        One per open stage.
+    hazards : tuple of StageHazards
+    arrivals : Series
+    holidays : sequence of datetime64
+
+    Returns
+    -------
+    calendar : Calendar
+        Without factors where nothing is clear.
+    hazards : tuple of StageHazards
+        As they were, or with exits rescaled to what an average step would have shown.
+    """
+    moments = clock.start_of(np.arange(first_step, first_step + counts[0].at_risk.shape[1]))
+    groups = groups_of(stages)
+    series: dict[Group, Series] = {"arrivals": arrivals}
+    for group in dict.fromkeys(groups):
+        at = [place for place, of_place in enumerate(groups) if of_place == group]
+        observed = np.sum([c.exits[at].sum(axis=0) for c in counts], axis=0)
+        expected = np.sum(
+            [c.expected(h.mean_hazards())[at].sum(axis=0) for c, h in zip(counts, hazards, strict=True)],
+            axis=0,
+        )
+        series[group] = Series(moments, observed, expected)
+    chosen: dict[Group, dict[Kind, Ints]] = {}
+    tried: list[str] = []
+    for group, of_group in series.items():
+        kinds, gains = choose_kinds(of_group, _KINDS[clock.step], holidays)
+        tried += [_in_words(group, kind, gain) for kind, gain in gains.items()]
+        if kinds:
+            chosen[group] = kinds
+    factors: dict[Group, tuple[Factors, ...]] = {}
+    of_arrivals = chosen.pop("arrivals", None)
+    if of_arrivals:
+        factors["arrivals"] = tuple(fit_factors(arrivals.observed, arrivals.expected, of_arrivals))
+    if chosen:
+        joint, hazards = _fit_jointly(groups, counts, hazards, chosen)
+        factors |= joint
+    return Calendar(factors, tuple(holidays), tuple(tried)), hazards
+
+
+def _in_words(group: Group, kind: Kind, gain: Gain) -> str:
+    state = "on" if gain.is_clear else "off"
+    return (
+        f"calendar of {group} by {kind}: {state}; learnt on other times it told {gain.per_count:+.3f} ± "
+        f"{gain.standard_error:.3f} log-likelihood units per event"
+    )
+
+
+def _fit_jointly(
+    groups: list[Group],
+    counts: Sequence[StepCounts],
+    hazards: tuple[StageHazards, ...],
+    kinds: Mapping[Group, dict[Kind, Ints]],
+) -> tuple[dict[Group, tuple[Factors, ...]], tuple[StageHazards, ...]]:
+    """Factors and baseline in turn, until each expects as many exits as were seen.
+
+    Steps that are alike in every category are counted together. Chances are those of rates multiplied by the
+    factors, so the log of a rate is additive (complementary log-log).
+    """
+    columns = np.stack([at for of_group in kinds.values() for at in of_group.values()])
+    alike, of_step = np.unique(columns, axis=1, return_inverse=True)
+    n_alike, of_step = alike.shape[1], of_step.reshape(-1)
+    first = np.unique(of_step, return_index=True)[1]
+    at_risk = [_summed(c.at_risk, of_step, n_alike) for c in counts]
+    seen = _summed(np.sum([c.exits for c in counts], axis=0), of_step, n_alike)
+    rates = [_rates(h.mean_hazards()) for h in hazards]
+    start = [r.copy() for r in rates]
+    factors: dict[Group, tuple[Factors, ...]] = {}
+    by_group: dict[Group, Floats] = {}
+    for _ in range(_ROUNDS):
+        factor = np.stack([by_group.get(group, np.ones(n_alike)) for group in groups])
+        expected = np.zeros((len(groups), n_alike))
+        for of_stage, before, there in zip(rates, start, at_risk, strict=True):
+            usual = _expected(of_stage, factor, there)
+            expected += usual.sum(axis=0) / factor
+            total = usual.sum(axis=2)
+            target = _expected(before, np.ones_like(factor), there).sum(axis=2)
+            of_stage *= np.divide(target, total, out=np.ones_like(total), where=total > 0)
+        for group, of_group in kinds.items():
+            at = [place for place, of_place in enumerate(groups) if of_place == group]
+            reduced = {kind: categories_[first] for kind, categories_ in of_group.items()}
+            factors[group] = tuple(fit_factors(seen[at].sum(axis=0), expected[at].sum(axis=0), reduced))
+            by_group[group] = by_step({f.kind: f.values for f in factors[group]}, reduced, n_alike)
+    scaled = tuple(
+        replace(h, exits=_rescaled(h, after / np.maximum(before, 1e-300)))
+        for h, after, before in zip(hazards, rates, start, strict=True)
+    )
+    return factors, scaled
+
+
+def _summed(by_step_: Floats, of_step: Ints, n_alike: int) -> Floats:
+    return np.stack([np.bincount(of_step, row, n_alike) for row in by_step_])
+
+
+def _rates(hazards: Floats) -> Floats:
+    """Cumulative hazards per step by cause, shape (n_bins, n_places)."""
+    total = hazards.sum(axis=1, keepdims=True)
+    per_hazard = np.divide(
+        -np.log1p(-np.minimum(total, 1 - 1e-12)), total, out=np.ones_like(total), where=total > 0
+    )
+    rates: Floats = hazards * per_hazard
+    return rates
+
+
+def _expected(rates: Floats, factor: Floats, at_risk: Floats) -> Floats:
+    """Exits to expect by bin, place and kind of step."""
+    taken = rates[:, :, None] * factor[None]
+    total = taken.sum(axis=1)
+    per_rate = np.divide(-np.expm1(-total), total, out=np.ones_like(total), where=total > 0)
+    expected: Floats = taken * (per_rate * at_risk)[:, None]
+    return expected
+
+
+def _rescaled(hazards: StageHazards, correction: Floats) -> Floats:
+    """Exits as an average step would have shown them, never more than were at risk."""
+    exits = hazards.exits * correction
+    total = exits.sum(axis=1, keepdims=True)
+    fits = np.divide(hazards.at_risk[:, None], total, out=np.ones_like(total), where=total > 0)
+    scaled: Floats = exits * np.minimum(1.0, fits)
+    return scaled

@@ -155,6 +155,7 @@ class LogReader:
             faults += [(column, *fault) for fault in faults_of_moment(table, column)]
         faults += [("amount", *fault) for fault in faults_of_amount(table, "amount")]
         n_deals = sum(_survey(connection, table, "''", faults).values())
+        _refuse_no_row(table, n_deals)
         currencies = _survey(connection, table, table.text("currency"), [])
         named = sorted(set(currencies) - {""})
         if len(named) > 1 or any(len(name) != 3 or not name.isupper() for name in named):
@@ -173,7 +174,9 @@ class LogReader:
         ]
         faults += [("recorded_at", *fault) for fault in faults_of_moment(table, "recorded_at")]
         faults += [("amount", *fault) for fault in faults_of_amount(table, "amount")]
-        return _survey(connection, table, table.text("stage"), faults)
+        moves = _survey(connection, table, table.text("stage"), faults)
+        _refuse_no_row(table, len(moves))
+        return moves
 
     def split(self, connection: Query, folder: Path, n_parts: int, unit: str, moves: dict[str, int]) -> Split:
         """Write the log into a folder for each table and part, every cell as a number."""
@@ -202,6 +205,11 @@ class LogReader:
         for name, table, columns in (("deals", deals, of_deals), ("moves", history, of_moves)):
             connection.execute(_copy(table, columns, n_parts, folder / name))
         return Split(folder, n_parts, unit, (_ids_of_key(deals), _ids_of_key(history)))
+
+
+def _refuse_no_row(table: LogTable, n_rows: int) -> None:
+    if not n_rows:
+        raise LogError(f"{table.name}: there is a header, but no row below it; export the records again")
 
 
 def _survey(connection: Query, table: LogTable, text: str, faults: Faults) -> dict[str, int]:
@@ -254,8 +262,7 @@ def read_part(connection: Query, split: Split, number: int) -> tuple[LogDeals, L
     keys = deals["key"]
     twice = np.flatnonzero(keys[1:] == keys[:-1])
     if len(twice):
-        ids = connection.execute(f"{split.ids[0]} {keys[twice[0]]} LIMIT 2").fetchall()
-        raise LogError(f"deals, column 'deal_id': {ids[0][0]!r} and {ids[1][0]!r}: keep one row a deal")
+        _refuse_repeated_id(connection, split, keys[twice[0]])
     if moves is None:
         nothing = np.zeros(0, dtype=np.int64)
         return _deals(deals), _moves(nothing, {"stage": nothing, "entered_at": nothing}), keys
@@ -281,6 +288,13 @@ def _rows(connection: Query, folder: Path, order: str) -> dict[str, npt.NDArray[
         position = np.argsort(rows[order], kind="stable")
         rows = {name: column[position] for name, column in rows.items()}
     return dict(rows)
+
+
+def _refuse_repeated_id(connection: Query, split: Split, key: int) -> NoReturn:
+    one, other = (row[0] for row in connection.execute(f"{split.ids[0]} {key} LIMIT 2").fetchall())
+    if one == other:
+        raise LogError(f"deals, column 'deal_id': {one!r} stands in several rows; keep one row a deal")
+    raise LogError(f"deals, column 'deal_id': {one!r} and {other!r} have one hash; rename one of them")
 
 
 def _refuse_unknown_id(connection: Query, split: Split, key: int, n_moves: int) -> NoReturn:

@@ -57,6 +57,12 @@ if TYPE_CHECKING:
     from funnelsim.questions.compare import (
         compare_levers as compare_levers,
     )
+    from funnelsim.questions.effects import (
+        Effects as Effects,
+    )
+    from funnelsim.questions.effects import (
+        effects as effects,
+    )
     from funnelsim.questions.segments import (
         Segments as Segments,
     )
@@ -104,6 +110,8 @@ _HOME = {
     "LeverComparison": "questions.compare",
     "segments": "questions.segments",
     "Segments": "questions.segments",
+    "effects": "questions.effects",
+    "Effects": "questions.effects",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
     "plot_fan": "faces.plots",

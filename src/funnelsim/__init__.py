@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
     from funnelsim.faces.plots import plot_chance as plot_chance
+    from funnelsim.faces.plots import plot_effects as plot_effects
     from funnelsim.faces.plots import plot_fan as plot_fan
     from funnelsim.faces.plots import plot_incidence as plot_incidence
     from funnelsim.faces.plots import plot_levers as plot_levers
@@ -119,6 +120,7 @@ _HOME = {
     "plot_incidence": "faces.plots",
     "plot_levers": "faces.plots",
     "plot_segments": "faces.plots",
+    "plot_effects": "faces.plots",
     "aalen_johansen": "numerics.aalen_johansen",
     "Clock": "vocabulary.clock",
     "Periods": "vocabulary.periods",

@@ -1,4 +1,4 @@
-"""Five pictures: the fan of a forecast, the chance of an amount, incidence by age, levers, and groups.
+"""Six pictures: the fan of a forecast, the chance of an amount, incidence by age, levers, groups, effects.
 
 Each function draws on the axes it is given, or on a new pyplot figure, and returns the axes. Programs that
 draw many pictures pass axes of their own (``Figure(layout="constrained").add_subplot()``): pyplot keeps every
@@ -7,6 +7,7 @@ Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib
 """
 
 from funnelsim.faces.plots.chance import plot_chance
+from funnelsim.faces.plots.effects import plot_effects
 from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.incidence import plot_incidence
 from funnelsim.faces.plots.levers import plot_levers
@@ -19,6 +20,7 @@ __all__ = [
     "plot_incidence",
     "plot_levers",
     "plot_segments",
+    "plot_effects",
     "alt_text",
     "PlotError",
 ]

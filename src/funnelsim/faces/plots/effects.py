@@ -1,0 +1,124 @@
+"""Effects of attributes on the chance of winning: a forest of estimates with their intervals."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe
+from funnelsim.questions.effects import NO_EFFECT, Effects
+
+_MOST_ROWS = 40
+_UP, _DOWN, _NONE = "wins more often", "wins less often", "no clear effect on winning"
+_MARKERS = {_UP: "^", _DOWN: "v", _NONE: "o"}
+
+
+def plot_effects(effects: Effects, *, ax: Axes | None = None) -> Axes:
+    """Change of the chance of winning by attribute, in points, with intervals; those together that belong so.
+
+    Parameters
+    ----------
+    effects : Effects
+    ax : Axes, optional
+        A new pyplot figure by default, as high as the number of effects asks for.
+
+    Returns
+    -------
+    Axes
+        A filled triangle marks an effect that is clear, a hollow circle one that is not; the odds ratio of
+        moving forward stands beside. Of more than 40 effects, the 40 furthest from none by their interval.
+    """
+    table = effects.table()
+    chosen = _furthest(table)
+    width, height = mpl.rcParams["figure.figsize"]
+    sheet = Sheet.on(ax, (width, height * float(np.clip((len(chosen) + 5) / 13, 0.75, 2.6))))
+    own = list(dict.fromkeys(chosen["attribute"]))
+    attributes = dict(zip(own, drawable(own, "attribute"), strict=True))
+    levels = drawable(list(chosen["level"]), "level")
+    names = [f"{attributes[name]}: {level}" for name, level in zip(chosen["attribute"], levels, strict=True)]
+    kinds = [_kind(verdict) for verdict in chosen["verdict"]]
+    _rows(sheet, _labels(sheet, chosen, names, levels), chosen, kinds)
+    label = f"change of a new deal's chance of winning, in points, with {effects.interval:.0%} intervals"
+    n_lines = sheet.axis_names(label, "")
+    some = f", {len(chosen)} of {len(table)}" if len(chosen) < len(table) else ""
+    n_clear = int((table["verdict"] != NO_EFFECT).sum())
+    told_clear = f"{n_clear} of {len(table)} are clear"
+    sheet.title(f"Effects of attributes{some}: {told_clear}", share=0.85, n_lines=2)
+    _legend(sheet, set(kinds), n_lines)
+    told = "; ".join(
+        f"{name} {row.win_change:+.1f} ({row.win_change_low:+.1f} to {row.win_change_high:+.1f}), "
+        f"{row.verdict}"
+        for name, row in zip(names, chosen.itertuples(), strict=True)
+    )
+    return sheet.finish(
+        f"Change of the chance of winning in points{some}, of {effects.win_rate:.1%} for a deal of average "
+        f"attributes; {told_clear}. With {effects.interval:.0%} intervals: {told}."
+    )
+
+
+def _furthest(table: pd.DataFrame) -> pd.DataFrame:
+    """The effects shown, in their order."""
+    nearest = np.maximum(table["win_change_low"].to_numpy(), -table["win_change_high"].to_numpy())
+    return table.iloc[np.sort(np.argsort(-nearest, kind="stable")[:_MOST_ROWS])]
+
+
+def _labels(sheet: Sheet, table: pd.DataFrame, names: list[str], levels: list[str]) -> list[str]:
+    """Attribute and level in the first row of an attribute, only the level in those after it."""
+    attribute, room = table["attribute"].to_numpy(object), sheet.columns(0.36, 0.9)
+    labels: list[str] = []
+    for one in dict.fromkeys(attribute):
+        first, *others = np.flatnonzero(attribute == one)
+        labels += style.short_names([names[first], *(levels[i] for i in others)], room)
+    return labels
+
+
+def _kind(verdict: str) -> str:
+    return next((kind for kind in (_UP, _DOWN) if kind in verdict), _NONE)
+
+
+def _rows(sheet: Sheet, names: list[str], table: pd.DataFrame, kinds: list[str]) -> None:
+    ax, rows, kind = sheet.ax, np.arange(len(table)), np.array(kinds)
+    thin = float(np.clip(sheet.height * 72 / max(len(table), 1) / 18, 0.35, 1.0))
+    ax.axvline(0.0, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
+    colours = np.where(kind == _NONE, style.GREY, style.BLUE)
+    ax.hlines(
+        rows, table["win_change_low"], table["win_change_high"], color=colours, linewidth=2.2 * thin, zorder=2
+    )
+    for word, marker in _MARKERS.items():
+        here = kind == word
+        is_clear = word != _NONE
+        ax.scatter(
+            table["win_change"][here],
+            rows[here],
+            s=(58 if is_clear else 34) * thin,
+            marker=marker,
+            facecolor=style.BLUE if is_clear else "white",
+            edgecolor=style.BLUE if is_clear else style.GREY,
+            zorder=3,
+        )
+    for row, odds in zip(rows, table["odds_ratio"], strict=True):
+        sheet.beside(float(row), ("odds " if row == 0 else "") + f"×{odds:.2f}")
+    for row in np.flatnonzero(table["attribute"].to_numpy()[1:] != table["attribute"].to_numpy()[:-1]):
+        ax.axhline(row + 0.5, color=style.PALE, linewidth=0.8, zorder=0)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_yticks(rows, [safe(name) for name in names])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
+    ax.grid(axis="x", color=style.PALE, linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _legend(sheet: Sheet, kinds: set[str], n_lines: int) -> None:
+    def handle(word: str) -> Line2D:
+        colour = style.GREY if word == _NONE else style.BLUE
+        fill = "white" if word == _NONE else colour
+        return Line2D([], [], marker=_MARKERS[word], color=colour, markerfacecolor=fill)
+
+    entries: list[Entry] = [(handle(word), word) for word in _MARKERS if word in kinds]
+    sheet.legend(entries, lines_above=1 + n_lines, most=3)

@@ -1,0 +1,66 @@
+"""The picture of effects: every effect told, clear ones by marker, names that break nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import funnelsim as fs
+from funnelsim.faces.plots import alt_text
+from funnelsim.nouns.records import Records
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def history() -> fs.DealHistory:
+    return fs.simulate_history(3)
+
+
+def test_every_effect_is_shown_with_its_verdict(history):
+    found = fs.effects(history)
+    ax = found.plot()
+    table = found.table()
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(labels) == len(table)
+    assert labels[0].startswith("owner: rep")
+    assert labels[1].startswith("rep")  # the attribute is named once
+    said = alt_text(ax)
+    for line in table.itertuples():
+        assert f"{line.attribute}: {line.level} {line.win_change:+.1f}" in said
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert {"wins more often", "wins less often", "no clear effect on winning"} == set(legend)
+    markers = {len(path.vertices) for c in ax.collections for path in c.get_paths() if len(c.get_offsets())}
+    assert len(markers) >= 2  # clear effects differ by shape, not by colour
+    ax.figure.canvas.draw()
+
+
+def test_axes_of_ones_own_are_used(history):
+    ax = Figure(figsize=(4, 3), layout="constrained").add_subplot()
+    assert fs.plot_effects(fs.effects(history, "region", n_draws=50), ax=ax) is ax
+    ax.figure.canvas.draw()
+
+
+def test_many_effects_with_hostile_names(history):
+    """Of more than 40, those furthest from none; no name is drawn as a formula."""
+    n = len(history.records.deals)
+    names = np.array([rf"$\frac{{a}}{{{i} <b>团队</b> of a long name" for i in range(48)], dtype=object)
+    drawn = names[np.random.default_rng(0).integers(48, size=n)]
+    deals = history.records.deals.assign(**{r"$\team_团队": drawn})
+    found = fs.effects(replace(history, records=Records(deals, history.records.moves)), n_draws=50)
+    ax = found.plot()
+    assert len(ax.get_yticklabels()) == 40
+    assert "40 of" in alt_text(ax)
+    ax.figure.canvas.draw()

@@ -98,6 +98,19 @@ def test_two_workers_and_files_in_pieces(tmp_path: Path) -> None:
         assert funnel_to_json(funnel) == expected
 
 
+def test_levels_calendar_and_holidays_are_those_of_fit(tmp_path: Path) -> None:
+    source = fs.simulate_history(7)
+    paths = written(tmp_path, *exported(source))
+    read = {"stages": source.stages, "as_of": AS_OF, "window_start": "2024-07-01", "unit": "EUR"}
+    history = fs.read_deals(*paths, tz="UTC", **read)
+    for options in (
+        {"level_period": "quarter", "holidays": ["2026-05-01", "2025-12-25"]},
+        {"level_period": None, "calendar": False},
+    ):
+        funnel = fit_log(*paths, progress=False, **read, **options)
+        assert funnel_to_json(funnel) == funnel_to_json(fs.fit(history, **options))
+
+
 def test_other_names_clocks_and_edges(tmp_path: Path) -> None:
     source = fs.simulate_history(6, start="2023-01-01")
     deals, log = exported(source)

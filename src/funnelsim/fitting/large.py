@@ -7,13 +7,12 @@ import math
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Literal
 
 import joblib
 import numpy as np
@@ -24,6 +23,7 @@ from funnelsim.fitting.fit import Setting, fit_counts
 from funnelsim.fitting.log_files import LogError, LogSource
 from funnelsim.fitting.log_moves import FaultyDealError, LogDeals, LogMoves, complete_moves
 from funnelsim.fitting.log_parts import Limits, LogReader, Split, connected, id_of_key, read_part
+from funnelsim.fitting.pace import LevelPeriod
 from funnelsim.fitting.tally import Tally, count_spells
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory, HistoryError
@@ -35,7 +35,6 @@ from funnelsim.vocabulary.stages import Stages
 
 Moment = str | dt.date | np.datetime64
 Progress = bool | Callable[[str], None]
-LevelPeriod = Literal["auto", "week", "month", "quarter"]
 
 _LONGEST_SILENCE_DAYS = 400  # as in read_deals: open deals would count as watched all that time
 _BYTES_PER_MOVE = 1_000  # of a part while it is counted, with room to spare
@@ -58,6 +57,8 @@ def fit_log(
     history_columns: Mapping[str, str] | None = None,
     unit: str = "",
     level_period: LevelPeriod | None = "auto",
+    calendar: bool = True,
+    holidays: Sequence[Moment] = (),
     workers: int = 1,
     memory: int | str = "2GB",
     parts: int | None = None,
@@ -89,8 +90,9 @@ def fit_log(
         What the files call a column: ``{"deal_id": "Opportunity ID"}``.
     unit : str
         Unit of the amounts; by default the currency the deals table names.
-    level_period : {"auto", "week", "month", "quarter"} or None
-        As in :func:`funnelsim.fit`.
+    level_period, calendar, holidays
+        As in :func:`funnelsim.fit`; with neither levels nor calendar, calendar steps are not counted, which
+        takes half the time.
     workers : int
         Processes (joblib), and threads of DuckDB. The answer is the same for any number.
     memory : int or str
@@ -125,7 +127,14 @@ def fit_log(
     edges = Edges.of(Clock(step), as_of, window_start, arrivals_until)
     request = LogRequest((deals, history), (columns, history_columns), stages, edges, unit)
     with counted_log(request, Work.of(workers, memory, parts, progress)) as log:
-        return fit_counts(log.tally, log.count_by_step, log.setting, level_period=level_period)
+        return fit_counts(
+            log.tally,
+            log.count_by_step,
+            log.setting,
+            level_period=level_period,
+            calendar=calendar,
+            holidays=[end_of_day(day).astype("datetime64[D]") for day in holidays],
+        )
 
 
 @dataclass(frozen=True, eq=False)

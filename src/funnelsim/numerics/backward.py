@@ -84,8 +84,9 @@ class _Wait:
         until_tail = int(np.ceil(stage.tail_age / stage.speed.min(initial=1.0)))
         young = stage.step_rates(np.zeros(1, np.int64), min(until_tail, n_steps))
         in_tail = stage.step_rates(np.array([stage.tail_age]), 1)
-        self._rates = np.concatenate([young, in_tail], axis=3)[:, :, 0]
-        self.values = np.zeros((len(self._rates), self._rates.shape[2], n_edges))
+        since_entry = np.concatenate([young, in_tail], axis=3)[:, :, 0]
+        self._rates = np.ascontiguousarray(since_entry.swapaxes(1, 2))
+        self.values = np.zeros((*self._rates.shape[:2], n_edges))
         self._at_pace: Floats | None = None
 
     def go_back(self, step: int, next_value: Floats) -> None:
@@ -103,9 +104,11 @@ class _Wait:
         """Chances of a step at this pace; most steps have the pace of the one before."""
         if self._at_pace is not None and np.array_equal(pace, self._at_pace):
             return
-        taken = self._rates * pace[:, :, None]
-        self._leaves = np.ascontiguousarray(chances(taken, axis=1).swapaxes(1, 2))
-        self._stays = np.exp(-taken.sum(axis=1))[:, :, None]
+        taken = self._rates * pace[:, None, :]
+        total = taken.sum(axis=2, keepdims=True)
+        gone = -np.expm1(-total)
+        self._leaves = taken * np.divide(gone, total, out=np.ones_like(total), where=total > 0)
+        self._stays = 1.0 - gone
         self._at_pace = pace
 
 

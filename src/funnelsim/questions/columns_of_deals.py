@@ -26,6 +26,7 @@ _NAMES_DEALS = re.compile(r"(^|_|\W)(id|nr|no|key|code|number|uuid)$|编号$", r
 _TOO_MANY = 0.5
 _LONGEST_SCALE = 20  # of whole numbers told one by one, as -5..+5 is
 _FENCES = 3.0
+_SKEWED = 1.25  # mean over median: 1.2 for a lognormal of standard deviation 0.6
 
 
 class EffectError(FunnelsimError):
@@ -232,7 +233,7 @@ def describe(values: pd.Series[Any]) -> Attribute:
     Notes
     -----
     Two values that mean yes and no (or 1 and 0) are a flag; if all values are numbers it is a number, else
-    classes. Whole numbers within a range of 20 are told per +1. Positive numbers whose mean is more than 1.5
+    classes. Whole numbers within a range of 20 are told per +1. Positive numbers whose mean is more than 1.25
     times their median are taken as logarithms and told per doubling. Numbers further than three times the
     distance between the quartiles outside of them (Tukey's far fences) are set to that bound, then all are
     divided by their standard deviation. Classes of fewer than 10 deals, and those beyond the 50 largest, are
@@ -268,7 +269,7 @@ def _describe_number(name: str, number: Floats) -> Attribute:
             has_missing=has_missing,
         )
     is_scale = is_whole and float(np.ptp(different)) <= _LONGEST_SCALE
-    is_skewed = not is_scale and different[0] > 0 and value.mean() > 1.5 * np.median(value)
+    is_skewed = not is_scale and different[0] > 0 and value.mean() > _SKEWED * np.median(value)
     used = np.log(value) if is_skewed else value
     low, high = np.quantile(used, [0.25, 0.75])
     reach = _FENCES * (high - low)

@@ -30,7 +30,8 @@ _TELL_THE_END = {
 _LEAST = 10  # deals on either side before anything is called determined
 _NEARLY = 0.97
 _HARDLY = 0.05
-_GAP = 0.25
+_GAP = 0.25  # between shares filled in: worth a remark
+_TWICE, _CLEAR = 2.0, 4.0  # or so many times as often, and so many standard errors
 
 
 def tells_the_end(name: str) -> bool:
@@ -118,10 +119,15 @@ def uneven_filling(deals: pd.DataFrame, name: str) -> str:
     """A remark on an attribute filled in far more often for deals of one kind; "" if it is not."""
     kind, filled = deals["outcome"], pd.Series(~pd.isna(words_of(deals[name])), index=deals.index)
     shares = filled.groupby(kind).agg(["mean", "size"])
-    by_kind = shares.loc[shares["size"] >= _LEAST, "mean"]
-    if len(by_kind) < 2 or by_kind.max() - by_kind.min() < _GAP:
+    shares = shares[shares["size"] >= _LEAST]
+    by_kind = shares["mean"]
+    if len(by_kind) < 2:
         return ""
     most, least = str(by_kind.idxmax()), str(by_kind.idxmin())
+    gap, error = by_kind[most] - by_kind[least], np.sqrt((by_kind * (1 - by_kind) / shares["size"]).sum())
+    is_twice = by_kind[most] > _TWICE * by_kind[least] and gap > _CLEAR * error
+    if gap < _GAP and not is_twice:
+        return ""
     return (
         f"{name!r} is filled in for {by_kind[most]:.0%} of {most} and {by_kind[least]:.0%} of {least} deals: "
         "if it is written down as deals move on, what it tells is their progress; recorded_at is the cure"

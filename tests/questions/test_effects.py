@@ -12,7 +12,8 @@ from scipy import stats
 import funnelsim as fs
 from funnelsim.nouns.records import Records
 from funnelsim.questions.columns_of_deals import EffectError
-from funnelsim.questions.watched import FAMILIES, stretches, watch
+from funnelsim.questions.effect_value import _end_of
+from funnelsim.questions.watched import FAMILIES, rates_of, stretches, watch
 
 STAGES = fs.Stages.named(["lead", "offer"])
 START = np.datetime64("2024-01-01", "s")
@@ -210,11 +211,34 @@ def test_expected_exits_are_those_seen(known, found):
 
 
 def test_base_rates_times_multipliers_give_the_exits_seen(known, found):
+    """In every bin of age, the rates of all deals at risk there average to the pooled rate."""
     seen = watch(known, found.learnt.funnel, stretches(known, known.deals, {}))
     factors = found.multipliers().to_numpy()
+    pooled = [rates_of(found.learnt.funnel.mean_hazards(stage)) for stage in range(2)]
     for i, name in enumerate(FAMILIES):
-        total = (factors[:, i] * (seen.expected[name] @ found.learnt.fits[i].levels)).sum()
-        assert total == pytest.approx(seen.expected[name].sum(), rel=1e-9)
+        levels = np.concatenate(
+            [
+                b[:, (s + 1, 3)[i]] / p[:, (s + 1, 3)[i]]
+                for s, (b, p) in enumerate(zip(found.base_rates(), pooled, strict=True))
+            ]
+        )
+        each = (factors[:, i] @ seen.expected[name]) * levels
+        np.testing.assert_allclose(each, seen.expected[name].sum(axis=0), rtol=1e-9)
+
+
+def test_time_before_a_split_is_not_tested_on(known, found):
+    """Deals and moves of the value are those after the first split, counted here from the spells."""
+    spells, parts = known.spells, stretches(known, known.deals, {})
+    step = int(np.quantile(spells.exit_step[spells.destination >= 0], 0.5, method="lower"))
+    later = watch(known, found.learnt.funnel, parts, after_step=step)
+    n_exits = sum(later.exits[name].sum() for name in FAMILIES)
+    assert n_exits == ((spells.exit_step > step) & (spells.destination >= 0)).sum()
+    whole, until = watch(known, found.learnt.funnel, parts), known.as_of(_end_of(known, step))
+    early = watch(until, found.learnt.funnel, stretches(until, until.deals, {}))
+    for name in FAMILIES:
+        both = later.expected[name].sum() + early.expected[name].sum()
+        assert both == pytest.approx(whole.expected[name].sum(), rel=1e-9)
+    assert found.value()["n_deals"].iloc[0] == len(np.unique(spells.deal[spells.exit_step > step]))
 
 
 def test_names_and_order_of_deals_change_nothing(known, found):

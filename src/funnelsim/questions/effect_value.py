@@ -121,6 +121,7 @@ def _measured(splits: Sequence[_Split], names: Sequence[str]) -> dict[str, objec
         learnt = learn_on(columns, split.funnel, split.parts, split.seen)
         gains.append(_gain_by_deal(split, learnt))
         scores.append(_squared_errors(split, learnt))
+    n_better = sum(float(of_split.sum()) > 0 for of_split in gains)
     gain = pd.concat(gains).groupby(level=0).sum()
     by_deal = pd.concat(scores).groupby(level=0).sum()
     error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("inf")
@@ -134,6 +135,7 @@ def _measured(splits: Sequence[_Split], names: Sequence[str]) -> dict[str, objec
     return {
         "gain": mean,
         "gain_se": error,
+        "n_better": f"{n_better} of {len(gains)}",
         "brier_skill": skill,
         "brier_skill_se": skill_se,
         "n_deals": len(gain),

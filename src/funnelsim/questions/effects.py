@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 NO_EFFECT = "no clear effect"
 _WINS = {1: "wins more often", -1: "wins less often"}
 _PACE = {1: "moves faster", -1: "moves slower"}
-_MOST_FALSE = 0.05
+_MOST_FALSE = 0.02  # of either sign, for either measure: of 25 idle columns two or so look clear
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +220,8 @@ class Effects:
         -------
         DataFrame
             Index: "all together", then each attribute alone. ``gain``: mean gain in log-likelihood per deal
-            watched after a split, in nats, with ``gain_se`` by deal; ``brier_skill`` for "won by the next
+            watched after a split, in nats, with ``gain_se`` by deal; ``n_better``: after how many of the
+            splits there was a gain; ``brier_skill`` for "won by the next
             split" of deals open at a split, against chances without attributes, with its standard error;
             ``n_deals`` and ``n_open`` behind them; ``verdict``: "helps", "no clear gain" or "hurts" (the gain
             against two standard errors), or "helps, if it was known by then" where an attribute is filled in
@@ -235,6 +236,8 @@ class Effects:
         -----
         Moves after a split are unknown to what is learnt (:meth:`DealHistory.as_of`). Attributes are as the
         records hold them today, which flatters those that are filled in late; `recorded_at` mends that.
+        Standard errors take deals as independent: what moves all deals of a class at once shows only between
+        splits.
         """
         names = [attribute.name for attribute in self.learnt.columns.attributes]
         return out_of_sample_value(self.history, names, self.recorded_at, n_splits)

@@ -365,6 +365,8 @@ def test_a_value_recorded_on_the_way_counts_from_its_date():
         assert cut.expected[name].sum() == pytest.approx(whole.expected[name].sum())
     value, error = log_and_error(row(found, "support", "per +1"), "odds_ratio")
     assert abs(value - 0.2) < 4 * error < 0.15
+    with pytest.raises(EffectError, match="'told_at'"):
+        found.multipliers(history.deals)
 
 
 # --- what may be missing, odd or too little

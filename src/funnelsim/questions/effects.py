@@ -188,10 +188,17 @@ class Effects:
         DataFrame
             ``forward`` and ``lost``; index: ``deal_id`` where there is such a column, else that of `deals`.
             They multiply :meth:`base_rates`, not the pooled rates of the funnel.
+
+        Raises
+        ------
+        EffectError
+            If an attribute, or the column with its date, is not there.
         """
         frame = self.history.deals if deals is None else deals
         known = frame
         for name, column in self.recorded_at.items():
+            if name not in frame or column not in frame:
+                raise EffectError(f"the deals need {name!r} and the date it was recorded, {column!r}")
             is_known = pd.to_datetime(frame[column]) <= pd.Timestamp(self.history.cutoff)
             known = known.assign(**{name: frame[name].astype(object).where(is_known, None)})
         index = pd.Index(frame["deal_id"]) if "deal_id" in frame else frame.index

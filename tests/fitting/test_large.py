@@ -98,6 +98,30 @@ def test_two_workers_and_files_in_pieces(tmp_path: Path) -> None:
         assert funnel_to_json(funnel) == expected
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_moves_of_one_moment_stand_in_the_order_of_the_file(tmp_path: Path, kind: str) -> None:
+    """Every deal makes its four moves on one day, rows far apart, read by two threads."""
+    n = 100_000
+    ids = np.char.mod("OPP-%010d", np.random.default_rng(0).permutation(n))
+    deals = pd.DataFrame({"deal_id": ids})
+    log = pd.concat(
+        [
+            pd.DataFrame({"deal_id": np.roll(ids, 7 * k), "stage": stage, "entered_at": "2026-01-05"})
+            for k, stage in enumerate(("offer", "lead", "deal", "won"))
+        ]
+    )
+    paths = tmp_path / f"deals.{kind}", tmp_path / f"moves.{kind}"
+    if kind == "csv":
+        written(tmp_path, deals, log)
+    else:
+        deals.to_parquet(paths[0])
+        log.to_parquet(paths[1], row_group_size=20_000)
+    stages = fs.Stages(tuple(map(fs.Stage, STAGES)))
+    funnel = fit_log(*paths, stages=stages, as_of="2026-01-31", workers=2, parts=2, progress=False)
+    exits = np.array([hazards.exits.sum(axis=0) for hazards in funnel.hazards])
+    np.testing.assert_array_equal(exits, [[0, 0, n, 0, 0], [n, 0, 0, 0, 0], [0, 0, 0, n, 0]])
+
+
 def test_levels_calendar_and_holidays_are_those_of_fit(tmp_path: Path) -> None:
     source = fs.simulate_history(7)
     paths = written(tmp_path, *exported(source))

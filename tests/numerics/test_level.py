@@ -120,8 +120,18 @@ def test_counts_by_step_add_up_to_the_counts_by_age() -> None:
     by_age = count_ages(spells, 1, 4, window_start_step=first)
     assert found.at_risk.sum() == by_age.at_risk.sum()
     np.testing.assert_array_equal(found.exits.sum(axis=1), by_age.exits.sum(axis=0))
-    hazards = rng.random((4, 4))
+    hazards = rng.dirichlet(np.ones(5), 4)[:, :4]
     np.testing.assert_allclose(found.expected(hazards), hazards.T @ at_risk)
+    np.testing.assert_allclose(found.expected(hazards, np.ones((4, 60))), hazards.T @ at_risk, atol=1e-9)
+    factor = rng.choice([0.0, 0.5, 3.0], (4, 60))
+    by_hand = np.zeros((4, 60))
+    for b in range(4):
+        for step in range(60):
+            rates = -np.log(1 - hazards[b].sum()) * hazards[b] / hazards[b].sum() * factor[:, step]
+            total = rates.sum()
+            chance = rates / total * (1 - np.exp(-total)) if total > 0 else rates
+            by_hand[:, step] += at_risk[b, step] * chance
+    np.testing.assert_allclose(found.expected(hazards, factor), by_hand, atol=1e-9)
 
 
 def test_blocks_are_counted_back_from_the_end() -> None:

@@ -109,9 +109,11 @@ def fit_pace(
     """
     exits = np.stack([counts.exits for counts in steps.counts])
     size = _level_steps(steps.clock.step, period, exits.sum(axis=(0, 1)))
-    expected = np.stack([c.expected(h.mean_hazards()) for c, h in zip(steps.counts, hazards, strict=True)])
-    if calendar is not None:
-        expected = expected * calendar.by_place(stages, steps.moments)
+    has_calendar = calendar is not None and calendar.moves_deals
+    factor = calendar.by_place(stages, steps.moments) if calendar and has_calendar else None
+    expected = np.stack(
+        [c.expected(h.mean_hazards(), factor) for c, h in zip(steps.counts, hazards, strict=True)]
+    )
     observed, expected = (sum_by_block(part, size)[..., -LAST_PERIODS:] for part in (exits, expected))
     stage, place = np.nonzero(observed.sum(axis=2) >= LEAST_EXITS)
     levels = fit_levels(observed[stage, place], expected[stage, place])

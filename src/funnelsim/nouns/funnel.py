@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.calendar import Calendar
-from funnelsim.nouns.pace import Pace
+from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
@@ -272,12 +272,14 @@ class Funnel:
             Index: open stage. ``n_exits``; ``conversion`` (chance to move on to a later stage or to a win),
             ``win_rate`` (chance to be won in the end), ``nominal`` win rate beside it, ``undecided`` (still
             in the stage at the oldest age at which anyone left), ``median_dwell`` and ``p90_dwell`` in steps
-            of those who leave; ``..._low`` and ``..._high`` bound each.
+            of those who leave; ``..._low`` and ``..._high`` bound each. ``pace`` says in words which moves
+            run faster or slower now, with central 80 % ranges, and over how long that is followed.
 
         Notes
         -----
-        Only ages at which deals have been seen to leave count, so conversion and win rate say what happens
-        within the ages the history has seen.
+        Rates are those of the whole history; forecasts start from the pace of now. Only ages at which deals
+        have been seen to leave count, so conversion and win rate say what happens within the ages the history
+        has seen.
         """
         streams, draws, n_open = Streams(seed), range(n_draws), self.stages.n_open
         per_draw = self._stage_figures([self.hazard_draws(stage, streams, draws) for stage in range(n_open)])
@@ -291,7 +293,14 @@ class Funnel:
                 columns["nominal"] = [
                     np.nan if s.nominal_win_rate is None else s.nominal_win_rate for s in self.stages.open
                 ]
-        return pd.DataFrame(columns, index=pd.Index([s.name for s in self.stages.open], name="stage"))
+        frame = pd.DataFrame(columns, index=pd.Index([s.name for s in self.stages.open], name="stage"))
+        return frame.assign(pace=[self._pace_in_words(stage) for stage in range(n_open)])
+
+    def _pace_in_words(self, stage: int) -> str:
+        if self.pace is None:
+            return "steady"
+        period = period_name(self.clock.step, self.pace.block_steps)
+        return self.pace.in_words(stage, self.stages.names, period)
 
     def _stage_figures(self, hazards: list[Floats]) -> dict[str, Floats]:
         """Conversion, win rate, undecided share and dwell; each of shape (..., n_open)."""

@@ -12,6 +12,24 @@ from funnelsim.numerics.level import Levels
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_PERIODS = {
+    ("hour", 168): "week",
+    ("hour", 672): "four-week period",
+    ("hour", 2184): "quarter",
+    ("day", 7): "week",
+    ("day", 28): "four-week period",
+    ("day", 91): "quarter",
+    ("week", 4): "four-week period",
+    ("week", 13): "quarter",
+    ("month", 3): "quarter",
+}
+
+
+def period_name(step: str, block_steps: int) -> str:
+    """A period of levels in words: "week", "quarter", or so many steps."""
+    alone = step if block_steps == 1 else f"{block_steps}-{step} period"
+    return _PERIODS.get((step, block_steps), alone)
+
 
 @dataclass(frozen=True, eq=False)
 class ArrivalPace:
@@ -65,6 +83,28 @@ class Pace:
     def __post_init__(self) -> None:
         self.stage.flags.writeable = False
         self.place.flags.writeable = False
+
+    def in_words(self, stage: int, names: tuple[str, ...], period: str) -> str:
+        """What moves in a stage, and how: for a person who reads a table.
+
+        Examples
+        --------
+        "to lost 1.3 times as fast as usual (1.1 to 1.5), following about the last 5 weeks"
+        """
+        at = np.flatnonzero(self.stage == stage)
+        if not len(at):
+            return "steady"
+        low, high = self.levels.quantile(0.1), self.levels.quantile(0.9)
+        said = []
+        for i in at:
+            text = f"to {names[self.place[i]]} {self.levels.mean[i]:.2g} times as fast as usual"
+            text += f" ({low[i]:.2g} to {high[i]:.2g})"
+            if self.levels.discount[i] < 1.0:
+                text += f", following about the last {self.levels.memory[i]:.0f} {period}s"
+            if self.levels.transient[i] > 0.0:
+                text += f", swinging by {np.sqrt(self.levels.transient[i]):.0%} from {period} to {period}"
+            said.append(text)
+        return "; ".join(said)
 
     def factors(self, rng: np.random.Generator, n_before: int, n_ahead: int) -> Floats:
         """One draw of the factors on the rates of each transition, by step.

@@ -15,6 +15,8 @@ from funnelsim.numerics.hazards import Spells
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_LARGEST_HAZARD = 1.0 - 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class StepCounts:
@@ -34,9 +36,29 @@ class StepCounts:
     def __add__(self, other: StepCounts) -> StepCounts:
         return StepCounts(self.exits + other.exits, self.at_risk + other.at_risk)
 
-    def expected(self, hazards: Floats) -> Floats:
-        """Exits to expect in each step, shape (n_places, n_steps), under chances by bin and place."""
-        expected: Floats = hazards.T @ self.at_risk
+    def expected(self, hazards: Floats, factor: Floats | None = None) -> Floats:
+        """Exits to expect in each step, shape (n_places, n_steps).
+
+        Parameters
+        ----------
+        hazards : ndarray of shape (n_bins, n_places)
+            Chances per step.
+        factor : ndarray of shape (n_places, n_steps), optional
+            Factor on the cumulative hazard of each cause in each step; chances stay below 1 under it.
+        """
+        if factor is None:
+            return np.asarray(hazards.T @ self.at_risk)
+        total = hazards.sum(axis=1, keepdims=True)
+        log_stay = -np.log1p(-np.minimum(total, _LARGEST_HAZARD))
+        rates = hazards * np.divide(log_stay, total, out=np.ones_like(total), where=total > 0)
+        expected = np.zeros_like(factor)
+        for of_bin, there in zip(rates, self.at_risk, strict=True):
+            taken = of_bin[:, None] * factor
+            all_causes = taken.sum(axis=0)
+            leave = np.divide(
+                -np.expm1(-all_causes), all_causes, out=np.ones_like(there), where=all_causes > 0
+            )
+            expected += taken * (leave * there)
         return expected
 
 

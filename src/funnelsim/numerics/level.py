@@ -54,6 +54,10 @@ class Levels:
         """Expected level at the end of the latest period."""
         return self.shape / self.rate
 
+    def quantile(self, chance: float) -> Floats:
+        """Quantile of the level now, shape (n_series,)."""
+        return np.asarray(special.gammaincinv(self.shape, chance)) / self.rate
+
     @property
     def is_steady(self) -> npt.NDArray[np.bool_]:
         """Whether a level neither moves nor swings, shape (n_series,)."""
@@ -249,14 +253,6 @@ def average_levels(observed: Floats, expected: Floats) -> tuple[Floats, Levels]:
     kept = weights >= _LEAST_WEIGHT * weights.sum()
     levels = Levels(*(column[kept, 0] for column in (found.shape, found.rate, discount, transient)))
     return weights[kept] / weights[kept].sum(), levels
-
-
-def level_words(mean: float, low: float, high: float, memory: float, transient: float, period: str) -> str:
-    """A level in words, such as "1.3 times its usual pace (1.1 to 1.5); remembers about 5 weeks"."""
-    now = f"{mean:.2g} times its usual pace ({low:.2g} to {high:.2g})"
-    moves = "steady" if np.isinf(memory) else f"moves: about the last {memory:.0f} {period}s count"
-    swings = f"; a {period} swings by {np.sqrt(transient):.0%} of itself" if transient > 0 else ""
-    return f"{now}; {moves}{swings}"
 
 
 def block_steps_for(exits_by_step: Floats, sizes: Sequence[int], least_median: float = 20.0) -> int:

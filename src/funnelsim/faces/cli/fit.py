@@ -13,7 +13,7 @@ from funnelsim.faces.cli import parts
 from funnelsim.faces.cli.options import number_option, output_options, source_options
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
-from funnelsim.faces.tables import number, paragraph, percent, text_table
+from funnelsim.faces.tables import number, paragraph, percent, text_table, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,8 @@ class _Fitted:
         step = self.funnel.clock.step
         times = [f"Half left by ({step})", f"9 in 10 by ({step})"]
         titles = ["Stage", "Left", "Moves on", "Is won", "Nominal", *times]
-        rows = [_row(row) for row in self.frame().to_dict("records")]
+        rows_of = self.frame().to_dict("records")
+        rows = [_row(row) for row in rows_of]
         legend = (
             "Left: deals that have left the stage. Moves on: chance to reach a later stage or a win. Is won: "
             "chance to be won in the end, beside the nominal rate of the stages file. Times count "
@@ -83,9 +84,35 @@ class _Fitted:
             [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
             [*text_table(titles, rows, "lrrrrrr"), *paragraph(legend)],
             [f"New deals: {_rate_per_step(self.funnel)} a {step} (± is one standard error)."],
+            _pace_lines(rows_of),
+            _calendar_lines(self.funnel),
             parts.note_lines(self.funnel.notes),
         ]
         return parts.spaced(blocks)
+
+
+def _pace_lines(rows: list[dict[Hashable, object]]) -> list[str]:
+    moving = [(row["stage"], row["pace"]) for row in rows if row["pace"] != "steady"]
+    if not moving:
+        return ["Pace: steady; moves run now as they did over the whole history."]
+    lines = ["Pace now against the whole history (in brackets: 80 % ranges); forecasts start from it:"]
+    for stage, words in moving:
+        lines.append(f"  {visible(str(stage))}")
+        for move in str(words).split("; "):
+            lines += paragraph(move, first="    ", rest="      ")
+    return lines
+
+
+def _calendar_lines(funnel: Funnel) -> list[str]:
+    if funnel.calendar is None or not funnel.calendar.tried:
+        return []
+    on = [sentence for sentence in funnel.calendar.tried if ": on;" in sentence]
+    n_off = len(funnel.calendar.tried) - len(on)
+    lines = [line for sentence in on for line in paragraph(sentence, first="  ", rest="    ")]
+    others = (
+        f"{n_off} {'other ' if on else ''}kinds were tried and are off: they do not clearly tell anything"
+    )
+    return [f"Calendar: {len(on)} kinds on; {others}.", *lines]
 
 
 def _rate_per_step(funnel: Funnel) -> str:

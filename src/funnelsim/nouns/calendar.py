@@ -75,7 +75,6 @@ class Calendar:
 
 def groups_of(stages: Stages) -> list[Group]:
     """Group that each place belongs to, by code."""
-    wins: Group = "wins"
-    losses: Group = "losses"
-    ends = [wins if is_won else losses for is_won in stages.is_won[stages.n_open :]]
-    return ["moves"] * stages.n_open + ends
+    of_end: dict[bool, Group] = {True: "wins", False: "losses"}
+    moves: list[Group] = ["moves"] * stages.n_open
+    return moves + [of_end[bool(is_won)] for is_won in stages.is_won[stages.n_open :]]

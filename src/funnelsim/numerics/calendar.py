@@ -96,7 +96,7 @@ def fit_factors(observed: Floats, expected: Floats, kinds: dict[Kind, Ints]) -> 
     for _ in range(_ROUNDS):
         for kind, at in kinds.items():
             others = expected * by_step({k: v for k, v in values.items() if k != kind}, kinds, len(observed))
-            alone[kind] = np.bincount(at, others, SIZES[kind])
+            alone[kind] = np.bincount(at, others, SIZES[kind]).astype(float)
             scale = sums[kind].sum() / max(alone[kind].sum(), 1e-300)
             raw = (sums[kind] + _PRIOR_COUNTS) / (alone[kind] * scale + _PRIOR_COUNTS)
             values[kind] = raw / _mean(kind, raw)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
     from funnelsim.faces.plots import plot_chance as plot_chance
+    from funnelsim.faces.plots import plot_dwell as plot_dwell
     from funnelsim.faces.plots import plot_effects as plot_effects
     from funnelsim.faces.plots import plot_fan as plot_fan
     from funnelsim.faces.plots import plot_incidence as plot_incidence
@@ -57,6 +58,12 @@ if TYPE_CHECKING:
     )
     from funnelsim.questions.compare import (
         compare_levers as compare_levers,
+    )
+    from funnelsim.questions.dwell import (
+        Dwell as Dwell,
+    )
+    from funnelsim.questions.dwell import (
+        dwell as dwell,
     )
     from funnelsim.questions.effects import (
         Effects as Effects,
@@ -109,6 +116,8 @@ _HOME = {
     "three_levers": "nouns.lever",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
+    "dwell": "questions.dwell",
+    "Dwell": "questions.dwell",
     "segments": "questions.segments",
     "Segments": "questions.segments",
     "effects": "questions.effects",
@@ -120,6 +129,7 @@ _HOME = {
     "plot_incidence": "faces.plots",
     "plot_levers": "faces.plots",
     "plot_segments": "faces.plots",
+    "plot_dwell": "faces.plots",
     "plot_effects": "faces.plots",
     "aalen_johansen": "numerics.aalen_johansen",
     "Clock": "vocabulary.clock",

@@ -7,6 +7,7 @@ Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib
 """
 
 from funnelsim.faces.plots.chance import plot_chance
+from funnelsim.faces.plots.dwell import plot_dwell
 from funnelsim.faces.plots.effects import plot_effects
 from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.incidence import plot_incidence
@@ -19,6 +20,7 @@ __all__ = [
     "plot_chance",
     "plot_incidence",
     "plot_levers",
+    "plot_dwell",
     "plot_segments",
     "plot_effects",
     "alt_text",

@@ -1,0 +1,65 @@
+"""The picture of a dwell: what was seen, what models say, and how many were still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import funnelsim as fs
+from funnelsim.faces.plots import alt_text
+from funnelsim.questions.dwell import Dwell
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def found() -> Dwell:
+    return fs.dwell(fs.simulate_history(3), n_draws=50)
+
+
+def test_curves_are_those_of_the_incidence(found):
+    stage = found.stages.names[1]
+    ax, curves = found.plot(stage), found.incidence(stage)
+    best = curves.columns[4:6].tolist()
+    drawn = {line.get_label(): line for line in ax.get_lines()}
+    assert set(drawn) == {"observed", *best}
+    for name, line in drawn.items():
+        np.testing.assert_allclose(line.get_ydata()[:-1], curves[name])
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["observed, 80% interval", *best]
+    assert "age in stage (days)" in ax.get_xlabel()
+    ax.figure.canvas.draw()
+    for tick in ax.get_xticklabels():  # age above, stays at risk below
+        age, at_risk = (int(line.replace(",", "")) for line in tick.get_text().split("\n"))
+        assert at_risk == (curves["at_risk"].get(age, 0))
+
+
+def test_legend_covers_no_curve(found):
+    ax = found.plot(found.stages.names[0])
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y1 < ax.get_window_extent().y0
+
+
+def test_numbers_are_told_in_words(found):
+    stage = found.stages.names[0]
+    said, check = alt_text(found.plot(stage)), found.fit_check(stage)
+    assert f"{len(found.stays[0].exit_age):,} stays in {stage}" in said
+    for name in check.index[:2]:
+        assert f"{name}: {check['verdict'][name]}" in said
+
+
+def test_axes_of_ones_own_are_used(found):
+    ax = Figure(figsize=(3, 2.2), layout="constrained").add_subplot()
+    assert fs.plot_dwell(found, found.stages.names[0], ax=ax) is ax
+    ax.figure.canvas.draw()

@@ -114,7 +114,7 @@ def periods_for(step: str) -> object:
 def assert_whole(history: fs.DealHistory) -> fs.Forecast:
     """Fit and forecast; every number of every table is one, and every chance lies within 0..1."""
     funnel = fs.fit(history)
-    table = funnel.table(n_draws=50).drop(columns="nominal")  # no nominal rates were given
+    table = funnel.table(n_draws=50).drop(columns=["nominal", "nominal_conversion"])  # none were given
     assert not table.isna().any(axis=None), table.T
     for name in ("conversion", "win_rate", "undecided"):
         for column in (name, f"{name}_low", f"{name}_high"):

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from funnelsim.fitting.calendar import arrivals_as_usual, fit_calendar
 from funnelsim.fitting.pace import LevelPeriod, Timed, fit_pace
 from funnelsim.fitting.tally import Tally, count_by_step
-from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.funnel import Funnel, FunnelError
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.amounts import fit_amounts
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
 from funnelsim.numerics.by_time import StepCounts
-from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages
+from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages, with_prior_split
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.stages import Stages
@@ -73,6 +73,7 @@ def fit(
     level_period: LevelPeriod | None = "auto",
     calendar: bool = True,
     holidays: Sequence[str | dt.date | np.datetime64] = (),
+    nominal_weight: float = 0.0,
 ) -> Funnel:
     """Learn how deals move: hazards by stage, destination and age; arrivals; amounts.
 
@@ -92,6 +93,9 @@ def fit(
         ``funnel.calendar.tried`` says what was tried.
     holidays : sequence of date
         Days that are like no weekday, past and future.
+    nominal_weight : float
+        How many deals the nominal win rates of the stages are worth, as a prior on the share of deals that
+        move on from each stage. 0 leaves them out: they are only shown beside the actual ones.
 
     Returns
     -------
@@ -118,6 +122,7 @@ def fit(
         level_period=level_period,
         calendar=calendar,
         holidays=[end_of_day(day).astype("datetime64[D]") for day in holidays],
+        nominal_weight=nominal_weight,
     )
 
 
@@ -129,6 +134,7 @@ def fit_counts(
     level_period: LevelPeriod | None = "auto",
     calendar: bool = True,
     holidays: Sequence[np.datetime64] = (),
+    nominal_weight: float = 0.0,
 ) -> Funnel:
     """The funnel that counts tell of, wherever they were counted.
 
@@ -141,6 +147,7 @@ def fit_counts(
     level_period : {"auto", "week", "month", "quarter"} or None
     calendar : bool
     holidays : sequence of datetime64
+    nominal_weight : float
 
     Returns
     -------
@@ -162,6 +169,9 @@ def fit_counts(
     if level_period:
         steps = Timed(setting.clock, first_step, counts, complete.sum(axis=1), setting.last_arrival_step)
         pace = fit_pace(steps, hazards, arrivals, learnt, stages, level_period)
+    if nominal_weight:
+        # Last of all: levels are learnt against what was seen, and would undo it.
+        hazards = _with_nominal_rates(stages, hazards, nominal_weight, notes)
     return Funnel(
         stages=stages,
         clock=setting.clock,
@@ -184,6 +194,26 @@ def _fit_stage(counts: AgeCounts, stages: Stages, stage: int, notes: list[str]) 
             "equally likely, with the weight of half a deal"
         )
     return bin_ages(counts, _equal_next_steps(stages, stage))
+
+
+def _with_nominal_rates(
+    stages: Stages, hazards: tuple[StageHazards, ...], deals: float, notes: list[str]
+) -> tuple[StageHazards, ...]:
+    """Hazards under the prior of the nominal rates, worth so many deals a stage."""
+    if not np.isfinite(deals) or deals < 0:
+        raise FunnelError(f"nominal_weight={deals!r} must be a number of deals, 0 or more")
+    shares = stages.nominal_conversions
+    without = [stage.name for stage, share in zip(stages.open, shares, strict=True) if share is None]
+    if without:
+        notes.append(
+            f"the nominal rates say nothing of how many deals move on from {', '.join(map(repr, without))} "
+            "(a rate is missing, 0, or does not rise): there the history counts alone"
+        )
+    notes.append(f"nominal win rates count as a prior worth {deals:g} deals in each stage")
+    return tuple(
+        h if share is None else with_prior_split(h, stages.is_forward(s), share, deals)
+        for s, (h, share) in enumerate(zip(hazards, shares, strict=True))
+    )
 
 
 def _equal_next_steps(stages: Stages, stage: int) -> Floats:

@@ -270,7 +270,8 @@ class Funnel:
         -------
         DataFrame
             Index: open stage. ``n_exits``; ``conversion`` (chance to move on to a later stage or to a win),
-            ``win_rate`` (chance to be won in the end), ``nominal`` win rate beside it, ``undecided`` (still
+            ``nominal_conversion`` beside it (what the nominal win rates imply), ``win_rate`` (chance to be
+            won in the end), ``nominal`` win rate beside it (NaN where none is given), ``undecided`` (still
             in the stage at the oldest age at which anyone left), ``median_dwell`` and ``p90_dwell`` in steps
             of those who leave; ``..._low`` and ``..._high`` bound each. ``pace`` says in words which moves
             run faster or slower now, with central 80 % ranges, and over how long that is followed.
@@ -285,14 +286,17 @@ class Funnel:
         per_draw = self._stage_figures([self.hazard_draws(stage, streams, draws) for stage in range(n_open)])
         best = self._stage_figures([self.mean_hazards(stage) for stage in range(n_open)])
         tails = [(1 - interval) / 2, (1 + interval) / 2]
+        nominal = {
+            "conversion": self.stages.nominal_conversions,
+            "win_rate": [stage.nominal_win_rate for stage in self.stages.open],
+        }
         columns: dict[str, Floats | list[float]] = {"n_exits": [hazards.n_exits for hazards in self.hazards]}
         for name, value in best.items():
             low, high = np.quantile(per_draw[name], tails, axis=0)
             columns |= {name: value, f"{name}_low": low, f"{name}_high": high}
-            if name == "win_rate":
-                columns["nominal"] = [
-                    np.nan if s.nominal_win_rate is None else s.nominal_win_rate for s in self.stages.open
-                ]
+            if name in nominal:
+                beside = "nominal" if name == "win_rate" else f"nominal_{name}"
+                columns[beside] = [np.nan if rate is None else rate for rate in nominal[name]]
         frame = pd.DataFrame(columns, index=pd.Index([s.name for s in self.stages.open], name="stage"))
         return frame.assign(pace=[self._pace_in_words(stage) for stage in range(n_open)])
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 PRIOR_WEIGHT = 0.5
 _LEAST_EXITS_PER_BIN = 10
@@ -223,6 +224,49 @@ def bin_ages(counts: AgeCounts, shares_if_unseen: Floats) -> StageHazards:
     exits = np.array([counts.exits[a:b].sum(axis=0) for a, b in spans])
     shares = exits.sum(axis=0) / exits.sum() if len(seen) else shares_if_unseen
     return StageHazards(first_age, exits, np.array([counts.at_risk[a:b].sum() for a, b in spans]), shares)
+
+
+def with_prior_split(
+    hazards: StageHazards, forward: Flags, forward_share: float, deals: float
+) -> StageHazards:
+    """Hazards as if so many more deals had left, forward in a stated share, at the ages at which others left.
+
+    The chance to leave at each age stays; only the split between forward and elsewhere moves towards the
+    stated share, as under a Beta prior worth that many deals.
+
+    Parameters
+    ----------
+    hazards : StageHazards
+    forward : ndarray of bool, shape (n_places,)
+        Which destinations lie forward.
+    forward_share : float
+        Stated share of those who leave that go forward.
+    deals : float
+        What the statement is worth.
+
+    Returns
+    -------
+    StageHazards
+        With fractional exits; of a stage that nobody has left, the prior shares alone change.
+    """
+    seen = hazards.n_exits
+    usual = hazards.prior_shares
+    split = np.zeros(len(usual))
+    for side, share in ((forward, forward_share), (~forward, 1.0 - forward_share)):
+        of_side = np.where(side, usual, 0.0)
+        if of_side.sum() > 0:
+            split += share * of_side / of_side.sum()
+    split /= split.sum()
+    if not seen:
+        return replace(hazards, prior_shares=split)
+    per_exit = deals / seen
+    exits = hazards.exits + per_exit * hazards.exits.sum(axis=1, keepdims=True) * split
+    return replace(
+        hazards,
+        exits=exits,
+        at_risk=hazards.at_risk * (1.0 + per_exit),
+        prior_shares=exits.sum(axis=0) / exits.sum(),
+    )
 
 
 def hazards_by_hand(first_age: Ints, chances: Floats, weight_in_deals: float | None = None) -> StageHazards:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -155,6 +156,16 @@ class Stages:
     def places(self) -> tuple[Stage | Outcome, ...]:
         """Everything a deal can be in, by code: open stages, then outcomes."""
         return (*self.open, *self.outcomes)
+
+    @property
+    def nominal_conversions(self) -> tuple[float | None, ...]:
+        """Share of deals that each stage's nominal win rates imply to move on to the next stage, or to a win.
+
+        Where the rates rise from 0.2 to 0.4, half of the deals must move on. None where a rate is not given,
+        is 0, or does not rise.
+        """
+        rates = [*(stage.nominal_win_rate for stage in self.open), 1.0]
+        return tuple(a / b if a and b and a <= b else None for a, b in pairwise(rates))
 
     @property
     def n_open(self) -> int:

@@ -266,7 +266,10 @@ def test_prior_shares_are_those_of_the_stage_or_given_for_a_stage_never_left() -
 
 
 def posterior_by_hand(hazards: StageHazards) -> list[list[float]]:
-    """Dirichlet (N_j + a pi_j, R - N + a (1/h_prev - 1)), a = 0.5; after age 0 h_prev is of later ages."""
+    """Dirichlet (N_j + a pi_j, R - N + a (1/h_prev - 1)), a = 0.5; after age 0 h_prev is of later ages.
+
+    Where there are N exits, the last term is at most 2 R / N.
+    """
     n_exits, exposure = hazards.exits.sum(), hazards.at_risk.sum()
     previous = n_exits / exposure
     rows = []
@@ -275,7 +278,8 @@ def posterior_by_hand(hazards: StageHazards) -> list[list[float]]:
             previous = hazards.exits[1:].sum() / hazards.at_risk[1:].sum()
         previous = 0.95 if previous > 0.95 else 1e-6 if previous < 1e-6 else previous
         row = [n + 0.5 * share for n, share in zip(exits, hazards.prior_shares, strict=True)]
-        row.append(at_risk - sum(exits) + 0.5 * (1 / previous - 1))
+        prior = 0.5 * (1 / previous - 1)
+        row.append(at_risk - sum(exits) + (min(prior, 2 * at_risk / sum(exits)) if sum(exits) else prior))
         previous = sum(row[:-1]) / sum(row)
         rows.append(row)
     return rows
@@ -459,3 +463,16 @@ def test_arrays_of_hazards_are_read_only() -> None:
     for column in (hazards.first_age, hazards.exits, hazards.at_risk, hazards.prior_shares):
         with pytest.raises(ValueError, match="read-only"):
             column[0] = 0
+
+
+@pytest.mark.parametrize("quiet", [4, 29])
+@pytest.mark.parametrize("n", [500, 5000])
+def test_an_expiry_after_quiet_ages_is_not_crushed(quiet: int, n: int) -> None:
+    """30 % leave on one day after days on which nobody does; the plain prior would leave .06 or .01 of it."""
+    at_risk = np.append(np.full(quiet + 1, float(n)), 0.7 * n)
+    exits = np.zeros((quiet + 2, 2))
+    exits[quiet, 1] = 0.3 * n
+    at_risk[quiet + 1] = 0.7 * n
+    hazards = bin_ages(AgeCounts(exits, at_risk), np.array([0.5, 0.5]))
+    found = hazards.mean_hazards()[np.searchsorted(hazards.first_age, quiet, side="right") - 1].sum()
+    assert found == pytest.approx(0.3, abs=0.01)

@@ -13,6 +13,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 PRIOR_WEIGHT = 0.5
+_MOST_PRIOR_EXITS = 2.0
 _LEAST_EXITS_PER_BIN = 10
 _LEAST_SHARE_PER_BIN = 0.02
 _HAZARD_RANGE = (1e-6, 0.95)
@@ -151,19 +152,24 @@ class StageHazards:
         Each bin starts from the hazard of the bin before it with the weight of half an exit, so that a bin
         without exits fades by its exposure. The bin of age 0 and the one after it start from the hazard
         pooled over the stage and over its later ages: moves within the step of entry are another mechanism,
-        and where there are none, the prior of the next bin would weigh as much as all deals together.
+        and where there are none, the prior of the next bin would weigh as much as all deals together. In a
+        bin with exits the prior never weighs more than two of them: after quiet ages, half an exit at their
+        hazard is more exposure than an expiry has, and would crush it whatever the data.
         """
         total = self.exits.sum(axis=1)
         pooled = _pooled(total, self.at_risk)
         parameters = np.empty((len(total), self.exits.shape[1] + 1))
         parameters[:, :-1] = self.exits + PRIOR_WEIGHT * self.prior_shares
         leaves, stays = parameters[:, :-1].sum(axis=1).tolist(), (self.at_risk - total).tolist()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            most_stays = np.where(total > 0, _MOST_PRIOR_EXITS * self.at_risk / total, np.inf).tolist()
         previous, (least, most) = pooled, _HAZARD_RANGE
         for i, leave in enumerate(leaves):
             if i == 1 and total[1:].any():
                 previous = _pooled(total[1:], self.at_risk[1:])
             previous = min(max(previous, least), most)
-            stays[i] += PRIOR_WEIGHT * (1.0 / previous - 1.0)
+            prior_stays = PRIOR_WEIGHT * (1.0 / previous - 1.0)
+            stays[i] += min(prior_stays, most_stays[i])
             previous = leave / (leave + stays[i])
         parameters[:, -1] = stays
         return parameters

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from funnelsim.intake.deals import read_deals
+from funnelsim.intake.findings import DataError
 from funnelsim.intake.observe import MomentError
 from funnelsim.intake.stages_file import read_stages
 from funnelsim.nouns.history import DealHistory
@@ -406,3 +407,10 @@ def test_the_week_of_the_last_event_counts_as_watched_and_is_noted(read):
     history = read("A 2026-02-05 open . .", "A lead 2026-02-05", as_of=None, step="week")
     assert str(history.cutoff) == "2026-02-08T23:59:59.999999"
     assert "counts as watched" in history.issues["message"].str.cat(sep=" ")
+
+
+def test_a_value_of_a_million_characters_is_told_by_its_beginning(read):
+    with pytest.raises(DataError) as error:
+        read("A 2026-01-05 open . .", "A " + "x" * 1_000_000 + " 2026-01-05")
+    assert "(1,000,000 characters)" in str(error.value)
+    assert len(str(error.value)) < 1_000

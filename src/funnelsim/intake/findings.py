@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.intake.tables import Flags, Table
+from funnelsim.intake.words import shortened
 from funnelsim.nouns.records import issues_frame
 from funnelsim.vocabulary.errors import FunnelsimError
 
@@ -47,7 +48,7 @@ def _describe(faults: pd.DataFrame) -> str:
 
 def _line(file: str, column: str, value: str, message: str, *, rows: list[object]) -> str:
     parts = [file, _listed_rows([row for row in rows if row != ""])]
-    parts += [f"column {column!r}" if column else "", f"value {value!r}" if value else ""]
+    parts += [f"column {column!r}" if column else "", f"value {shortened(value)}" if value else ""]
     return f"  {', '.join(part for part in parts if part)}: {message}"
 
 

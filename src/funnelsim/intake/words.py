@@ -15,6 +15,7 @@ _KINDS = {
     **dict.fromkeys(("open", "inprogress", "active", "pending", "进行中", "跟进中"), "open"),
 }
 _IGNORED = re.compile(r"[_\-]+")
+_LONGEST = 200
 _NEAR = 0.84  # above this, two short names differ by a letter or two
 
 
@@ -25,7 +26,9 @@ def key_of(text: object) -> str:
 
 def closest(text: str, names: Iterable[str], *, at_least: float = 0.6) -> str | None:
     """The name spelled most like the text, or None when none comes near."""
-    by_key = {key_of(name): name for name in names}
+    if len(text) > _LONGEST:
+        return None  # no name that somebody meant to type, and slow to compare
+    by_key = {key_of(name): name for name in names if len(name) <= _LONGEST}
     found = get_close_matches(key_of(text), by_key, n=1, cutoff=at_least)
     return by_key[found[0]] if found else None
 
@@ -44,6 +47,13 @@ def did_you_mean(text: str, names: Iterable[str]) -> str:
 def listed(names: Iterable[object]) -> str:
     """Names in quotes, as a list in a sentence."""
     return ", ".join(repr(str(name)) for name in names)
+
+
+def shortened(text: str) -> str:
+    """The text in quotes; of a very long one its beginning, and how long it is."""
+    if len(text) <= _LONGEST:
+        return repr(text)
+    return f"{text[:_LONGEST]!r}... ({len(text):,} characters)"
 
 
 def well_known_kind(text: str) -> str:

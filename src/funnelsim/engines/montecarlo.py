@@ -120,7 +120,7 @@ def _open_deals(funnel: Funnel, pipeline: Pipeline, chance: Floats) -> OpenDeals
         stage=pipeline.stage,
         stage_names=tuple(stage.name for stage in funnel.stages.open),
         age_steps=pipeline.age_steps,
-        amount=_with_mean_amount(funnel, pipeline.amount),
+        amount=_with_mean_amount(funnel, pipeline.amount * funnel.mean_revision()[pipeline.stage]),
         is_imputed=np.isnan(pipeline.amount),
         chance=chance.mean(axis=0),
         chance_sd=chance.sum(axis=2).std(axis=0, ddof=1),
@@ -171,12 +171,10 @@ def _futures(
     new_wins = _new_wins(chances, streams, draws, n_futures)
     for i, draw in enumerate(draws):
         shares = funnel.amount_draw(streams, draw)
-        missing = _missing_amounts(
-            funnel, pipeline, shares, streams.generator("missing amounts", draw), n_futures
-        )
+        drawn = _drawn_amounts(funnel, pipeline, shares, streams, draw, n_futures)
         chance = chances.open_deals[i][positions.of_deal]
         open_wins, open_bookings = _open_futures(
-            chance, pipeline.amount, missing, streams.generator("routes", draw), n_futures
+            chance, pipeline.amount, drawn, streams.generator("routes", draw), n_futures
         )
         yield (
             open_wins,
@@ -186,22 +184,47 @@ def _futures(
         )
 
 
-def _missing_amounts(
-    funnel: Funnel, pipeline: Pipeline, shares: Floats, rng: np.random.Generator, n_futures: int
-) -> Floats:
-    """Amounts drawn for the open deals that have none, shape (n_futures, n_missing)."""
-    n_missing = int(np.isnan(pipeline.amount).sum())
-    if funnel.amounts is None or not n_missing:
-        return np.zeros((n_futures, n_missing))
-    return funnel.amounts.pick(shares, rng.random((n_futures, n_missing)))
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Amounts of open deals that differ from future to future; the others stand as listed.
+
+    Parameters
+    ----------
+    deal : ndarray of int, shape (n_drawn,)
+    amount : ndarray of float, shape (n_futures, n_drawn)
+    """
+
+    deal: npt.NDArray[np.int64]
+    amount: Floats
+
+
+def _drawn_amounts(
+    funnel: Funnel, pipeline: Pipeline, shares: Floats, streams: Streams, draw: int, n_futures: int
+) -> _Drawn:
+    """Amounts of the open deals that have none, and of those whose listed amount is still revised."""
+    is_missing = np.isnan(pipeline.amount)
+    if funnel.amounts is None:
+        return _Drawn(np.flatnonzero(is_missing), np.zeros((n_futures, int(is_missing.sum()))))
+    missing = np.flatnonzero(is_missing)
+    rng = streams.generator("missing amounts", draw)
+    deals, amounts = [missing], [funnel.amounts.pick(shares, rng.random((n_futures, len(missing))))]
+    for stage, of_stage in funnel.revision_draw(streams, draw).items():
+        revised = np.flatnonzero(~is_missing & (pipeline.stage == stage))
+        rng, law = streams.generator("revisions", draw, stage), funnel.revisions[stage]
+        assert law is not None
+        ratio = law.pick(of_stage, rng.random((n_futures, len(revised))))
+        deals.append(revised)
+        amounts.append(pipeline.amount[revised] * ratio)
+    return _Drawn(np.concatenate(deals), np.concatenate(amounts, axis=1))
 
 
 def _open_futures(
-    chance: Floats, amount: Floats, missing: Floats, rng: np.random.Generator, n_futures: int
+    chance: Floats, amount: Floats, drawn: _Drawn, rng: np.random.Generator, n_futures: int
 ) -> tuple[npt.NDArray[np.int64], Floats]:
     """Wins and bookings of open deals: one number per deal says in which period it is won, if in any."""
-    is_missing = np.flatnonzero(np.isnan(amount))
-    one_and_amount = np.stack([np.ones(len(amount)), np.nan_to_num(amount, nan=0.0)], axis=1)
+    fixed = np.nan_to_num(amount, nan=0.0)
+    fixed[drawn.deal] = 0.0
+    one_and_amount = np.stack([np.ones(len(amount)), fixed], axis=1)
     totals = np.zeros((n_futures, chance.shape[1], 2))
     edges = np.cumsum(chance, axis=1).astype(np.float32)
     for rows in _slices(n_futures, len(chance)):
@@ -211,7 +234,7 @@ def _open_futures(
             by_now = fate < edges[:, period]
             won = by_now & ~already
             totals[rows, period] = won.astype(float) @ one_and_amount
-            totals[rows, period, 1] += (won[:, is_missing] * missing[rows]).sum(axis=1)
+            totals[rows, period, 1] += (won[:, drawn.deal] * drawn.amount[rows]).sum(axis=1)
             already = by_now
     return totals[..., 0].astype(np.int64), np.ascontiguousarray(totals[..., 1])
 

@@ -14,7 +14,7 @@ from funnelsim.fitting.pace import LevelPeriod, Timed, fit_pace
 from funnelsim.fitting.tally import Tally, count_by_step
 from funnelsim.nouns.funnel import Funnel, FunnelError
 from funnelsim.nouns.history import DealHistory
-from funnelsim.numerics.amounts import fit_amounts
+from funnelsim.numerics.amounts import Amounts, fit_amounts, fit_revision
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
 from funnelsim.numerics.by_time import StepCounts
 from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages, with_prior_split
@@ -179,6 +179,7 @@ def fit_counts(
         arrivals=arrivals,
         amounts=fit_amounts(_won_amounts(counted, notes)),
         closed=_closed_rates(counted, notes),
+        revisions=_fit_revisions(stages, counted, notes),
         unit=setting.unit,
         origin=f"fitted on {counted.n_deals:,} deals up to {np.datetime_as_string(setting.cutoff, unit='D')}",
         notes=tuple(notes),
@@ -257,6 +258,19 @@ def _won_amounts(counted: Tally, notes: list[str]) -> Floats:
     if missing and missing < len(amounts):
         notes.append(f"{missing:,} of {len(amounts):,} won deals have no amount; the others stand for them")
     return amounts
+
+
+def _fit_revisions(stages: Stages, counted: Tally, notes: list[str]) -> tuple[Amounts | None, ...]:
+    """Ratios of won to listed amounts by stage; empty where amounts are not revised, as far as is known."""
+    laws = tuple(fit_revision(counted.won_ratio[:, stage]) for stage in range(stages.n_open))
+    told = [f"{s.name!r} {law.mean:.2f}" for s, law in zip(stages.open, laws, strict=True) if law]
+    if not told:
+        return ()
+    notes.append(
+        "listed amounts are revised until the win, so those of open deals are multiplied by ratios of won "
+        f"deals; on average in {', '.join(told)}"
+    )
+    return laws
 
 
 def _fit_arrivals(setting: Setting, counted: Tally, complete: Floats, notes: list[str]) -> Arrivals:

@@ -118,6 +118,7 @@ def fit_log(
     Moments are timestamps of the business's time zone without an offset, or text such as 2026-03-05 17:30.
     Some rules of `read_deals` apply here too, but their uses are not listed: those of `stages`, repeated rows
     counted once, deals created after their first move, closed before their last one, or moved after closing.
+    Amounts recorded with moves are not read: listed amounts of open deals are taken to stand.
 
     Examples
     --------

@@ -35,6 +35,8 @@ class Tally:
         Row of each won deal in the deals table: what decides between wins of the same moment.
     won_amount : ndarray of float, shape (n_won,)
         Wins since the window's start, oldest first; NaN where no amount is recorded.
+    won_ratio : ndarray of float, shape (n_won, n_open)
+        Amount of each win over the amount that was listed when the deal was in each stage; NaN where unknown.
     first_step : int
         Step of the first move on record.
     n_deals, n_won, n_lost, n_first_seen_ended : int
@@ -47,6 +49,7 @@ class Tally:
     won_at: Moments
     won_row: Ints
     won_amount: Floats
+    won_ratio: Floats
     first_step: int
     n_deals: int
     n_won: int
@@ -82,6 +85,7 @@ class Tally:
             won_at=won_at,
             won_row=won_row if rows is None else rows[won_row],
             won_amount=won_amount,
+            won_ratio=_revisions(history, won_row, won_amount),
             first_step=int(history.clock.step_of(paths.entered_at.min())),
             n_deals=len(first.deal),
             n_won=int(is_won.sum()),
@@ -92,9 +96,9 @@ class Tally:
     @classmethod
     def total(cls, parts: Sequence[Tally]) -> Tally:
         """Sum of the counts of parts that share no deal; their order does not matter."""
-        at, row, amount = (
+        at, row, amount, ratio = (
             np.concatenate([getattr(part, name) for part in parts])
-            for name in ("won_at", "won_row", "won_amount")
+            for name in ("won_at", "won_row", "won_amount", "won_ratio")
         )
         order = np.lexsort((row, at))
         return cls(
@@ -107,6 +111,7 @@ class Tally:
             won_at=at[order],
             won_row=row[order],
             won_amount=amount[order],
+            won_ratio=ratio[order],
             first_step=min(part.first_step for part in parts),
             n_deals=sum(part.n_deals for part in parts),
             n_won=sum(part.n_won for part in parts),
@@ -153,6 +158,22 @@ def _won_amounts(history: DealHistory) -> tuple[Moments, Ints, Floats]:
         won = won[won["closed_at"] >= history.window_start]
     at = won["closed_at"].to_numpy("datetime64[us]")
     return at, won.index.to_numpy(np.int64), won["amount"].to_numpy(float)
+
+
+def _revisions(history: DealHistory, won_row: Ints, won_amount: Floats) -> Floats:
+    """Won amounts over the amounts last recorded while, or before, the deal was in each stage."""
+    n_open, moves = history.stages.n_open, history.records.moves
+    ratio = np.full((len(won_row), n_open), np.nan)
+    if not len(won_row) or not moves["amount"].notna().any():
+        return ratio
+    moves = moves[moves["deal"].isin(won_row)].sort_values("entered_at", kind="stable")
+    listed = moves.groupby("deal")["amount"].ffill().to_numpy(float)
+    in_stage = moves["stage"].to_numpy(np.int64) < n_open
+    deal, stage = (moves[name].to_numpy(np.int64)[in_stage] for name in ("deal", "stage"))
+    by_deal = np.full((len(history.records.deals), n_open), np.nan)
+    by_deal[deal, stage] = listed[in_stage]  # of several stays in a stage the last one counts
+    np.divide(won_amount[:, None], by_deal[won_row], out=ratio, where=by_deal[won_row] > 0)
+    return ratio
 
 
 def count_by_step(

@@ -65,7 +65,7 @@ class OpenDeals:
         Name of each code.
     age_steps : ndarray of int, shape (n_deals,)
     amount : ndarray of float, shape (n_deals,)
-        Listed amount; the mean of won amounts where none is listed.
+        Listed amount, times the mean revision of its stage; the mean of won amounts where none is listed.
     is_imputed : ndarray of bool, shape (n_deals,)
         Whether the amount was missing.
     chance : ndarray of shape (n_deals, n_periods)

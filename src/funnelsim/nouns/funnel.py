@@ -115,6 +115,9 @@ class Funnel:
         How fast transitions run now against their usual rates; None: at their usual rates, always.
     calendar : Calendar, optional
         How weekdays, months and holidays change rates; None: not at all.
+    revisions : tuple of Amounts or None
+        By open stage: ratios of the amount a deal was won at to the amount listed in that stage; None, or an
+        empty tuple, where listed amounts stand.
     """
 
     stages: Stages
@@ -129,6 +132,7 @@ class Funnel:
     changes: Changes = field(default=None)  # type: ignore[assignment]  # filled in below from the stages
     pace: Pace | None = None
     calendar: Calendar | None = None
+    revisions: tuple[Amounts | None, ...] = ()
 
     def __post_init__(self) -> None:
         if self.changes is None:
@@ -220,6 +224,16 @@ class Funnel:
         """Shares of the amount points of draw `draw`; empty without amounts."""
         rng = streams.generator("amount shares", draw)
         return np.zeros(0) if self.amounts is None else self.amounts.draw_shares(rng)
+
+    def revision_draw(self, streams: Streams, draw: int) -> dict[int, Floats]:
+        """Shares of the ratios of draw `draw`, for each stage whose listed amounts are revised."""
+        rng = streams.generator("revision shares", draw)
+        return {s: law.draw_shares(rng) for s, law in enumerate(self.revisions) if law is not None}
+
+    def mean_revision(self) -> Floats:
+        """Mean ratio of won to listed amount by open stage, shape (n_open,)."""
+        laws = self.revisions or (None,) * self.stages.n_open
+        return np.array([1.0 if law is None else law.mean for law in laws])
 
     def mean_hazards(self, stage: int) -> Floats:
         """Expected chances per step, changes included; shape (n_bins, n_places)."""

@@ -135,6 +135,9 @@ def funnel_to_json(funnel: Funnel) -> str:
         "arrivals": _arrivals_part(funnel.arrivals, names),
         "amounts": funnel.amounts and _amounts_part(funnel.amounts),
         "closed": funnel.closed and _closed_part(funnel.closed, names),
+        "revisions": {
+            names[s]: _amounts_part(law) for s, law in enumerate(funnel.revisions) if law is not None
+        },
         "changes": _changes_part(funnel.changes, names),
         "pace": funnel.pace and pace_to_part(funnel.pace, names),
         "calendar": funnel.calendar and calendar_to_part(funnel.calendar),
@@ -235,6 +238,7 @@ def _funnel(part: FunnelPart) -> Funnel:
         arrivals=_arrivals(part.arrivals, stages),
         amounts=_amounts(part.amounts) if part.amounts else None,
         closed=_closed(part.closed, open_names) if part.closed else None,
+        revisions=_revisions(part.revisions, stages),
         unit=part.unit,
         origin=part.origin,
         notes=tuple(part.notes),
@@ -339,6 +343,15 @@ def _amounts(part: AmountsPart) -> Amounts:
     if len(part.points) != len(part.weights) or not part.points or (np.diff(part.points) < 0).any():
         raise FunnelError("amounts: as many weights as points, and points must not decrease")
     return Amounts(np.array(part.points, dtype=float), np.array(part.weights, dtype=float), part.is_certain)
+
+
+def _revisions(part: dict[str, AmountsPart], stages: Stages) -> tuple[Amounts | None, ...]:
+    codes = _columns(part, stages, "revisions")
+    if any(code >= stages.n_open for code in codes):
+        raise FunnelError("revisions: ratios belong to open stages; amounts of ended deals stand")
+    laws = dict(zip(codes, part.values(), strict=True))
+    by_stage = [_amounts(laws[s]) if s in laws else None for s in range(stages.n_open)]
+    return tuple(by_stage) if laws else ()
 
 
 def _closed(part: dict[str, ClosedPart], open_names: list[str]) -> ClosedRates:

@@ -193,6 +193,7 @@ class FunnelPart(_Part):
     arrivals: ArrivalsPart
     amounts: AmountsPart | None = None
     closed: dict[str, ClosedPart] | None = None
+    revisions: dict[str, AmountsPart] = {}
     changes: ChangesPart = ChangesPart()
     pace: PacePart | None = None
     calendar: CalendarPart | None = None
@@ -205,6 +206,7 @@ _PARTS: dict[str, type[_Part]] = {
     "arrivals": ArrivalsPart,
     "amounts": AmountsPart,
     "closed": ClosedPart,
+    "revisions": AmountsPart,
     "changes": ChangesPart,
     "pace": PacePart,
     "calendar": CalendarPart,

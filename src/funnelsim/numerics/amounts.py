@@ -13,6 +13,7 @@ _MOST_POINTS = 200
 _LARGEST_KEPT = 20
 _CELLS = 1024
 LATEST_WINS = 1000
+_LEAST_REVISED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,18 @@ class Amounts:
             index += is_late
             is_late = edges[index] <= chance
         return self.points[index]
+
+
+def fit_revision(ratio: Floats) -> Amounts | None:
+    """Distribution of won over listed amount, from wins in order of time; None when it cannot be told.
+
+    Fewer than 20 wins with a listed amount tell nothing; nor do ratios that are all 1, where amounts are
+    never revised.
+    """
+    known = ratio[np.isfinite(ratio)]
+    if len(known) < _LEAST_REVISED or np.allclose(known, 1.0, rtol=1e-9, atol=0.0):
+        return None
+    return fit_amounts(known)
 
 
 def fit_amounts(won_amounts: Floats) -> Amounts | None:

@@ -424,3 +424,17 @@ def test_a_saved_funnel_says_what_it_was_fitted_on(tmp_path):
 
 def test_help_says_that_csv_is_one_table():
     assert "csv is one table" in " ".join(run("forecast", "--help").stdout.split())
+
+
+def test_what_is_learnt_can_be_chosen():
+    plain = run("fit", "--draws", "10").stdout
+    assert "Pace: steady" in plain
+    without = run("fit", "--level-period", "none", "--no-calendar", "--draws", "10").stdout
+    assert "Calendar:" in plain
+    assert "Calendar:" not in without
+    weighed = run("fit", "--nominal-weight", "50", "--draws", "10").stdout
+    assert "worth 50 deals in each stage" in " ".join(weighed.split())
+    refused = run("fit", "--holiday", "25/12/2026", "--draws", "10", code=1).stderr
+    assert "'25/12/2026' is not a moment; write it as 2026-09-30" in refused
+    refused = run("demo", "--measure", "wins", code=2).stderr
+    assert "for a target of wins add one" in refused

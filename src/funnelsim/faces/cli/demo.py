@@ -38,13 +38,18 @@ def demo(question: Question, drawing: Drawing, output: Output) -> None:
 
     For your own files use check, forecast and levers.
     """
+    from funnelsim.fitting.fit import fit
     from funnelsim.questions.worlds import SAMPLE_TARGET, simulate_history
 
     output.check()
     output.progress("making the sample")
     history = simulate_history()
+    if question.target is None and question.measure == "wins":
+        raise click.UsageError("for a target of wins add one, such as --target 130")
     target = SAMPLE_TARGET if question.target is None else question.target
-    comparison = compared(history, replace(question, target=target), drawing, target, _FACTOR, output)
+    output.progress("fitting the funnel")
+    asked = replace(question, target=target)
+    comparison = compared(fit(history), history, asked, drawing, target, _FACTOR, output)
     output.give(_Demo(history, comparison))
 
 

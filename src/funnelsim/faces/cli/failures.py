@@ -15,8 +15,8 @@ FAILED, INTERRUPTED = 1, 130
 
 # Keywords of the Python functions that are options here: those that keep their name, and the others.
 _KEYWORDS = (
-    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|measure|n_draws|n_futures|periods|seed|stages"
-    "|step|target|tz|unit|window_start"
+    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|level_period|measure|n_draws|n_futures|nominal_weight|periods|seed"
+    "|stages|step|target|tz|unit|window_start"
 )
 OPTION_NAMES = {
     "columns": "column",
@@ -27,7 +27,10 @@ OPTION_NAMES = {
     "n_futures": "futures",
 }
 # Those that are no words of their own, so that they are options even where no value follows.
-_NAMES = "as_of|window_start|arrivals_until|date_format|file_tz|fiscal_start_month|n_draws|n_futures"
+_NAMES = (
+    "as_of|window_start|arrivals_until|date_format|file_tz|fiscal_start_month|level_period|n_draws|n_futures"
+    "|nominal_weight"
+)
 _CALL = re.compile(r"(\b[\w.]+\([^()]*=[^()]*\))")
 # As NumPy writes them; what a file holds stands in quotes and is shown as it is.
 _MOMENT = re.compile(r"(?<!['\"\w-])\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(?![\w+-])")

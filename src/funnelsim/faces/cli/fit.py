@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import parts
-from funnelsim.faces.cli.options import number_option, output_options, source_options
+from funnelsim.faces.cli.options import (
+    Learning,
+    learning_options,
+    number_option,
+    output_options,
+    source_options,
+)
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.tables import number, paragraph, percent, text_table, visible
@@ -32,20 +38,19 @@ Examples:
 
 @click.command(epilog=_EPILOG, short_help="Conversion, win rate and time in each stage.")
 @source_options
+@learning_options
 @number_option("--seed", least=0, default=0, text="Seed of the intervals.")
 @number_option("--draws", least=2, default=200, text="Draws of the intervals.")
 @output_options
-def fit(source: Source, output: Output, seed: int, draws: int) -> None:
+def fit(source: Source, learning: Learning, output: Output, seed: int, draws: int) -> None:
     """Learn how deals move: conversion, win rate and time in each stage, each with its interval.
 
     Written as JSON (--format json, or -o funnel.json) it is the funnel itself, for `forecast --funnel`.
     """
-    from funnelsim.fitting.fit import fit as learn
-
     output.check(inputs=source.paths)
     history = source.read(output)
     output.progress("fitting the funnel")
-    output.give(_Fitted(history, learn(history), seed, draws))
+    output.give(_Fitted(history, learning.fit(history), seed, draws))
 
 
 @dataclass(frozen=True, eq=False)

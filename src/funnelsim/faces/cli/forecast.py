@@ -11,8 +11,10 @@ import click
 from funnelsim.faces.cli import facts, parts
 from funnelsim.faces.cli.options import (
     Drawing,
+    Learning,
     Question,
     drawing_options,
+    learning_options,
     output_options,
     plot_option,
     question_options,
@@ -42,6 +44,7 @@ Examples:
 @click.command(epilog=_EPILOG, short_help="Bookings by period, with ranges and the chance of a target.")
 @source_options
 @question_options
+@learning_options
 @drawing_options
 @output_options
 @click.option(
@@ -61,6 +64,7 @@ Examples:
 def forecast(
     source: Source,
     question: Question,
+    learning: Learning,
     drawing: Drawing,
     output: Output,
     funnel: Path | None,
@@ -73,14 +77,13 @@ def forecast(
     is used.
     """
     from funnelsim.engines.run import forecast as run
-    from funnelsim.fitting.fit import fit
     from funnelsim.nouns.funnel import Funnel
 
     output.check(plot, inputs=[*source.paths, funnel])
     model = Funnel.load(funnel) if funnel is not None else None
     history = source.read(output, model)
     output.progress("fitting the funnel")
-    model = fit(history) if model is None else model
+    model = learning.fit(history) if model is None else model
     output.progress(f"simulating {drawing.futures:,} futures")
     outlook = run(
         model,

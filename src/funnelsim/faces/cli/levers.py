@@ -11,8 +11,10 @@ import click
 from funnelsim.faces.cli import facts, parts
 from funnelsim.faces.cli.options import (
     Drawing,
+    Learning,
     Question,
     drawing_options,
+    learning_options,
     output_options,
     plot_option,
     question_options,
@@ -26,6 +28,7 @@ from funnelsim.faces.tables import decimals_for, number, paragraph, percent, tex
 if TYPE_CHECKING:
     import pandas as pd
 
+    from funnelsim.nouns.funnel import Funnel
     from funnelsim.nouns.history import DealHistory
     from funnelsim.questions.compare import LeverComparison
 
@@ -40,6 +43,7 @@ Examples:
 @click.command(epilog=_EPILOG, short_help="Which change moves the chance of the target most?")
 @source_options
 @question_options
+@learning_options
 @drawing_options
 @output_options
 @click.option(
@@ -47,7 +51,13 @@ Examples:
 )
 @plot_option("Also draw the effects as bars")
 def levers(
-    source: Source, question: Question, drawing: Drawing, output: Output, factor: float, plot: Path | None
+    source: Source,
+    question: Question,
+    learning: Learning,
+    drawing: Drawing,
+    output: Output,
+    factor: float,
+    plot: Path | None,
 ) -> None:
     """Compare levers by what they do to the chance of the target: more deals, conversion, speed.
 
@@ -57,7 +67,9 @@ def levers(
     output.check(plot, inputs=source.paths)
     target = _target(source, question, output)
     history = source.read(output)
-    comparison = compared(history, question, drawing, target, factor, output)
+    output.progress("fitting the funnel")
+    funnel = learning.fit(history)
+    comparison = compared(funnel, history, question, drawing, target, factor, output)
     output.give(_Compared(source, history, comparison))
     if plot is not None:
         from funnelsim.faces.cli.plotting import write_bars
@@ -69,7 +81,7 @@ def _target(source: Source, question: Question, output: Output) -> float:
     """The target asked for; the sample has one of its own."""
     if question.target is not None:
         return question.target
-    if not source.is_sample:
+    if question.measure == "wins" or not source.is_sample:
         raise click.UsageError("levers are compared by the chance of a target: add one, such as --target 5M")
     from funnelsim.questions.worlds import SAMPLE_TARGET
 
@@ -78,16 +90,19 @@ def _target(source: Source, question: Question, output: Output) -> float:
 
 
 def compared(
-    history: DealHistory, question: Question, drawing: Drawing, target: float, factor: float, output: Output
+    funnel: Funnel,
+    history: DealHistory,
+    question: Question,
+    drawing: Drawing,
+    target: float,
+    factor: float,
+    output: Output,
 ) -> LeverComparison:
-    """Fit a funnel and compare the three classical levers."""
-    from funnelsim.fitting.fit import fit
+    """Compare the three classical levers."""
     from funnelsim.nouns.lever import three_levers
     from funnelsim.questions.compare import compare_levers
 
     chosen = three_levers(factor)
-    output.progress("fitting the funnel")
-    funnel = fit(history)
     output.progress(f"simulating {drawing.futures:,} futures as it is and under {len(chosen)} levers")
     return compare_levers(
         funnel,

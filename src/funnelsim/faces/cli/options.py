@@ -18,6 +18,8 @@ from funnelsim.faces.cli.source import Source
 if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo
     from funnelsim.nouns.forecast import Measure
+    from funnelsim.nouns.funnel import Funnel
+    from funnelsim.nouns.history import DealHistory
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -89,6 +91,39 @@ class Question:
     def edges(self) -> str | list[str]:
         """The periods as :func:`funnelsim.forecast` takes them: dates in a list."""
         return [date.strip() for date in self.periods.split(",")] if "," in self.periods else self.periods
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What is learnt from a history besides its hazards.
+
+    Parameters
+    ----------
+    level_period : str
+        "none" follows no levels.
+    calendar : bool
+    holidays : tuple of str
+    nominal_weight : float
+        Deals that the nominal win rates are worth.
+    """
+
+    level_period: str
+    calendar: bool
+    holidays: tuple[str, ...]
+    nominal_weight: float
+
+    def fit(self, history: DealHistory) -> Funnel:
+        """The funnel of a history under these settings."""
+        from funnelsim.fitting.fit import fit
+
+        period: Any = None if self.level_period == "none" else self.level_period
+        return fit(
+            history,
+            level_period=period,
+            calendar=self.calendar,
+            holidays=self.holidays,
+            nominal_weight=self.nominal_weight,
+        )
 
 
 @dataclass(frozen=True)
@@ -205,6 +240,39 @@ question_options = _bundled(
         "--measure",
         type=click.Choice(["bookings", "wins"]),
         help="Forecast amounts, or the number of won deals; the target counts the same.",
+    ),
+)
+
+learning_options = _bundled(
+    Learning,
+    "learning",
+    click.option(
+        "--level-period",
+        type=click.Choice(["auto", "week", "month", "quarter", "none"]),
+        default="auto",
+        show_default=True,
+        help="Period in which the pace of moves is followed.",
+    ),
+    click.option(
+        "--calendar/--no-calendar",
+        default=True,
+        show_default=True,
+        help="Learn weekdays and months where they clearly tell.",
+    ),
+    click.option(
+        "--holiday",
+        "holidays",
+        metavar="DATE",
+        multiple=True,
+        help="A day like no weekday, past or to come: 2026-12-25. Repeatable.",
+    ),
+    click.option(
+        "--nominal-weight",
+        type=click.FloatRange(min=0),
+        metavar="DEALS",
+        default=0.0,
+        show_default=True,
+        help="Deals that the nominal win rates of the stages file are worth.",
     ),
 )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
     from funnelsim.faces.plots import plot_chance as plot_chance
+    from funnelsim.faces.plots import plot_drift as plot_drift
     from funnelsim.faces.plots import plot_dwell as plot_dwell
     from funnelsim.faces.plots import plot_effects as plot_effects
     from funnelsim.faces.plots import plot_fan as plot_fan
@@ -58,6 +59,12 @@ if TYPE_CHECKING:
     )
     from funnelsim.questions.compare import (
         compare_levers as compare_levers,
+    )
+    from funnelsim.questions.drift import (
+        Drift as Drift,
+    )
+    from funnelsim.questions.drift import (
+        drift as drift,
     )
     from funnelsim.questions.dwell import (
         Dwell as Dwell,
@@ -116,6 +123,8 @@ _HOME = {
     "three_levers": "nouns.lever",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
+    "drift": "questions.drift",
+    "Drift": "questions.drift",
     "dwell": "questions.dwell",
     "Dwell": "questions.dwell",
     "segments": "questions.segments",
@@ -129,6 +138,7 @@ _HOME = {
     "plot_incidence": "faces.plots",
     "plot_levers": "faces.plots",
     "plot_segments": "faces.plots",
+    "plot_drift": "faces.plots",
     "plot_dwell": "faces.plots",
     "plot_effects": "faces.plots",
     "aalen_johansen": "numerics.aalen_johansen",

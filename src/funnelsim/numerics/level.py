@@ -20,7 +20,7 @@ _START = 8.0  # exits that the level 1 is worth before any is seen
 LEAST_EXITS = 8  # a series of fewer tells nothing about its level
 LAST_PERIODS = 60
 _BORROWED = 0.25
-_FEW = 0.5  # where the expectation itself was taken from the same counts, 1 must weigh next to nothing
+FEW = 0.5  # where the expectation itself was taken from the same counts, 1 must weigh next to nothing
 _LEAST_WEIGHT = 1e-3
 _MOST_MOVED = 4.0
 _MOST = 8.0
@@ -246,7 +246,7 @@ def average_levels(observed: Floats, expected: Floats) -> tuple[Floats, Levels]:
     """
     discount, transient = (g.reshape(-1, 1) for g in np.meshgrid(DISCOUNTS, TRANSIENTS, indexing="ij"))
     found = filter_levels(
-        observed[None, -LAST_PERIODS:], expected[None, -LAST_PERIODS:], discount, transient, _FEW
+        observed[None, -LAST_PERIODS:], expected[None, -LAST_PERIODS:], discount, transient, FEW
     )
     score = found.log_likelihood - _n_parameters(discount, transient)
     weights = np.exp(score - score.max())[:, 0]

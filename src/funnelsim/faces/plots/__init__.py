@@ -7,6 +7,7 @@ Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib
 """
 
 from funnelsim.faces.plots.chance import plot_chance
+from funnelsim.faces.plots.drift import plot_drift
 from funnelsim.faces.plots.dwell import plot_dwell
 from funnelsim.faces.plots.effects import plot_effects
 from funnelsim.faces.plots.fan import plot_fan
@@ -20,6 +21,7 @@ __all__ = [
     "plot_chance",
     "plot_incidence",
     "plot_levers",
+    "plot_drift",
     "plot_dwell",
     "plot_segments",
     "plot_effects",

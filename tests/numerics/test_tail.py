@@ -126,6 +126,18 @@ def test_the_posterior_is_that_of_plain_integration():
     assert tail.weight[tail.shapes > 0.2].sum() == pytest.approx(expected, abs=0.02)
 
 
+def test_a_law_that_does_not_fit_shows_in_its_gap():
+    fitting = [5.0 + pareto(0.25, 400, seed) for seed in range(30)]
+    gaps = np.array([fit_tail(amounts, 0.4).gap(amounts) for amounts in fitting])
+    assert (gaps * np.sqrt(160) < 1.3).all()
+    tail = fit_tail(fitting[0], 0.4)
+    law = stats.genpareto(tail.shape, tail.threshold, tail.scale)
+    above = fitting[0][fitting[0] > tail.threshold]
+    assert tail.gap(fitting[0]) == pytest.approx(stats.kstest(above, law.cdf).statistic)
+    two_heaps = np.concatenate([np.linspace(1, 2, 800), np.linspace(9, 9.5, 60)])
+    assert fit_tail(two_heaps).gap(two_heaps) * np.sqrt(86) > 1.3
+
+
 # --- refusals
 
 

@@ -126,6 +126,17 @@ class Tail:
         shape, scale, above = (column[:, None] for column in self.draw(rng, n_draws))
         return above * np.exp(log_survival(np.maximum(amounts - self.threshold, 0.0), shape, scale))
 
+    def gap(self, amounts: Floats) -> float:
+        """Largest distance between the shares of the tail's amounts and the fitted law, 0 to 1.
+
+        Times the root of `n_above`, it stays below 1.3 in 99 of 100 samples of an exponential tail whose
+        scale is fitted (Stephens 1974, *JASA* 69, 730-737), and lower still when the shape is fitted too.
+        """
+        above = np.sort(amounts[amounts > self.threshold])
+        below = -np.expm1(log_survival(above - self.threshold, self.shape, self.scale))
+        rank = np.arange(len(above) + 1) / len(above)
+        return float(max(np.max(rank[1:] - below), np.max(below - rank[:-1])))
+
     def lognormal_exceedance(self, amounts: Floats) -> Floats:
         """Chance that an amount is larger, under the log-normal law fitted to all amounts."""
         return special.ndtr(-self._z(amounts))

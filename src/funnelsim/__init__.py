@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
+    from funnelsim.faces.plots import plot_amounts as plot_amounts
     from funnelsim.faces.plots import plot_chance as plot_chance
     from funnelsim.faces.plots import plot_drift as plot_drift
     from funnelsim.faces.plots import plot_dwell as plot_dwell
@@ -54,6 +55,12 @@ if TYPE_CHECKING:
         three_levers as three_levers,
     )
     from funnelsim.numerics.aalen_johansen import aalen_johansen as aalen_johansen
+    from funnelsim.questions.amounts import (
+        AmountsReport as AmountsReport,
+    )
+    from funnelsim.questions.amounts import (
+        amounts as amounts,
+    )
     from funnelsim.questions.compare import (
         LeverComparison as LeverComparison,
     )
@@ -127,6 +134,8 @@ _HOME = {
     "Drift": "questions.drift",
     "dwell": "questions.dwell",
     "Dwell": "questions.dwell",
+    "amounts": "questions.amounts",
+    "AmountsReport": "questions.amounts",
     "segments": "questions.segments",
     "Segments": "questions.segments",
     "effects": "questions.effects",
@@ -137,6 +146,7 @@ _HOME = {
     "plot_chance": "faces.plots",
     "plot_incidence": "faces.plots",
     "plot_levers": "faces.plots",
+    "plot_amounts": "faces.plots",
     "plot_segments": "faces.plots",
     "plot_drift": "faces.plots",
     "plot_dwell": "faces.plots",

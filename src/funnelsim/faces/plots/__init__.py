@@ -6,6 +6,7 @@ figure it makes until it is closed. ``alt_text(ax)`` tells in one sentence the n
 Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib are not provided for.
 """
 
+from funnelsim.faces.plots.amounts import plot_amounts
 from funnelsim.faces.plots.chance import plot_chance
 from funnelsim.faces.plots.drift import plot_drift
 from funnelsim.faces.plots.dwell import plot_dwell
@@ -21,6 +22,7 @@ __all__ = [
     "plot_chance",
     "plot_incidence",
     "plot_levers",
+    "plot_amounts",
     "plot_drift",
     "plot_dwell",
     "plot_segments",

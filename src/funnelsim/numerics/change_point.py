@@ -300,4 +300,4 @@ def adjust_p_values(p_values: npt.ArrayLike) -> Floats:
     by_rank = p[order] * len(p) / np.arange(len(p), 0, -1)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.minimum.accumulate(by_rank), 1.0)
-    return adjusted
+    return np.maximum(adjusted, p)  # p n / n may miss p by rounding

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 Moments = npt.NDArray[np.datetime64]
 LevelPeriod = Literal["auto", "week", "month", "quarter"]
 
-_LEVEL_STEPS = {
+LEVEL_STEPS = {
     "hour": {"week": 168, "month": 672, "quarter": 2184},
     "day": {"week": 7, "month": 28, "quarter": 91},
     "week": {"week": 1, "month": 4, "quarter": 13},
@@ -73,7 +73,7 @@ class Timed:
 
 
 def _level_steps(step: str, period: LevelPeriod, exits_by_step: Floats) -> int:
-    sizes = _LEVEL_STEPS[step]
+    sizes = LEVEL_STEPS[step]
     if period == "auto":
         return block_steps_for(exits_by_step, list(sizes.values()))
     if period not in sizes:

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import special
 
 from funnelsim.fitting.fit import fit
-from funnelsim.fitting.pace import _LEVEL_STEPS, LevelPeriod  # the one table of periods by clock
+from funnelsim.fitting.pace import LEVEL_STEPS, LevelPeriod  # the one table of periods by clock
 from funnelsim.fitting.tally import count_by_step
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
@@ -345,7 +345,7 @@ def _count(history: DealHistory, funnel: Funnel, period: LevelPeriod) -> tuple[i
 
 
 def _block_steps(step: str, period: LevelPeriod, exits_by_step: Floats) -> int:
-    sizes = _LEVEL_STEPS[step]
+    sizes = LEVEL_STEPS[step]
     if period == "auto":
         return block_steps_for(exits_by_step, list(sizes.values()))
     if period not in sizes:

@@ -85,6 +85,12 @@ if TYPE_CHECKING:
     from funnelsim.questions.effects import (
         effects as effects,
     )
+    from funnelsim.questions.referrals import (
+        Referrals as Referrals,
+    )
+    from funnelsim.questions.referrals import (
+        referrals as referrals,
+    )
     from funnelsim.questions.segments import (
         Segments as Segments,
     )
@@ -136,6 +142,8 @@ _HOME = {
     "Dwell": "questions.dwell",
     "amounts": "questions.amounts",
     "AmountsReport": "questions.amounts",
+    "referrals": "questions.referrals",
+    "Referrals": "questions.referrals",
     "segments": "questions.segments",
     "Segments": "questions.segments",
     "effects": "questions.effects",

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import funnelsim as fs
+import funnelsim.faces.plots.sheet as sheet_module
 from funnelsim.faces.plots import (
     PlotError,
     alt_text,
@@ -526,3 +527,11 @@ def test_shortened_names_are_told_apart(names: list[str]) -> None:
 )
 def test_amounts_read_in_units_of_their_size(amount: float, unit: str, told: str) -> None:
     assert style.Scale.of(amount, unit).text(amount) == told
+
+
+def test_what_no_font_holds_leaves_a_mark(monkeypatch):
+    """A name that vanished would read "conversion of , odds": nobody could tell that one is missing."""
+    monkeypatch.setattr(sheet_module, "_WIDE_FONTS", [])
+    assert sheet_module.readable("conversion of 方案报价, odds") == "conversion of ?, odds"
+    assert sheet_module.drawable(["方案报价", "offer"], "stage") == ["stage 1", "offer"]
+    assert sheet_module.readable("Ménage") == "Ménage"

@@ -28,6 +28,7 @@ _WIDE_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "WenQuanYi Zen Hei", "Droid Sans Fallback", "Arial Unicode MS",
 )  # fmt: skip
+_UNREADABLE = "?"
 _FIRST_WIDE = "\u2e80"  # what comes before is in matplotlib's own font, or in no East Asian one
 
 
@@ -171,15 +172,18 @@ def _wide_fonts() -> list[str]:
 
 
 def readable(text: str) -> str:
-    """A text without the characters that no installed font holds: boxes cannot be read, and each warns."""
+    """A text with one ``?`` for each run of characters that no installed font holds: boxes say no more."""
     if text.isascii():
         return text
     own, wide = _fonts(mpl.rcParams["font.family"]), _fonts(_wide_fonts())
-    return "".join(
-        c
-        for c in text
-        if c.isascii() or any(f.get_char_index(ord(c)) for f in (own + wide if c >= _FIRST_WIDE else own))
-    )
+    shown = ""
+    for c in text:
+        fonts = own + wide if c >= _FIRST_WIDE else own
+        if c.isascii() or any(font.get_char_index(ord(c)) for font in fonts):
+            shown += c
+        elif not shown.endswith(_UNREADABLE):
+            shown += _UNREADABLE
+    return shown
 
 
 def _fonts(families: Sequence[str]) -> list[FT2Font]:
@@ -196,7 +200,7 @@ def drawable(names: Sequence[str], otherwise: str) -> list[str]:
     cleaned = [style.plain(name) for name in names]
     drawn = [readable(name).strip() for name in cleaned]
     return [
-        d if 2 * len(d) > len(name) else f"{otherwise} {i + 1}"
+        d if 2 * len(d.replace(_UNREADABLE, "")) > len(name) else f"{otherwise} {i + 1}"
         for i, (d, name) in enumerate(zip(drawn, cleaned, strict=True))
     ]
 

@@ -157,3 +157,12 @@ def test_the_answer_is_the_same_for_any_workers_and_from_a_file(
     )
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one, read)
+
+
+def test_exits_and_what_they_tell_stay_under_a_calendar(history: fs.DealHistory, funnel: fs.Funnel) -> None:
+    """Scaled down, exits at rare hours would weigh less than the prior; the exposure is scaled instead."""
+    plain = fs.fit(history, calendar=False).hazards[0]
+    found = funnel.hazards[0]
+    np.testing.assert_allclose(found.exits.sum(axis=1), plain.exits.sum(axis=1))
+    assert not np.allclose(found.at_risk, plain.at_risk, rtol=0.05)
+    assert (found.at_risk >= found.exits.sum(axis=1) - 1e-9).all()

@@ -125,7 +125,7 @@ def fit_calendar(
     calendar : Calendar
         Without factors where nothing is clear.
     hazards : tuple of StageHazards
-        As they were, or with exits rescaled to what an average step would have shown.
+        As they were, or with exposure counted in average steps.
     """
     moments = clock.start_of(np.arange(first_step, first_step + counts[0].at_risk.shape[1]))
     groups = groups_of(stages)
@@ -199,7 +199,7 @@ def _fit_jointly(
             factors[group] = tuple(fit_factors(seen[at].sum(axis=0), expected[at].sum(axis=0), reduced))
             by_group[group] = by_step({f.kind: f.values for f in factors[group]}, reduced, n_alike)
     scaled = tuple(
-        replace(h, exits=_rescaled(h, after / np.maximum(before, 1e-300)))
+        _in_average_steps(h, after / np.maximum(before, 1e-300))
         for h, after, before in zip(hazards, rates, start, strict=True)
     )
     return factors, scaled
@@ -228,10 +228,17 @@ def _expected(rates: Floats, factor: Floats, at_risk: Floats) -> Floats:
     return expected
 
 
-def _rescaled(hazards: StageHazards, correction: Floats) -> Floats:
-    """Exits as an average step would have shown them, never more than were at risk."""
-    exits = hazards.exits * correction
-    total = exits.sum(axis=1, keepdims=True)
-    fits = np.divide(hazards.at_risk[:, None], total, out=np.ones_like(total), where=total > 0)
-    scaled: Floats = exits * np.minimum(1.0, fits)
-    return scaled
+def _in_average_steps(hazards: StageHazards, correction: Floats) -> StageHazards:
+    """Hazards whose exposure counts average steps: an hour at which hardly anyone leaves is less than one.
+
+    The number of exits stays, and with it how sure the hazards are; only their split over causes follows
+    causes that know another calendar.
+    """
+    seen, corrected = hazards.exits, hazards.exits * correction
+    before, after = seen.sum(axis=1), corrected.sum(axis=1)
+    factor = np.divide(after, before, out=np.ones_like(before), where=before > 0)
+    factor = np.minimum(factor, np.divide(hazards.at_risk, before, out=factor.copy(), where=before > 0))
+    split = np.divide(corrected, after[:, None], out=np.zeros_like(seen), where=after[:, None] > 0)
+    return replace(
+        hazards, exits=split * before[:, None], at_risk=hazards.at_risk / np.maximum(factor, 1e-12)
+    )

@@ -325,6 +325,7 @@ def test_the_installed_program_says_its_version():
 def test_ctrl_c_ends_with_130_and_no_traceback():
     done = script(
         "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs of a shell ignore it
         "from funnelsim.faces.cli import main\n"
         "import funnelsim.questions.worlds as worlds\n"
         "worlds.simulate_history = lambda: os.kill(os.getpid(), signal.SIGINT)\n"

@@ -11,9 +11,10 @@ from scipy import stats
 
 import funnelsim as fs
 from funnelsim.nouns.records import Records
+from funnelsim.numerics.rates import rates_of
 from funnelsim.questions.columns_of_deals import EffectError
 from funnelsim.questions.effect_value import _end_of
-from funnelsim.questions.watched import FAMILIES, rates_of, stretches, watch
+from funnelsim.questions.watched import FAMILIES, stretches, watch
 
 STAGES = fs.Stages.named(["lead", "offer"])
 START = np.datetime64("2024-01-01", "s")
@@ -498,7 +499,7 @@ def test_faults_of_the_question_are_named(small):
         fs.effects(small, ["budget", "budget"])
     with pytest.raises(EffectError, match="interval"):
         fs.effects(small, "budget", interval=1.0)
-    with pytest.raises(EffectError, match="other stages"):
+    with pytest.raises(EffectError, match="has places"):
         fs.effects(small, "budget", funnel=fs.sample_funnel())
     with pytest.raises(EffectError, match="dates"):
         fs.effects(with_attribute(small, met=small.deals["created_at"]), "met")

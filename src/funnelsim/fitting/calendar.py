@@ -12,6 +12,7 @@ from funnelsim.nouns.calendar import Calendar, Group, groups_of
 from funnelsim.numerics.by_time import StepCounts
 from funnelsim.numerics.calendar import Factors, Gain, Kind, by_step, categories, fit_factors, gain_of
 from funnelsim.numerics.hazards import StageHazards
+from funnelsim.numerics.rates import chances_of, rates_of
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.stages import Stages
 
@@ -180,7 +181,7 @@ def _fit_jointly(
     first = np.unique(of_step, return_index=True)[1]
     at_risk = [_summed(c.at_risk, of_step, n_alike) for c in counts]
     seen = _summed(np.sum([c.exits for c in counts], axis=0), of_step, n_alike)
-    rates = [_rates(h.mean_hazards()) for h in hazards]
+    rates = [rates_of(h.mean_hazards()) for h in hazards]
     start = [r.copy() for r in rates]
     factors: dict[Group, tuple[Factors, ...]] = {}
     by_group: dict[Group, Floats] = {}
@@ -209,23 +210,9 @@ def _summed(by_step_: Floats, of_step: Ints, n_alike: int) -> Floats:
     return np.stack([np.bincount(of_step, row, n_alike) for row in by_step_])
 
 
-def _rates(hazards: Floats) -> Floats:
-    """Cumulative hazards per step by cause, shape (n_bins, n_places)."""
-    total = hazards.sum(axis=1, keepdims=True)
-    per_hazard = np.divide(
-        -np.log1p(-np.minimum(total, 1 - 1e-12)), total, out=np.ones_like(total), where=total > 0
-    )
-    rates: Floats = hazards * per_hazard
-    return rates
-
-
 def _expected(rates: Floats, factor: Floats, at_risk: Floats) -> Floats:
     """Exits to expect by bin, place and kind of step."""
-    taken = rates[:, :, None] * factor[None]
-    total = taken.sum(axis=1)
-    per_rate = np.divide(-np.expm1(-total), total, out=np.ones_like(total), where=total > 0)
-    expected: Floats = taken * (per_rate * at_risk)[:, None]
-    return expected
+    return chances_of(rates[:, :, None] * factor[None], axis=1) * at_risk[:, None]
 
 
 def _in_average_steps(hazards: StageHazards, correction: Floats) -> StageHazards:

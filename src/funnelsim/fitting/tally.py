@@ -11,7 +11,7 @@ import numpy.typing as npt
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.by_time import StepCounts, count_steps
 from funnelsim.numerics.hazards import AgeCounts, Spells, StageHazards, count_ages, sum_ages
-from funnelsim.numerics.weighted_pipeline import ClosedRates
+from funnelsim.numerics.weighted_pipeline import ClosedRates, closed_rates
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ class Tally:
                 for stage in range(stages.n_open)
             ),
             arrivals=_count_arrivals(entered, first.place[is_entry], stages.n_open, history.cutoff_step),
-            closed=_closed_rates(history.spells, by_deal[0], by_deal[1], stages.n_open),
+            closed=closed_rates(history.spells, by_deal[0], by_deal[1], stages.n_open),
             won_at=won_at,
             won_row=won_row if rows is None else rows[won_row],
             won_amount=won_amount,
@@ -130,18 +130,6 @@ def _sum_arrivals(parts: list[Floats]) -> Floats:
     for arrivals in parts:
         total[n_steps - len(arrivals) :] += arrivals
     return total
-
-
-def _closed_rates(spells: Spells, is_won: Flags, is_closed: Flags, n_open: int) -> ClosedRates:
-    """Closed deals by visited stage, as :func:`funnelsim.numerics.weighted_pipeline.closed_rates` has them.
-
-    Ticking off visits instead of sorting them takes a tenth of the time, which large logs feel.
-    """
-    visits = np.zeros(len(is_won) * n_open, dtype=bool)
-    visits[spells.deal * n_open + spells.stage] = True
-    deal, stage = np.divmod(np.flatnonzero(visits), n_open)
-    won, closed = (np.bincount(stage[which[deal]], minlength=n_open) for which in (is_won, is_closed))
-    return ClosedRates(won.astype(float), closed.astype(float))
 
 
 def _count_arrivals(step: Ints, stage: Ints, n_open: int, last_step: int) -> Floats:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.numerics.recursion import StageRates, chances
+from funnelsim.numerics.rates import chances_of
+from funnelsim.numerics.recursion import StageRates
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -118,7 +119,7 @@ def _entries(stages: Sequence[StageRates], pace: list[Floats], now: Floats, on_e
     system = np.broadcast_to(np.eye(n_open), (n_draws, n_open, n_open)).copy()
     right = np.empty((n_draws, n_open, now.shape[2]))
     for s, stage in enumerate(stages):
-        moves = chances(stage.rates[:, 0] * pace[s], axis=1)
+        moves = chances_of(stage.rates[:, 0] * pace[s], axis=1)
         is_open = stage.places < n_open
         system[:, s, stage.places[is_open]] -= moves[:, is_open]
         ends = (moves[:, None, ~is_open] @ now[:, stage.places[~is_open]])[:, 0]
@@ -153,7 +154,7 @@ def won_from_age_by_step(
     span = slice(start + 1, start + n + 1)
     rates = stage.step_rates(ages, n) * multipliers[:, :, None, span]
     total = rates.sum(axis=1)
-    leaving = chances(rates, axis=1) * np.exp(-(np.cumsum(total, axis=2) - total))[:, None]
+    leaving = chances_of(rates, axis=1) * np.exp(-(np.cumsum(total, axis=2) - total))[:, None]
     later = values.entering[:, span, stage.places]
     n_draws, n_routes = len(rates), n * len(stage.places)
     by_route = leaving.transpose(0, 2, 3, 1).reshape(n_draws, len(ages), n_routes)

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.numerics.hazards import Spells
+from funnelsim.numerics.rates import chances_of, rates_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-_LARGEST_HAZARD = 1.0 - 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +47,9 @@ class StepCounts:
         """
         if factor is None:
             return np.asarray(hazards.T @ self.at_risk)
-        total = hazards.sum(axis=1, keepdims=True)
-        log_stay = -np.log1p(-np.minimum(total, _LARGEST_HAZARD))
-        rates = hazards * np.divide(log_stay, total, out=np.ones_like(total), where=total > 0)
         expected = np.zeros_like(factor)
-        for of_bin, there in zip(rates, self.at_risk, strict=True):
-            taken = of_bin[:, None] * factor
-            all_causes = taken.sum(axis=0)
-            leave = np.divide(
-                -np.expm1(-all_causes), all_causes, out=np.ones_like(there), where=all_causes > 0
-            )
-            expected += taken * (leave * there)
+        for of_bin, there in zip(rates_of(hazards), self.at_risk, strict=True):
+            expected += chances_of(of_bin[:, None] * factor, axis=0) * there
         return expected
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.numerics.incidence import win_rates
+from funnelsim.numerics.rates import rates_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-_LARGEST_HAZARD = 1.0 - 1e-12
 _LARGEST_BATCH = 1_000_000  # numbers by draw, group and bin held at once: 8 MB each
 
 
@@ -39,10 +39,7 @@ def multiplied_routes(first_age: Ints, hazards: Floats, multipliers: Floats) -> 
     A rate is ``-log(1 - h) h_j / h``. Within a bin of n steps and total rate r, the chance to leave is
     ``1 - exp(-n r)``, split by the rates: the sum over ages in closed form.
     """
-    seen = hazards[:, :-1]
-    total = seen.sum(axis=2, keepdims=True)
-    cumulative = -np.log1p(-np.minimum(total, _LARGEST_HAZARD)) * np.diff(first_age)[:, None]
-    rates = cumulative * np.divide(seen, total, out=np.zeros_like(seen), where=total > 0)
+    rates = rates_of(hazards[:, :-1]) * np.diff(first_age)[:, None]
     of_bin = np.einsum("dbp,dgp->dgb", rates, multipliers)
     before = np.cumsum(of_bin, axis=2) - of_bin
     per_rate = np.divide(-np.expm1(-of_bin), of_bin, out=np.ones_like(of_bin), where=of_bin > 0)

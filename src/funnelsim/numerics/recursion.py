@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 
+from funnelsim.numerics.rates import chances_of, rates_of
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Complexes = npt.NDArray[np.complex128]
 
-_LARGEST_HAZARD = 1.0 - 1e-12
 _WRAPPED = 1e-12  # what wraps around the circle of the transform is damped by this factor
 _LEAST_SURVIVAL = 1e-200  # below it a ratio of survivals loses its digits
 
@@ -49,15 +50,12 @@ class StageRates:
         """Rates from chances per step, shape (n_draws, n_bins, n_places); `speed` has shape (n_places,)."""
         places = np.flatnonzero((hazards > 0).any(axis=(0, 1)))
         seen = hazards[:, :, places]
-        total = seen.sum(axis=2, keepdims=True)
-        cumulative = -np.log1p(-np.minimum(total, _LARGEST_HAZARD))
-        shares = np.divide(seen, total, out=np.zeros_like(seen), where=total > 0)
-        return cls(first_age, places, cumulative * shares, speed[places])
+        return cls(first_age, places, rates_of(seen), speed[places])
 
     @property
     def same_step(self) -> Floats:
         """Chance to leave to each place within the step of entry, shape (n_draws, n_exits)."""
-        return chances(self.rates[:, 0], axis=1)
+        return chances_of(self.rates[:, 0], axis=1)
 
     @property
     def tail_age(self) -> int:
@@ -113,7 +111,7 @@ class StageRates:
         rates = self.step_rates(ages, n_steps)
         total = rates.sum(axis=1, keepdims=True)
         before = np.cumsum(total, axis=3) - total
-        leaving: Floats = chances(rates, axis=1) * np.exp(-before)
+        leaving: Floats = chances_of(rates, axis=1) * np.exp(-before)
         return leaving
 
     def _pieces(self, ages: Ints, n_steps: int, knots: Floats) -> tuple[Floats, Ints]:
@@ -150,7 +148,7 @@ class StageRates:
         cumulative = np.cumsum(rates.sum(axis=1), axis=1)
         survival = np.exp(-cumulative)
         before = np.concatenate([np.ones((len(rates), 1)), survival[:, :-1]], axis=1)
-        return survival, chances(rates, axis=1) * before[:, None]
+        return survival, chances_of(rates, axis=1) * before[:, None]
 
 
 def _rates_of_steps(taken: Floats, end_of_step: Ints, step_of: Ints) -> Floats:
@@ -172,16 +170,9 @@ def _rates_of_steps(taken: Floats, end_of_step: Ints, step_of: Ints) -> Floats:
     of_step = np.diff(at_ends(total), axis=3)
     started = at_ends(total)[..., :-1]
     before = np.cumsum(total, axis=3) - total - np.take_along_axis(started, step_of[None, None], axis=3)
-    left = np.diff(at_ends(chances(taken, axis=1) * np.exp(-before)), axis=3)
+    left = np.diff(at_ends(chances_of(taken, axis=1) * np.exp(-before)), axis=3)
     share = np.divide(left, -np.expm1(-of_step), out=np.zeros_like(left), where=of_step > 0)
     return share * of_step
-
-
-def chances(rates: Floats, axis: int) -> Floats:
-    """Chances of each cause within a step, from the rates of all causes (along `axis`)."""
-    total = rates.sum(axis=axis, keepdims=True)
-    per_rate = np.divide(-np.expm1(-total), total, out=np.ones_like(total), where=total > 0)
-    return rates * per_rate
 
 
 def won_after_entry(stages: Sequence[StageRates], is_won: Flags, n_steps: int) -> Floats:

@@ -11,6 +11,7 @@ import pandas as pd
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.records import Records
 from funnelsim.numerics.group_rates import raw_ratios
+from funnelsim.numerics.rates import rates_of
 from funnelsim.numerics.recursion import StageRates, won_after_entry
 from funnelsim.questions.columns_of_deals import EffectError
 from funnelsim.questions.dwell import DAYS_PER_STEP
@@ -18,7 +19,6 @@ from funnelsim.questions.effect_value import HELPS, TOGETHER
 from funnelsim.questions.effects import effects
 from funnelsim.questions.groups import MISSING
 from funnelsim.questions.segments import Segments, segments
-from funnelsim.questions.watched import rates_of
 
 Floats = npt.NDArray[np.float64]
 

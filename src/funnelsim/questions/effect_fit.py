@@ -14,15 +14,14 @@ from funnelsim.intake.words import did_you_mean, listed
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.hazard_regression import HazardRegression, fit_hazard_regression
+from funnelsim.numerics.rates import chances_of, rates_of
 from funnelsim.questions.columns_of_deals import ColumnsOfDeals, EffectError, describe
 from funnelsim.questions.leaks import leak, tells_the_end
 from funnelsim.questions.watched import (
     FAMILIES,
     Stretches,
     Watched,
-    chances_of,
     families,
-    rates_of,
     stretches,
     watch,
 )

@@ -12,11 +12,12 @@ import pandas as pd
 from funnelsim.fitting.fit import fit
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
+from funnelsim.numerics.rates import rates_of
 from funnelsim.numerics.recursion import StageRates, won_after_entry, won_from_age
 from funnelsim.questions.columns_of_deals import ColumnsOfDeals, EffectError
 from funnelsim.questions.effect_fit import Learnt, learn_on
 from funnelsim.questions.leaks import uneven_filling
-from funnelsim.questions.watched import FAMILIES, Stretches, Watched, families, rates_of, stretches, watch
+from funnelsim.questions.watched import FAMILIES, Stretches, Watched, families, stretches, watch
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -12,13 +12,13 @@ from scipy import sparse
 
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
+from funnelsim.numerics.rates import rates_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 FAMILIES = ("forward", "lost")
-_LARGEST_HAZARD = 1.0 - 1e-12
 _ALWAYS = np.iinfo(np.int64).max // 4
 
 
@@ -183,18 +183,3 @@ def _pieces(
 def families(history: DealHistory, stage: int) -> dict[str, Flags]:
     """Which places each family of exits leads to from a stage; backward moves belong to none."""
     return {"forward": history.stages.is_forward(stage), "lost": history.stages.is_lost}
-
-
-def rates_of(hazards: Floats) -> Floats:
-    """Cumulative hazard per step to each place, from chances per step, shape (..., n_bins, n_places)."""
-    total = hazards.sum(axis=-1, keepdims=True)
-    per_chance = np.divide(
-        -np.log1p(-np.minimum(total, _LARGEST_HAZARD)), total, out=np.ones_like(total), where=total > 0
-    )
-    return hazards * per_chance
-
-
-def chances_of(rates: Floats) -> Floats:
-    """The inverse of :func:`rates_of`."""
-    total = rates.sum(axis=-1, keepdims=True)
-    return rates * np.divide(-np.expm1(-total), total, out=np.ones_like(total), where=total > 0)

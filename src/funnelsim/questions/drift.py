@@ -29,6 +29,7 @@ from funnelsim.numerics.level import (
     filter_levels,
     fit_levels,
 )
+from funnelsim.questions.given import fitting
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 
@@ -308,16 +309,11 @@ def drift(
 
 
 def _checked(funnel: Funnel, history: DealHistory) -> Funnel:
-    """The funnel, if its stages and clock are those of the history and no lever is on."""
-    if funnel.stages.names != history.stages.names or funnel.clock.step != history.clock.step:
-        raise DriftError(
-            f"the funnel has places {', '.join(funnel.stages.names)} on a clock of {funnel.clock.step}s, the "
-            f"history {', '.join(history.stages.names)} on {history.clock.step}s; give one of such data"
-        )
+    """The funnel, if it is one of such data and no lever is on."""
     changes = funnel.changes
     if changes.volume != 1.0 or changes.forward_log_odds.any() or (changes.speed != 1.0).any():
         raise DriftError("a funnel under levers tells what would be, not what is usual; leave the levers out")
-    return funnel
+    return fitting(funnel, history, DriftError)
 
 
 def _count(history: DealHistory, funnel: Funnel, period: LevelPeriod) -> tuple[int, list[Series], Series]:

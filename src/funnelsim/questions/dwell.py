@@ -16,6 +16,7 @@ from funnelsim.numerics.dwell import BestDwell
 from funnelsim.numerics.hazards import StageHazards, bin_ages
 from funnelsim.numerics.incidence import win_rates
 from funnelsim.numerics.staying import age_of_share, chance_ahead, routes_by_bin
+from funnelsim.questions.given import fitting
 from funnelsim.questions.stays import BINNED, Models, StageStays, StayError, families_table, next_steps
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.randomness import Streams
@@ -425,22 +426,10 @@ def dwell(
             for s, stage in enumerate(hazards)
         )
     else:
-        hazards = _checked(funnel, history).hazards
+        hazards = fitting(funnel, history, StayError).hazards
         means = tuple(funnel.mean_hazards(stage) for stage in codes)
         draws = tuple(funnel.hazard_draws(stage, streams, numbers) for stage in codes)
     return Dwell(stages, history.clock, stays, hazards, means, draws, necessary, usual, interval)
-
-
-def _checked(funnel: Funnel, history: DealHistory) -> Funnel:
-    """The funnel, if its stages and clock are those of the history and no lever on speed is on."""
-    if funnel.stages.names != history.stages.names or funnel.clock.step != history.clock.step:
-        raise StayError(
-            f"the funnel has places {', '.join(funnel.stages.names)} on a clock of {funnel.clock.step}s, the "
-            f"history {', '.join(history.stages.names)} on {history.clock.step}s; give one of such data"
-        )
-    if (funnel.changes.speed != 1.0).any():
-        raise StayError("a lever on speed acts from the cutoff on, and the past has none; leave it out")
-    return funnel
 
 
 def _days(days: float) -> str:

@@ -22,6 +22,7 @@ from funnelsim.numerics.pooling import more_than_luck
 from funnelsim.questions.columns_of_deals import EffectError
 from funnelsim.questions.effect_fit import Learnt, learn, usable
 from funnelsim.questions.effect_value import out_of_sample_value
+from funnelsim.questions.given import fitting
 from funnelsim.questions.leaks import uneven_filling
 from funnelsim.questions.watched import families
 from funnelsim.vocabulary.randomness import Streams
@@ -321,23 +322,13 @@ def effects(
     dated = dict(recorded_at or {})
     wanted = [attributes] if isinstance(attributes, str) else attributes
     names, left_out = usable(history, wanted, dated)
-    common = fit(history, level_period=None) if funnel is None else _checked(funnel, history)
+    common = fit(history, level_period=None) if funnel is None else fitting(funnel, history, EffectError)
     learnt = learn(history, common, names, dated, left_out)
     used = [attribute.name for attribute in learnt.columns.attributes]
     with threadpool_limits(1):
         covariance = joint_covariance(learnt.fits, learnt.parts.deal)
     notes = _notes(history, learnt, [name for name in used if name not in dated])
     return Effects(history, learnt, covariance, dated, interval, n_draws, seed, notes)
-
-
-def _checked(funnel: Funnel, history: DealHistory) -> Funnel:
-    if funnel.stages.names != history.stages.names or funnel.clock.step != history.clock.step:
-        raise EffectError(
-            "the funnel has other stages or another clock than the history; give one of such data"
-        )
-    if (funnel.changes.speed != 1.0).any():
-        raise EffectError("a lever on speed acts from the cutoff on, and the past has none; leave it out")
-    return funnel
 
 
 def _notes(history: DealHistory, learnt: Learnt, undated: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
 from funnelsim.numerics.multipliers import multiplied_win_rates
 from funnelsim.numerics.pooling import more_than_luck, poisson_interval, pool
+from funnelsim.questions.given import fitting
 from funnelsim.questions.groups import Groups, SegmentError, group_deals
 from funnelsim.vocabulary.randomness import Streams
 
@@ -287,7 +288,7 @@ def segments(
     """
     if n_draws < 2 or not 0 < interval < 1:
         raise SegmentError(f"n_draws {n_draws} must be at least 2, and interval {interval} between 0 and 1")
-    common = fit(history) if funnel is None else _checked(funnel, history)
+    common = fit(history) if funnel is None else fitting(funnel, history, SegmentError)
     groups, n_open = group_deals(history, by, common), history.stages.n_open
     streams = Streams.of(seed)
     is_forward = np.stack([history.stages.is_forward(stage) for stage in range(n_open)])
@@ -313,18 +314,6 @@ def segments(
         ratios=np.stack([multipliers.mean(axis=0), *np.quantile(multipliers, tails, axis=0)]),
         interval=interval,
     )
-
-
-def _checked(funnel: Funnel, history: DealHistory) -> Funnel:
-    """The funnel, if its stages and clock are those of the history and no lever on speed is on."""
-    if funnel.stages.names != history.stages.names or funnel.clock.step != history.clock.step:
-        raise SegmentError(
-            f"the funnel has places {', '.join(funnel.stages.names)} on a clock of {funnel.clock.step}s, the "
-            f"history {', '.join(history.stages.names)} on {history.clock.step}s; give one of such data"
-        )
-    if (funnel.changes.speed != 1.0).any():
-        raise SegmentError("a lever on speed acts from the cutoff on, and the past has none; leave it out")
-    return funnel
 
 
 class _WinRates:

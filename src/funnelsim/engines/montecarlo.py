@@ -208,11 +208,10 @@ def _drawn_amounts(
     missing = np.flatnonzero(is_missing)
     rng = streams.generator("missing amounts", draw)
     deals, amounts = [missing], [funnel.amounts.pick(shares, rng.random((n_futures, len(missing))))]
-    for stage, of_stage in funnel.revision_draw(streams, draw).items():
+    for stage, ratios, of_stage in funnel.revision_draw(streams, draw):
         revised = np.flatnonzero(~is_missing & (pipeline.stage == stage))
-        rng, law = streams.generator("revisions", draw, stage), funnel.revisions[stage]
-        assert law is not None
-        ratio = law.pick(of_stage, rng.random((n_futures, len(revised))))
+        rng = streams.generator("revisions", draw, stage)
+        ratio = ratios.pick(of_stage, rng.random((n_futures, len(revised))))
         deals.append(revised)
         amounts.append(pipeline.amount[revised] * ratio)
     return _Drawn(np.concatenate(deals), np.concatenate(amounts, axis=1))

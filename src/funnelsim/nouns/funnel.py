@@ -225,10 +225,10 @@ class Funnel:
         rng = streams.generator("amount shares", draw)
         return np.zeros(0) if self.amounts is None else self.amounts.draw_shares(rng)
 
-    def revision_draw(self, streams: Streams, draw: int) -> dict[int, Floats]:
-        """Shares of the ratios of draw `draw`, for each stage whose listed amounts are revised."""
+    def revision_draw(self, streams: Streams, draw: int) -> list[tuple[int, Amounts, Floats]]:
+        """Each stage whose listed amounts are revised, its ratios, and their shares in draw `draw`."""
         rng = streams.generator("revision shares", draw)
-        return {s: law.draw_shares(rng) for s, law in enumerate(self.revisions) if law is not None}
+        return [(s, law, law.draw_shares(rng)) for s, law in enumerate(self.revisions) if law is not None]
 
     def mean_revision(self) -> Floats:
         """Mean ratio of won to listed amount by open stage, shape (n_open,)."""

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -16,17 +11,6 @@ from matplotlib.figure import Figure
 import funnelsim as fs
 from funnelsim.faces.plots import PlotError, alt_text
 from funnelsim.nouns.records import Records
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
-
-
-@pytest.fixture(scope="module")
-def history() -> fs.DealHistory:
-    return fs.simulate_history(3)
 
 
 def with_amounts(history: fs.DealHistory, amount: np.ndarray) -> fs.DealHistory:

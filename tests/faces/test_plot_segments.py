@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 import funnelsim as fs
 from funnelsim.faces.plots import alt_text
 from funnelsim.nouns.records import Records
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
-
-
-@pytest.fixture(scope="module")
-def history() -> fs.DealHistory:
-    return fs.simulate_history(3)
 
 
 def test_every_group_is_shown_with_its_verdict(history):

@@ -1,10 +1,6 @@
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -55,12 +51,6 @@ def sample() -> Sample:
     funnel, pipeline = fs.fit(history), history.pipeline()
     comparison = fs.compare_levers(funnel, pipeline, target=TARGET, engine=ENGINE)
     return Sample(funnel, pipeline, comparison.base, comparison)
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def funnel_of(

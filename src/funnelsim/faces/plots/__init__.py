@@ -1,4 +1,4 @@
-"""Six pictures: the fan of a forecast, the chance of an amount, incidence by age, levers, groups, effects.
+"""Pictures, one function each: forecasts, levers, incidence, groups, effects, dwell, drift and amounts.
 
 Each function draws on the axes it is given, or on a new pyplot figure, and returns the axes. Programs that
 draw many pictures pass axes of their own (``Figure(layout="constrained").add_subplot()``): pyplot keeps every

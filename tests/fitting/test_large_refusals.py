@@ -239,6 +239,26 @@ def test_the_missing_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatc
         fitted(folder)
 
 
+def test_edges_that_the_dates_contradict_are_asked_for(folder: Path) -> None:
+    """What `read_deals` takes from the dates, and says, is refused with the same dates."""
+    day = np.repeat(np.arange(200), 2)
+    closed = day + 1 + np.arange(400) * 7 % 40
+    created, closed_at = (np.datetime64("2025-01-01") + days for days in (day, closed))
+    whole = pd.DataFrame(
+        {"deal_id": np.arange(400).astype(str), "created_at": created, "closed_at": closed_at}
+    ).assign(outcome="lost")
+    moves = pd.DataFrame({"deal_id": whole["deal_id"], "stage": "lead", "entered_at": created})
+    cut = closed >= 100
+    edges = {"window_start": str(closed_at[cut].min()), "arrivals_until": "2025-07-19"}
+    for missing, given in edges.items():
+        other = {name: date for name, date in edges.items() if name != missing}
+        with pytest.raises(LogError, match=f"{missing}='{given}'"):
+            fitted(folder, whole[cut], moves[cut], as_of="2025-08-20", **other)
+    read = fs.read_deals(whole[cut], moves[cut], stages=STAGES, as_of="2025-08-20", tz="UTC")
+    found = fitted(folder, whole[cut], moves[cut], as_of="2025-08-20", **edges)
+    assert funnel_to_json(found) == funnel_to_json(fs.fit(read))
+
+
 def test_progress_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     fitted(folder, progress=told.append)
@@ -273,6 +293,7 @@ def test_little_memory_gives_the_same_answer_in_more_parts(folder: Path) -> None
             folder / "moves.parquet",
             stages=STAGES,
             as_of="2026-03-31",
+            arrivals_until="2026-03-31",
             memory=memory,
             progress=told.append,
         )

@@ -23,6 +23,7 @@ from funnelsim.fitting.fit import Setting, fit_counts
 from funnelsim.fitting.log_files import LogError, LogSource
 from funnelsim.fitting.log_moves import FaultyDealError, LogDeals, LogMoves, complete_moves
 from funnelsim.fitting.log_parts import Limits, LogReader, Split, connected, id_of_key, read_part
+from funnelsim.fitting.log_windows import check_arrivals, check_start, save_lives
 from funnelsim.fitting.pace import LevelPeriod
 from funnelsim.fitting.tally import Tally, count_spells
 from funnelsim.nouns.funnel import Funnel
@@ -83,7 +84,7 @@ def fit_log(
         Moment of observation; a plain date means the end of that day.
     window_start, arrivals_until : date, datetime or str, optional
         From when endings, and until when new deals, are recorded completely. None: from the first event, and
-        until `as_of`. They are not detected, as `read_deals` does it.
+        until `as_of`; refused where the dates say otherwise (`read_deals` takes what they say).
     step : {"day", "hour", "week", "month"}
         Length of a step of the clock.
     columns, history_columns : mapping of str to str, optional
@@ -110,8 +111,9 @@ def fit_log(
     Raises
     ------
     LogError
-        If a table needs a repair or a guess, names stages that `stages` does not, or cannot be read; or if
-        DuckDB is not installed (``pip install 'funnelsim[big]'``).
+        If a table needs a repair or a guess, names stages that `stages` does not, or cannot be read; if
+        endings are missing at its start, or arrivals at its end, and no edge says so; or if DuckDB is not
+        installed (``pip install 'funnelsim[big]'``).
 
     Notes
     -----
@@ -286,13 +288,24 @@ def counted_log(request: LogRequest, work: Work) -> Iterator[CountedLog]:
         if not known:
             raise LogError(f"no deal is known at as_of={request.edges.cutoff}; choose a later moment")
         request.edges.check(min(part.first for part in known), max(part.last for part in counted))
+        tally = Tally.total([part.tally for part in known if part.tally is not None])
+        _check_silent_edges(request.edges, tally, [part.lives for part in known])
         yield CountedLog(
-            tally=Tally.total([part.tally for part in known if part.tally is not None]),
+            tally=tally,
             setting=known[0].setting,  # type: ignore[arg-type]
             spells=tuple(part.spells for part in known),
             workers=work.workers,
             tell=work.tell,
         )
+
+
+def _check_silent_edges(edges: Edges, tally: Tally, lives: Sequence[Path]) -> None:
+    """Edges that were not given are taken only where the dates do not contradict them."""
+    cutoff_step = int(edges.clock.step_of(edges.cutoff))
+    if edges.window_start is None:
+        check_start(lives, edges.clock, cutoff_step)
+    if edges.arrivals_until is None:
+        check_arrivals(tally.arrivals, edges.clock, cutoff_step)
 
 
 def _split(request: LogRequest, work: Work, folder: Path) -> Split:
@@ -318,6 +331,7 @@ class _Counted:
     tally: Tally | None
     setting: Setting | None
     spells: Path
+    lives: Path
     first: np.datetime64
     last: np.datetime64
 
@@ -337,17 +351,18 @@ def _count_part(split: Split, number: int, request: LogRequest, limits: Limits) 
                 f"deal {deal_id!r}, column {fault.column!r}: {fault.message} "
                 f"(in this part of the log: {fault.n_deals:,} such deals)"
             ) from None
-    spells = limits.folder.with_name(f"spells-{number}.npy")
+    spells, lives = (limits.folder.with_name(f"{kind}-{number}.npy") for kind in ("spells", "lives"))
     known_at = np.fmax(moves.entered_at, moves.recorded_at)
     known = moves.keep(known_at <= request.edges.cutoff)
     history = _history(deals, known, request, split.unit)
     last, first = known_at.max(), known.entered_at.min() if len(known.deal) else known_at.max()
     if history is None:
-        return _Counted(None, None, spells, first, last)
+        return _Counted(None, None, spells, lives, first, last)
     stays = history.spells
     columns = (stays.stage, stays.entry_step, stays.exit_step, stays.destination)
     np.save(spells, np.stack([column.astype(np.int32) for column in columns]))
-    return _Counted(Tally.of(history, rows=deals.row), Setting.of(history), spells, first, last)
+    save_lives(lives, history)
+    return _Counted(Tally.of(history, rows=deals.row), Setting.of(history), spells, lives, first, last)
 
 
 def _history(deals: LogDeals, moves: LogMoves, request: LogRequest, unit: str) -> DealHistory | None:

@@ -13,13 +13,12 @@ from funnelsim.intake.moments import Wall
 from funnelsim.intake.places import Codes
 from funnelsim.intake.reading import Moment
 from funnelsim.intake.tables import Table
-from funnelsim.intake.windows import STILL_OPEN, last_arrival_before_silence, late_start
 from funnelsim.intake.zones import Zones
+from funnelsim.numerics.windows import STILL_OPEN, count_endings, silent_steps
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Stages
 
-_LOOKBACK_STEPS = {"hour": 90 * 24, "day": 90, "week": 90, "month": 90}
 _DAY = np.timedelta64(1, "D")
 _LONGEST_SILENCE_DAYS = 400  # between the last event and the moment of observation; a year's gap may be real
 _INSTANT = np.timedelta64(1, "us")
@@ -189,11 +188,15 @@ def infer_window_start(
 ) -> np.datetime64 | None:
     """From when endings are complete, if the log tells that earlier ones were left out."""
     lives = _Lives.of(seen, stages, clock)
-    found = late_start(lives.start_step, lives.end_step, lives.cutoff_step)
-    if found is None or not found.is_late:
+    has_ended = lives.end_step != STILL_OPEN
+    if not has_ended.any():
         return None
-    start = _start_of(clock, found.first_end_step)
-    if found.first_end_step >= lives.cutoff_step:
+    first_end = int(lives.end_step[has_ended].min())
+    endings = count_endings(lives.start_step, lives.end_step, lives.cutoff_step, first_end)
+    if not endings.is_late:
+        return None
+    start = _start_of(clock, first_end)
+    if first_end >= lives.cutoff_step:
         message = (
             "every ending lies in the last step of the clock, as where deals are closed in bulk: how long "
             "deals take to end is not known"
@@ -202,7 +205,7 @@ def infer_window_start(
         return None
     message = (
         f"no deal is recorded as ended before {start.astype('datetime64[D]')}, though about "
-        f"{found.n_expected:.0f} of those that arrived earlier should have been; the log is taken to be "
+        f"{endings.n_expected:.0f} of those that arrived earlier should have been; the log is taken to be "
         "complete from then on (window_start)"
     )
     findings.note("window_start", message, value=str(start.astype("datetime64[D]")))
@@ -214,14 +217,15 @@ def infer_arrivals_until(
 ) -> np.datetime64 | None:
     """Until when new deals are recorded, if they stop before the log does."""
     lives = _Lives.of(seen, stages, clock)
-    last = last_arrival_before_silence(
-        lives.start_step, lives.cutoff_step, lookback_steps=_LOOKBACK_STEPS[clock.step]
-    )
-    if last is None:
+    first = int(lives.start_step.min())
+    arrivals = np.bincount(lives.start_step - first, minlength=lives.cutoff_step - first + 1)
+    n_silent = silent_steps(arrivals, clock.step)
+    if n_silent is None:
         return None
+    last = lives.cutoff_step - n_silent
     until = _start_of(clock, last + 1) - _INSTANT
     n_later = int(clock.step_of(_last_event(seen.moves))) - last
-    gap = f"{lives.cutoff_step - last:,} {clock.step}s"
+    gap = f"{n_silent:,} {clock.step}s"
     what = (
         f"no deal arrives after {_day(until)}, though events go on for {n_later:,} of the {gap} since"
         if n_later > 0

@@ -113,7 +113,7 @@ def test_numerical_parts_know_no_tables(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("library", "home"),
-    [("matplotlib", "faces/plots/"), ("simpy", "engines/events.py"), ("ipywidgets", "faces/workshop")],
+    [("matplotlib", "faces/plots/"), ("simpy", "engines/events/"), ("ipywidgets", "faces/workshop")],
 )
 def test_heavy_libraries_are_imported_in_one_place(library: str, home: str) -> None:
     users = [name_of(path) for path in MODULES if imports_of(path, library)]

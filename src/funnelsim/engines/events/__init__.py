@@ -1,0 +1,1 @@
+"""Discrete events: deals that wait for reps whose hours are limited."""

@@ -115,7 +115,7 @@ def test_wins_of_open_deals_are_binomial(geometric_forecast: fs.Forecast, window
     start, end = periods[window]
     columns = geometric_forecast._columns(window)
     chance = float(won_within(end) - won_within(start))
-    draws = geometric_forecast.open_wins[:, columns].sum(axis=1)
+    draws = geometric_forecast.outcome.open_wins[:, columns].sum(axis=1)
     assert_law(draws, stats.binom(40, chance))
     with pytest.raises(AssertionError):  # an error of one point in the chance must be seen
         assert_law(draws, stats.binom(40, chance + 0.01))
@@ -129,7 +129,7 @@ def test_wins_of_new_deals_are_poisson(geometric_forecast: fs.Forecast, window: 
         return sum(0.5 * float(won_within(days - t + 1)) for t in range(1, days + 1))
 
     mean = {"2026-Q4": by_end(Q4), "2027-Q1": by_end(Q4 + Q1) - by_end(Q4), None: by_end(Q4 + Q1)}[window]
-    draws = geometric_forecast.new_wins[:, geometric_forecast._columns(window)].sum(axis=1)
+    draws = geometric_forecast.outcome.new_wins[:, geometric_forecast._columns(window)].sum(axis=1)
     assert_law(draws, stats.poisson(mean))
     with pytest.raises(AssertionError):  # the step of arrival without its own chance must be seen
         assert_law(draws, stats.poisson(mean * STAY**2))

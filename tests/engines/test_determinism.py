@@ -50,7 +50,7 @@ def reordered(pipeline: fs.Pipeline, order: np.ndarray) -> fs.Pipeline:
 def assert_identical(one: fs.Forecast, other: fs.Forecast) -> None:
     """To the bit, and with deals in the same order."""
     for name in FUTURES:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(one.outcome, name), getattr(other.outcome, name), err_msg=name)
     for name in ("deal_ids", "chance", "chance_sd", "amount"):
         np.testing.assert_array_equal(getattr(one.deals, name), getattr(other.deals, name), err_msg=name)
     assert one.seed == other.seed
@@ -86,7 +86,7 @@ def test_seeds_differ_and_zero_is_a_seed(
     assert zero.seed == 0
     assert_identical(zero, fs.forecast(funnel, pipeline, engine=ENGINE, seed=0))
     for name in FUTURES:
-        assert (getattr(zero, name) != getattr(outlook, name)).any(), name
+        assert (getattr(zero.outcome, name) != getattr(outlook.outcome, name)).any(), name
     assert (zero.deals.chance != outlook.deals.chance).any()
 
 
@@ -94,7 +94,7 @@ def test_no_seed_takes_a_new_one_and_keeps_it(funnel: fs.Funnel, pipeline: fs.Pi
     first = fs.forecast(funnel, pipeline, engine=ENGINE, seed=None)
     second = fs.forecast(funnel, pipeline, engine=ENGINE, seed=None)
     assert first.seed != second.seed
-    assert (first.new_bookings != second.new_bookings).any()
+    assert (first.outcome.new_bookings != second.outcome.new_bookings).any()
     assert_identical(first, fs.forecast(funnel, pipeline, engine=ENGINE, seed=first.seed))
 
 
@@ -118,8 +118,8 @@ def test_order_of_deals_changes_no_chance_and_no_new_deal(
     shuffled = fs.forecast(funnel, reordered(pipeline, order), engine=ENGINE, seed=SEED)
     np.testing.assert_array_equal(shuffled.deals.chance, outlook.deals.chance[order])
     np.testing.assert_array_equal(shuffled.deals.chance_sd, outlook.deals.chance_sd[order])
-    np.testing.assert_array_equal(shuffled.new_bookings, outlook.new_bookings)
-    np.testing.assert_array_equal(shuffled.new_wins, outlook.new_wins)
+    np.testing.assert_array_equal(shuffled.outcome.new_bookings, outlook.outcome.new_bookings)
+    np.testing.assert_array_equal(shuffled.outcome.new_wins, outlook.outcome.new_wins)
     pieces = [shuffled.by_stage(), outlook.by_stage()]
     np.testing.assert_allclose(pieces[0].to_numpy(), pieces[1].to_numpy(), rtol=1e-12)
 
@@ -129,9 +129,9 @@ def test_order_of_deals_changes_nothing_in_law(funnel: fs.Funnel, pipeline: fs.P
     engine = fs.MonteCarlo(n_futures=6000, n_draws=N_DRAWS)
     order = np.argsort(pipeline.amount)[::-1]
     runs = [fs.forecast(funnel, p, engine=engine, seed=SEED) for p in (pipeline, reordered(pipeline, order))]
-    assert (runs[0].open_wins != runs[1].open_wins).any()
+    assert (runs[0].outcome.open_wins != runs[1].outcome.open_wins).any()
     for name in ("open_wins", "open_bookings"):
-        totals = np.stack([getattr(run, name).sum(axis=1) for run in runs]).astype(float)
+        totals = np.stack([getattr(run.outcome, name).sum(axis=1) for run in runs]).astype(float)
         by_draw = totals.reshape(2, N_DRAWS, -1)
         within = by_draw - by_draw.mean(axis=2, keepdims=True)
         n, variance = totals.shape[1], within.var(axis=(1, 2))

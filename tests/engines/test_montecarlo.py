@@ -175,7 +175,9 @@ def test_all_first_and_second_moments_are_those_of_the_chances(
     expected = covs.mean(axis=0) + (means - mean).T @ (means - mean) / N_DRAWS
 
     o = mixed_outlook
-    columns = np.hstack([o.open_wins, o.open_bookings, o.new_wins, o.new_bookings])
+    columns = np.hstack(
+        [o.outcome.open_wins, o.outcome.open_bookings, o.outcome.new_wins, o.outcome.new_bookings]
+    )
     assert_means(columns, mean, np.sqrt(np.diagonal(covs.mean(axis=0))))
     gap = columns - mean
     upper = np.triu_indices(len(mean))
@@ -221,9 +223,9 @@ def test_the_drawn_mean_amount_is_as_uncertain_as_its_ten_wins() -> None:
 
 def test_a_deal_is_won_at_most_once() -> None:
     outlook = run(constant_funnel(), pipeline_of([5.0]), "13W", 5000)
-    assert set(np.unique(outlook.open_wins.sum(axis=1))) == {0, 1}
+    assert set(np.unique(outlook.outcome.open_wins.sum(axis=1))) == {0, 1}
     many = run(constant_funnel(), pipeline_of([5.0] * 7), "24M", 2000)
-    assert many.open_wins.sum(axis=1).max() <= 7
+    assert many.outcome.open_wins.sum(axis=1).max() <= 7
 
 
 def test_periods_of_open_deals_are_negatively_correlated_by_the_formula() -> None:
@@ -231,7 +233,7 @@ def test_periods_of_open_deals_are_negatively_correlated_by_the_formula() -> Non
     n_deals = 30
     outlook = run(constant_funnel(), pipeline_of([5.0] * n_deals), ["2026-10-01", "2026-10-21", "2026-12-01"])
     first, second = float(won_within(20)), float(won_within(61) - won_within(20))
-    wins = outlook.open_wins - n_deals * np.array([first, second])
+    wins = outlook.outcome.open_wins - n_deals * np.array([first, second])
     expected = -n_deals * first * second
     assert expected < -0.9
     assert_means(wins.prod(axis=1), expected)
@@ -259,8 +261,8 @@ def test_overdispersed_arrivals_widen_and_correlate_periods_by_the_formula() -> 
     by_block = np.add.reduceat(by_day, np.arange(0, 61, 7), axis=0)
     mean = by_day.sum(axis=0)
     cov = np.diag(mean) + dispersion * by_block.T @ by_block
-    gap = outlook.new_wins - mean
-    assert_means(outlook.new_wins, mean, np.sqrt(np.diagonal(cov)))
+    gap = outlook.outcome.new_wins - mean
+    assert_means(outlook.outcome.new_wins, mean, np.sqrt(np.diagonal(cov)))
     products = np.stack([gap[:, 0] ** 2, gap[:, 1] ** 2, gap[:, 0] * gap[:, 1]], axis=1)
     assert_means(products, [cov[0, 0], cov[1, 1], cov[0, 1]])
     assert cov[0, 1] > 0.15 * np.sqrt(cov[0, 0] * cov[1, 1])
@@ -273,7 +275,7 @@ def test_new_bookings_are_a_compound_poisson_sum() -> None:
     outlook = run(constant_funnel(2.0), pipeline_of([]), ["2026-10-01", "2026-11-30"])
     wins = float(expected_new_wins(2.0, [0, 60], 60).sum())
     mean, variance = wins * AMOUNTS_MEAN, wins * AMOUNTS_SQUARE
-    bookings = outlook.new_bookings[:, 0]
+    bookings = outlook.outcome.new_bookings[:, 0]
     assert_means(bookings, mean, np.sqrt(variance))
     assert_means((bookings - mean) ** 2, variance)
 
@@ -300,7 +302,7 @@ def test_the_running_period_starts_from_its_realised_wins() -> None:
         20 + AMOUNTS_MEAN + 50 * later,
         10 * np.sqrt(5 * later * (1 - later)),
     )
-    np.testing.assert_array_equal(outlook.draws("bookings")[:, 1], outlook.open_bookings[:, 1])
+    np.testing.assert_array_equal(outlook.draws("bookings")[:, 1], outlook.outcome.open_bookings[:, 1])
     assert outlook.table()["realised"].tolist() == [outlook.realised_bookings, 0.0, outlook.realised_bookings]
     assert any("1 wins of the running period have no amount" in note for note in outlook.notes)
 
@@ -311,9 +313,9 @@ def test_a_first_period_after_the_cutoff_has_nothing_realised_and_misses_the_win
     outlook = run(constant_funnel(1.0), pipeline, ["2026-11-01", "2026-12-01", "2027-01-01"])
     assert outlook.realised_wins == 0
     chance = np.diff(won_within([31, 61, 92]))
-    assert_means(outlook.open_wins, 50 * chance, np.sqrt(50 * chance * (1 - chance)))
+    assert_means(outlook.outcome.open_wins, 50 * chance, np.sqrt(50 * chance * (1 - chance)))
     new = expected_new_wins(1.0, [31, 61, 92], 92).sum(axis=0)
-    assert_means(outlook.new_wins, new, np.sqrt(new))
+    assert_means(outlook.outcome.new_wins, new, np.sqrt(new))
 
 
 # --- pipelines and periods at the edge ----------------------------------------------------------------------
@@ -326,18 +328,18 @@ def assert_tables_are_whole(outlook: fs.Forecast) -> None:
 
 def test_no_open_deals() -> None:
     outlook = run(constant_funnel(1.0), pipeline_of([]), "2Q", 2000)
-    assert outlook.open_wins.sum() == 0
-    assert outlook.open_bookings.sum() == 0
+    assert outlook.outcome.open_wins.sum() == 0
+    assert outlook.outcome.open_bookings.sum() == 0
     assert len(outlook.by_deal()) == 0
     new = expected_new_wins(1.0, [0, 92, 182], 182).sum(axis=0)
-    assert_means(outlook.new_wins, new, np.sqrt(new))
+    assert_means(outlook.outcome.new_wins, new, np.sqrt(new))
     assert_tables_are_whole(outlook)
 
 
 def test_no_arrivals() -> None:
     outlook = run(constant_funnel(0.0), pipeline_of([3.0] * 4), "2Q", 2000)
-    assert outlook.new_wins.sum() == 0
-    assert outlook.new_bookings.sum() == 0
+    assert outlook.outcome.new_wins.sum() == 0
+    assert outlook.outcome.new_bookings.sum() == 0
     assert_tables_are_whole(outlook)
 
 
@@ -357,7 +359,7 @@ def test_one_deal_worth_more_than_all_others_makes_two_humps() -> None:
     assert outlook.chance().value == pytest.approx(hits / outlook.n_futures)
     total = outlook.window()
     assert not ((total > 30e3) & (total < 1e9)).any()
-    assert (outlook.open_wins[:, 0] == np.round((total % 1e9) / 1e3) + (total >= 1e9)).all()
+    assert (outlook.outcome.open_wins[:, 0] == np.round((total % 1e9) / 1e3) + (total >= 1e9)).all()
     deals = outlook.by_deal()
     assert deals["deal_id"][0] == "D0"
     np.testing.assert_allclose(deals["expected"][0], 1e9 * chance, rtol=1e-9)
@@ -367,12 +369,12 @@ def test_amounts_of_zero_count_as_wins_and_book_nothing() -> None:
     """An amount of 0 is known, a missing one is drawn: the two must differ. d: 2 % of the mean bookings."""
     chance = float(won_within(92))
     zero = run(constant_funnel(), pipeline_of([0.0] * 25), "1Q")
-    assert zero.open_bookings.sum() == 0
-    assert_means(zero.open_wins, 25 * chance, np.sqrt(25 * chance * (1 - chance)))
+    assert zero.outcome.open_bookings.sum() == 0
+    assert_means(zero.outcome.open_wins, 25 * chance, np.sqrt(25 * chance * (1 - chance)))
     missing = run(constant_funnel(), pipeline_of([np.nan] * 25), "1Q")
     variance = 25 * (chance * AMOUNTS_SQUARE - (chance * AMOUNTS_MEAN) ** 2)
-    assert_means(missing.open_bookings, 25 * chance * AMOUNTS_MEAN, np.sqrt(variance))
-    assert_means((missing.open_bookings - 25 * chance * AMOUNTS_MEAN) ** 2, variance)  # d: 6 %
+    assert_means(missing.outcome.open_bookings, 25 * chance * AMOUNTS_MEAN, np.sqrt(variance))
+    assert_means((missing.outcome.open_bookings - 25 * chance * AMOUNTS_MEAN) ** 2, variance)  # d: 6 %
     assert missing.by_deal()["amount_is_imputed"].all()
     assert not zero.by_deal()["amount_is_imputed"].any()
 
@@ -380,8 +382,8 @@ def test_amounts_of_zero_count_as_wins_and_book_nothing() -> None:
 def test_a_period_of_one_day() -> None:
     """d: 0.2 points of a daily chance of 2 %."""
     outlook = run(constant_funnel(5.0), pipeline_of([2.0] * 40), ["2026-10-01", "2026-10-02"])
-    assert_means(outlook.open_wins, 40 * WIN, np.sqrt(40 * WIN * (1 - WIN)))
-    assert_means(outlook.new_wins, 5 * WIN, np.sqrt(5 * WIN))  # arrived and won on the same day
+    assert_means(outlook.outcome.open_wins, 40 * WIN, np.sqrt(40 * WIN * (1 - WIN)))
+    assert_means(outlook.outcome.new_wins, 5 * WIN, np.sqrt(5 * WIN))  # arrived and won on the same day
     assert len(outlook.table()) == 2
     assert_tables_are_whole(outlook)
 
@@ -393,8 +395,8 @@ def test_a_hundred_and_twenty_months() -> None:
     months = np.arange("2026-10", "2036-11", dtype="datetime64[M]").astype("datetime64[D]")
     edges = [int(n) for n in (months - months[0]).astype(int)]
     new = expected_new_wins(1.0, edges, edges[-1]).sum(axis=0)
-    assert_means(outlook.new_wins, new, np.sqrt(new))
-    assert outlook.open_wins[:, 24:].sum() == 0  # 0.95 ** 700 is nothing
+    assert_means(outlook.outcome.new_wins, new, np.sqrt(new))
+    assert outlook.outcome.open_wins[:, 24:].sum() == 0  # 0.95 ** 700 is nothing
     assert not outlook.table().isna().any(axis=None)
 
 
@@ -402,7 +404,7 @@ def test_without_amounts_only_wins_are_forecast() -> None:
     outlook = run(constant_funnel(1.0, has_money=False), pipeline_of([np.nan, 3.0]), "2Q", 500, target=3)
     assert outlook.measure == "wins"
     assert any("only the number of wins is forecast" in note for note in outlook.notes)
-    np.testing.assert_array_equal(outlook.draws(), outlook.open_wins + outlook.new_wins)
+    np.testing.assert_array_equal(outlook.draws(), outlook.outcome.open_wins + outlook.outcome.new_wins)
     assert_tables_are_whole(outlook)
     with pytest.raises(ForecastError, match="measure='wins'"):
         outlook.draws("bookings")
@@ -451,8 +453,8 @@ def test_futures_of_open_deals_have_the_mean_of_the_chances_shown(mixed_pipeline
     deals = outlook.by_deal()
     by_period = deals.filter(like="chance in ")
     for futures, expected in (
-        (outlook.open_wins, by_period.sum()),
-        (outlook.open_bookings, by_period.mul(deals["amount"], axis=0).sum()),
+        (outlook.outcome.open_wins, by_period.sum()),
+        (outlook.outcome.open_bookings, by_period.mul(deals["amount"], axis=0).sum()),
     ):
         within = futures.reshape(N_DRAWS, -1, 3).var(axis=1, ddof=1).mean(axis=0)
         assert_means(futures, expected, np.sqrt(within))

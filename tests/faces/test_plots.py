@@ -198,9 +198,8 @@ def test_chance_band_is_one_standard_error(sample: Sample) -> None:
 
 
 def test_chance_of_a_count_of_wins_is_a_staircase(sample: Sample) -> None:
-    outlook = replace(
-        sample.outlook, open_bookings=np.empty((0, 4)), new_bookings=np.empty((0, 4)), target=120.0
-    )
+    no_money = {"open_bookings": np.empty((0, 4)), "new_bookings": np.empty((0, 4))}
+    outlook = replace(sample.outlook, outcome=replace(sample.outlook.outcome, **no_money), target=120.0)
     ax = plot_chance(outlook)
     drawn = line(ax, "chance")
     assert (drawn[:, 0] == np.round(drawn[:, 0])).all()
@@ -300,7 +299,8 @@ def test_many_levers_are_cut_to_the_twenty_that_matter_most(sample: Sample) -> N
     base, outlooks = sample.comparison.base, []
     for i in range(30):  # lever i lifts, or for odd i lowers, every future by i steps
         shift = 20_000.0 * i * (-1) ** i
-        outlooks.append(replace(base, open_bookings=base.open_bookings + shift))
+        futures = replace(base.outcome, open_bookings=base.outcome.open_bookings + shift)
+        outlooks.append(replace(base, outcome=futures))
     many = replace(
         sample.comparison, levers=tuple(fs.Volume(1 + i / 100) for i in range(30)), outlooks=tuple(outlooks)
     )
@@ -479,7 +479,7 @@ def test_no_future_reaching_the_target_is_told_as_a_count_not_as_certainty() -> 
 
 
 def test_a_single_parameter_draw_claims_no_standard_error(sample: Sample) -> None:
-    single = replace(sample.outlook, n_draws=1)
+    single = replace(sample.outlook, outcome=replace(sample.outlook.outcome, n_draws=1))
     for ax in (plot_fan(single), plot_chance(single)):
         assert "±" not in alt_text(ax)
         assert "nan" not in alt_text(ax)

@@ -78,9 +78,9 @@ def test_open_deals_are_won_at_revised_amounts() -> None:
     assert funnel.mean_revision() == pytest.approx([0.7, 0.7])
     assert any("'offer' 0.70" in note for note in funnel.notes)
     outlook = fs.forecast(funnel, history.pipeline(), periods="1Q", engine=fs.MonteCarlo(4000, 100))
-    per_win = outlook.open_bookings.sum() / outlook.open_wins.sum()
+    per_win = outlook.outcome.open_bookings.sum() / outlook.outcome.open_wins.sum()
     assert per_win == pytest.approx(70.0, rel=0.01)
-    single = outlook.open_bookings[outlook.open_wins == 1]
+    single = outlook.outcome.open_bookings[outlook.outcome.open_wins == 1]
     assert np.isin(single.round(6), [60.0, 80.0]).all()
     assert outlook.by_deal()["amount"].unique() == pytest.approx([70.0])
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, OpenDeals
+from funnelsim.nouns.law import Futures
 from funnelsim.vocabulary.periods import Periods
 
 # Six futures of three parameter draws (two each), over three periods; realised: 1 win of 100 in the first.
@@ -28,11 +29,7 @@ def forecast() -> Forecast:
         periods=Periods(np.array([0, 30, 60, 90]), ("Jul", "Aug", "Sep"), cutoff_step=10),
         realised_wins=1.0,
         realised_bookings=100.0,
-        open_wins=OPEN_WINS,
-        new_wins=NEW_WINS,
-        open_bookings=OPEN_BOOKINGS,
-        new_bookings=NEW_BOOKINGS,
-        n_draws=3,
+        outcome=Futures(OPEN_WINS, NEW_WINS, OPEN_BOOKINGS, NEW_BOOKINGS, n_draws=3),
         deals=OpenDeals(
             deal_ids=np.array(["a", "b", "c"], dtype=object),
             stage=np.array([1, 0, 1]),
@@ -53,7 +50,8 @@ def forecast() -> Forecast:
 
 @pytest.fixture
 def counts_only(forecast: Forecast) -> Forecast:
-    return replace(forecast, open_bookings=np.empty((0, 3)), new_bookings=np.empty((0, 3)), classical=())
+    no_money = {"open_bookings": np.empty((0, 3)), "new_bookings": np.empty((0, 3))}
+    return replace(forecast, outcome=replace(forecast.outcome, **no_money), classical=())
 
 
 # --- draws and windows
@@ -71,7 +69,7 @@ def test_asking_twice_gives_the_same(forecast: Forecast) -> None:
     for measure in ("wins", "bookings"):
         first = forecast.draws(measure).copy()  # type: ignore[arg-type]
         assert (forecast.draws(measure) == first).all()  # type: ignore[arg-type]
-    assert (forecast.open_bookings == OPEN_WINS * 10.0).all()
+    assert (forecast.outcome.open_bookings == OPEN_WINS * 10.0).all()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +118,7 @@ def test_mean_and_its_standard_error_come_from_the_draws_of_parameters(forecast:
 
 
 def test_one_draw_of_parameters_has_no_standard_error(forecast: Forecast) -> None:
-    single = replace(forecast, n_draws=1)
+    single = replace(forecast, outcome=replace(forecast.outcome, n_draws=1))
     assert single.mean().value == pytest.approx(np.mean(TOTAL_BOOKINGS))
     assert np.isnan(single.mean().standard_error)
 

@@ -154,7 +154,7 @@ def test_volume_moves_the_drawn_new_wins_in_proportion() -> None:
     engine = fs.MonteCarlo(n_futures=20_000, n_draws=2)
     outlook = fs.forecast(fs.Volume(1.5).apply(funnel), pipeline, periods=PERIODS, engine=engine, seed=SEED)
     mean = 1.5 * 2.0 * won_within(WIN, LOSE, np.arange(1, STEPS + 1)).sum()
-    draws = outlook.new_wins[:, 0]
+    draws = outlook.outcome.new_wins[:, 0]
     assert abs(draws.mean() - mean) < 4 * np.sqrt(mean / len(draws))
     assert abs(draws.var(ddof=1) - mean) < 4 * mean * np.sqrt((2 + 1 / mean) / len(draws))
 
@@ -327,16 +327,18 @@ def test_a_comparison_is_sorted_by_effect_and_starts_without_a_lever(comparison:
 def test_volume_leaves_open_deals_alone(comparison: fs.LeverComparison) -> None:
     """To the bit; and no future has fewer new wins than without it."""
     changed = comparison.outlooks[LEVERS.index(fs.Volume(1.3))]
-    np.testing.assert_array_equal(changed.open_wins, comparison.base.open_wins)
-    np.testing.assert_array_equal(changed.open_bookings, comparison.base.open_bookings)
-    assert (changed.new_wins >= comparison.base.new_wins).all()
-    assert (changed.new_wins > comparison.base.new_wins).mean() > 0.3
+    np.testing.assert_array_equal(changed.outcome.open_wins, comparison.base.outcome.open_wins)
+    np.testing.assert_array_equal(changed.outcome.open_bookings, comparison.base.outcome.open_bookings)
+    assert (changed.outcome.new_wins >= comparison.base.outcome.new_wins).all()
+    assert (changed.outcome.new_wins > comparison.base.outcome.new_wins).mean() > 0.3
 
 
 def test_a_lever_that_only_helps_costs_no_future_a_win(comparison: fs.LeverComparison) -> None:
     """Common random numbers are monotone: higher odds add wins of open deals up to every period's end."""
     better = comparison.outlooks[LEVERS.index(fs.Conversion(1.4))]
-    gained = np.cumsum(better.open_wins, axis=1) - np.cumsum(comparison.base.open_wins, axis=1)
+    gained = np.cumsum(better.outcome.open_wins, axis=1) - np.cumsum(
+        comparison.base.outcome.open_wins, axis=1
+    )
     assert gained.min() >= 0
     assert gained.max() > 0
 
@@ -350,8 +352,8 @@ def assert_same_forecast(one: fs.Funnel, other: fs.Funnel, pipeline: fs.Pipeline
         for funnel in (one, other)
     ]
     np.testing.assert_allclose(runs[0].deals.chance, runs[1].deals.chance, rtol=1e-9, atol=1e-14)
-    np.testing.assert_array_equal(runs[0].new_wins, runs[1].new_wins)
-    np.testing.assert_array_equal(runs[0].open_bookings, runs[1].open_bookings)
+    np.testing.assert_array_equal(runs[0].outcome.new_wins, runs[1].outcome.new_wins)
+    np.testing.assert_array_equal(runs[0].outcome.open_bookings, runs[1].outcome.open_bookings)
 
 
 def test_together_is_one_after_the_other_in_any_order(pipeline: fs.Pipeline) -> None:

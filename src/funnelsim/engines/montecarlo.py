@@ -19,6 +19,7 @@ from funnelsim.engines.chances import Chances, Positions, batch_chances
 from funnelsim.engines.protocol import EngineError
 from funnelsim.nouns.forecast import Forecast, OpenDeals
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.law import Futures
 from funnelsim.numerics.arrivals import poisson_quantile
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -96,11 +97,13 @@ class MonteCarlo:
             periods=periods,
             realised_wins=float(realised.sum()),
             realised_bookings=float(won_amount[realised].sum()) if has_money else 0.0,
-            open_wins=futures[0],
-            new_wins=futures[1],
-            open_bookings=futures[2] if has_money else np.empty((0, len(periods))),
-            new_bookings=futures[3] if has_money else np.empty((0, len(periods))),
-            n_draws=self.n_draws,
+            outcome=Futures(
+                open_wins=futures[0],
+                new_wins=futures[1],
+                open_bookings=futures[2] if has_money else np.empty((0, len(periods))),
+                new_bookings=futures[3] if has_money else np.empty((0, len(periods))),
+                n_draws=self.n_draws,
+            ),
             deals=_open_deals(funnel, pipeline, chance),
             unit=funnel.unit,
             engine=self.name,
@@ -138,7 +141,7 @@ def _check(funnel: Funnel, pipeline: Pipeline) -> None:
         )
 
 
-Futures = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]
+_Batch = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]
 
 
 def _run_batch(
@@ -149,7 +152,7 @@ def _run_batch(
     streams: Streams,
     draws: range,
     n_futures: int,
-) -> tuple[Futures, Floats]:
+) -> tuple[_Batch, Floats]:
     """Futures of a batch of draws, and the chances of its positions."""
     # One thread for matrix products: with more, sums are grouped otherwise and the last bits depend on them.
     with threadpool_limits(1):
@@ -167,7 +170,7 @@ def _futures(
     streams: Streams,
     draws: range,
     n_futures: int,
-) -> Iterator[Futures]:
+) -> Iterator[_Batch]:
     new_wins = _new_wins(chances, streams, draws, n_futures)
     for i, draw in enumerate(draws):
         shares = funnel.amount_draw(streams, draw)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
-from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, Measure, target_amount
+from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, target_amount
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.law import Measure
 from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA, weighted_pipeline
 from funnelsim.vocabulary.periods import Periods, PeriodsError
 from funnelsim.vocabulary.pipeline import Pipeline

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.law import Futures, Law, Measure, Outcome, over_draws
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.periods import Periods
 
 Floats = npt.NDArray[np.float64]
-Measure = Literal["bookings", "wins"]
 Window = int | str | slice | Sequence[str] | None
 
 JOINT_NOTE = "Ranges of the total come from joint draws: they are not sums of the ranges of the periods."
@@ -93,12 +94,8 @@ class Forecast:
     periods : Periods
     realised_wins, realised_bookings : float
         Already won in the first period, before the cutoff.
-    open_wins, new_wins : ndarray of shape (n_futures, n_periods)
-        Wins of deals open now, and of deals that arrive later, in each simulated future.
-    open_bookings, new_bookings : ndarray of shape (n_futures, n_periods)
-        Their amounts; empty when the data has no amounts.
-    n_draws : int
-        Parameter draws; futures of one draw stand together, equally many each.
+    outcome : Outcome
+        The joint law over periods of what is still to be won: simulated futures, or the exact law.
     deals : OpenDeals
     classical : tuple of Classical
     asked : {"bookings", "wins"}, optional
@@ -114,11 +111,7 @@ class Forecast:
     periods: Periods
     realised_wins: float
     realised_bookings: float
-    open_wins: npt.NDArray[np.int64]
-    new_wins: npt.NDArray[np.int64]
-    open_bookings: Floats
-    new_bookings: Floats
-    n_draws: int
+    outcome: Outcome
     deals: OpenDeals
     classical: tuple[Classical, ...] = ()
     asked: Measure | None = None
@@ -129,14 +122,19 @@ class Forecast:
     notes: tuple[str, ...] = ()
 
     @property
-    def n_futures(self) -> int:
-        """Number of simulated futures."""
-        return len(self.open_wins)
+    def n_draws(self) -> int:
+        """Draws of the parameters."""
+        return self.outcome.n_draws
+
+    @property
+    def n_futures(self) -> int | None:
+        """Number of simulated futures; None when the engine draws none."""
+        return len(self.outcome.open_wins) if isinstance(self.outcome, Futures) else None
 
     @property
     def measure(self) -> Measure:
         """What is forecast: as asked for; else bookings, or wins when the data has no amounts."""
-        return self.asked or ("bookings" if self.open_bookings.size else "wins")
+        return self.asked or ("bookings" if self.outcome.has_amounts else "wins")
 
     def draws(self, measure: Measure | None = None) -> Floats:
         """Jointly drawn futures, what is already realised included; shape (n_futures, n_periods).
@@ -144,18 +142,17 @@ class Forecast:
         Raises
         ------
         ForecastError
-            If bookings are asked for and the data has no amounts.
+            If bookings are asked for and the data has no amounts, or the engine draws no futures.
         """
-        if measure not in (None, *get_args(Measure)):
-            raise ForecastError(f"measure {measure!r} is unknown; use one of {', '.join(get_args(Measure))}")
-        if (measure or self.measure) == "wins":
-            draws = (self.open_wins + self.new_wins).astype(float)
-            draws[:, 0] += self.realised_wins
-            return draws
-        if not self.open_bookings.size:
-            raise ForecastError("the data has no amounts, so there are no bookings; ask for measure='wins'")
-        draws = self.open_bookings + self.new_bookings
-        draws[:, 0] += self.realised_bookings
+        measure = self._checked_measure(measure)
+        if not isinstance(self.outcome, Futures):
+            raise ForecastError(
+                f"the {self.engine} engine gives laws and draws no futures; ask for mean, quantile, chance "
+                "or law, or forecast with engine=MonteCarlo()"
+            )
+        open_part, new_part = self.outcome.parts(measure)
+        draws = open_part + new_part
+        draws[:, 0] += self._realised(measure)
         return draws
 
     def window(self, window: Window = None, measure: Measure | None = None) -> Floats:
@@ -168,6 +165,36 @@ class Forecast:
         measure : {"bookings", "wins"}, optional
         """
         return self.draws(measure)[:, self._columns(window)].sum(axis=1)
+
+    def law(self, window: Window = None, measure: Measure | None = None) -> Law:
+        """Law of the total of a window, what is already realised included.
+
+        Raises
+        ------
+        ForecastError
+            If the window is not one of the forecast's, or bookings are asked for and the data has no amounts.
+        """
+        columns, measure = tuple(self._columns(window)), self._checked_measure(measure)
+        key = (columns, measure)
+        if key not in self._laws:
+            realised = self._realised(measure) if 0 in columns else 0.0
+            self._laws[key] = self.outcome.law(columns, measure, realised)
+        return self._laws[key]
+
+    @cached_property
+    def _laws(self) -> dict[tuple[tuple[int, ...], Measure], Law]:
+        """Laws that have been asked for."""
+        return {}
+
+    def _realised(self, measure: Measure) -> float:
+        return self.realised_bookings if measure == "bookings" else self.realised_wins
+
+    def _checked_measure(self, measure: Measure | None) -> Measure:
+        if measure not in (None, *get_args(Measure)):
+            raise ForecastError(f"measure {measure!r} is unknown; use one of {', '.join(get_args(Measure))}")
+        if (measure or self.measure) == "bookings" and not self.outcome.has_amounts:
+            raise ForecastError("the data has no amounts, so there are no bookings; ask for measure='wins'")
+        return measure or self.measure
 
     def _columns(self, window: Window) -> list[int]:
         labels = self.periods.labels
@@ -193,11 +220,11 @@ class Forecast:
 
     def mean(self, window: Window = None, measure: Measure | None = None) -> Estimate:
         """Expected total of a window, with its standard error."""
-        return mean_estimate(self.window(window, measure), self.n_draws)
+        return over_draws(self.law(window, measure).mean_by_draw())
 
     def sd(self, window: Window = None, measure: Measure | None = None) -> float:
         """Standard deviation of the total of a window: how far reality may lie from the mean."""
-        return float(self.window(window, measure).std(ddof=1))
+        return self.law(window, measure).sd()
 
     def quantile(
         self, chance: float | Sequence[float], window: Window = None, measure: Measure | None = None
@@ -209,7 +236,7 @@ class Forecast:
         ForecastError
             If a chance is not within 0..1.
         """
-        return np.asarray(np.quantile(self.window(window, measure), _chances(chance)))
+        return self.law(window, measure).quantile(_chances(chance))
 
     def chance(
         self, target: float | None = None, window: Window = None, measure: Measure | None = None
@@ -232,7 +259,8 @@ class Forecast:
         wanted = self.target if target is None else target_amount(target)
         if wanted is None:
             raise ForecastError("no target is known; give one, such as chance(5_000_000)")
-        return chance_estimate(reaches(self.window(window, measure), wanted), self.n_draws)
+        law = self.law(window, measure)
+        return over_draws(law.chance_by_draw(wanted), law.resolution)
 
     def table(self, measure: Measure | None = None) -> pd.DataFrame:
         """Realised, mean, spread and range by period and in total, beside the classical figure.
@@ -255,17 +283,13 @@ class Forecast:
 
     def _row(self, window: Window, measure: Measure) -> dict[str, float]:
         columns = self._columns(window)
-        is_money = measure == "bookings"
-        open_part, new_part = (
-            (self.open_bookings, self.new_bookings) if is_money else (self.open_wins, self.new_wins)
-        )
-        realised = (self.realised_bookings if is_money else self.realised_wins) if 0 in columns else 0.0
+        of_open, of_new = self.outcome.expected(columns, measure)
         mean = self.mean(window, measure)
         p10, p50, p90 = self.quantile([0.1, 0.5, 0.9], window, measure)
         return {
-            "realised": realised,
-            "open_deals": float(open_part[:, columns].sum(axis=1).mean()),
-            "new_deals": float(new_part[:, columns].sum(axis=1).mean()),
+            "realised": self._realised(measure) if 0 in columns else 0.0,
+            "open_deals": of_open,
+            "new_deals": of_new,
             "mean": mean.value,
             "mean_se": mean.standard_error,
             "sd": self.sd(window, measure),
@@ -374,28 +398,3 @@ def _chances(chance: object) -> Floats:
     if not ((chances >= 0) & (chances <= 1)).all():
         raise ForecastError(f"quantile of {chance!r}: a chance lies within 0..1; write 90 % as 0.9")
     return chances
-
-
-def reaches(total: Floats, target: float) -> npt.NDArray[np.bool_]:
-    """Whether totals reach a target; what sums of decimals lose to rounding does not count against them."""
-    return total >= target - 1e-9 * max(abs(target), 1.0)
-
-
-def mean_estimate(per_future: Floats, n_draws: int) -> Estimate:
-    """Mean over futures with its standard error: simulation and finite parameter draws together.
-
-    Futures of one parameter draw depend on each other; so the error comes from the spread over draws, and a
-    single draw has none (NaN).
-    """
-    by_draw = per_future.reshape(n_draws, -1).mean(axis=1)
-    error = float(by_draw.std(ddof=1) / np.sqrt(n_draws)) if n_draws > 1 else float("nan")
-    return Estimate(float(by_draw.mean()), error)
-
-
-def chance_estimate(happens: npt.NDArray[np.bool_] | Floats, n_draws: int) -> Estimate:
-    """Share of futures in which something happens (or the difference of two shares), with its standard error.
-
-    The error is at least one future in all: none out of ten thousand does not mean never.
-    """
-    estimate = mean_estimate(np.asarray(happens, dtype=float), n_draws)
-    return Estimate(estimate.value, max(estimate.standard_error, 1.0 / np.size(happens)))

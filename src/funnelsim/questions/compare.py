@@ -11,8 +11,9 @@ import pandas as pd
 
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
-from funnelsim.nouns.forecast import Forecast, Measure, chance_estimate, mean_estimate, reaches, target_amount
+from funnelsim.nouns.forecast import Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.law import Measure, over_draws
 from funnelsim.nouns.lever import Lever, checked_levers, three_levers
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -43,10 +44,11 @@ class LeverComparison:
         return self._change_of_chance(self.outlooks[lever])
 
     def _change_of_chance(self, outlook: Forecast) -> Estimate:
-        reached, before = (reaches(forecast.window(), self.target) for forecast in (outlook, self.base))
         if outlook is self.base:
             return Estimate(0.0, 0.0)
-        return chance_estimate(reached.astype(float) - before, self.base.n_draws)
+        with_it, without = outlook.law(), self.base.law()
+        by_draw = with_it.chance_by_draw(self.target) - without.chance_by_draw(self.target)
+        return over_draws(by_draw, with_it.resolution)
 
     def table(self) -> pd.DataFrame:
         """Levers by their effect on the chance of the target, largest first.
@@ -71,7 +73,7 @@ class LeverComparison:
 
     def _row(self, outlook: Forecast) -> dict[str, float]:
         change = self._change_of_chance(outlook)
-        mean = mean_estimate(outlook.window() - self.base.window(), self.base.n_draws)
+        mean = over_draws(outlook.law().mean_by_draw() - self.base.law().mean_by_draw())
         p10, p50, p90 = outlook.quantile([0.1, 0.5, 0.9])
         return {
             "chance": outlook.chance(self.target).value,

@@ -17,9 +17,9 @@ from funnelsim.faces.cli.source import Source
 
 if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo
-    from funnelsim.nouns.forecast import Measure
     from funnelsim.nouns.funnel import Funnel
     from funnelsim.nouns.history import DealHistory
+    from funnelsim.nouns.law import Measure
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]

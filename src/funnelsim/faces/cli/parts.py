@@ -104,12 +104,16 @@ def span(outlook: Forecast) -> str:
 
 def chance_text(outlook: Forecast) -> str:
     """Chance of the target with its standard error; a bound where all or no futures reach it."""
-    chance = outlook.chance()
-    bound = 3 / outlook.n_futures  # the "rule of three": 95 % confidence when none of n was seen
-    if chance.value == 0:
-        return f"below {percent(bound, decimals=2)} (no simulated future reaches it)"
-    if chance.value == 1:
-        return f"above {percent(1 - bound, decimals=2)} (every simulated future reaches it)"
+    chance, n_futures = outlook.chance(), outlook.n_futures
+    # Of futures the "rule of three": 95 % confidence when none of n was seen.
+    bound = 1e-4 if n_futures is None else 3 / n_futures
+    if chance.value == 0 or (n_futures is None and chance.value < bound):
+        return f"below {percent(bound, decimals=2)}" + (
+            " (no simulated future reaches it)" if n_futures else ""
+        )
+    if chance.value == 1 or (n_futures is None and chance.value > 1 - bound):
+        every = " (every simulated future reaches it)" if n_futures else ""
+        return f"above {percent(1 - bound, decimals=2)}{every}"
     error = number(100 * chance.standard_error, decimals=1)
     return f"{percent(chance.value)} ± {error} points (one standard error)"
 
@@ -218,7 +222,8 @@ def run_line(outlook: Forecast) -> str:
     """How the numbers were made, so that they can be made again."""
     from funnelsim import __version__
 
+    futures = f"{outlook.n_futures:,} futures in " if outlook.n_futures else ""
     return (
-        f"{outlook.engine}, {outlook.n_futures:,} futures in {outlook.n_draws:,} draws of the parameters, "
+        f"{outlook.engine}, {futures}{outlook.n_draws:,} draws of the parameters, "
         f"seed {outlook.seed}; funnelsim {__version__}"
     )

@@ -28,17 +28,14 @@ class _Curve:
 
     @classmethod
     def of(cls, forecast: Forecast) -> _Curve:
-        totals = np.sort(forecast.window())
-        amounts = np.unique(totals)
-        if len(amounts) > _MOST_CURVE_POINTS:
-            amounts = np.unique(totals[np.linspace(0, len(totals) - 1, _MOST_CURVE_POINTS).astype(int)])
-        by_draw = np.sort(forecast.window().reshape(forecast.n_draws, -1), axis=1)
-        below = np.array([np.searchsorted(row, amounts, side="left") for row in by_draw])
-        chances = 1.0 - below / by_draw.shape[1]
+        law = forecast.law()
+        amounts = law.quantile(np.linspace(0.0, 1.0, _MOST_CURVE_POINTS))
+        amounts = np.unique(np.round(amounts) if forecast.measure == "wins" else amounts)
+        chances = np.array([law.chance_by_draw(amount) for amount in amounts.tolist()])
         error = np.full(len(amounts), np.nan)
         if forecast.n_draws > 1:
-            error = chances.std(axis=0, ddof=1) / np.sqrt(forecast.n_draws)
-        return cls(amounts, chances.mean(axis=0), error)
+            error = chances.std(axis=1, ddof=1) / np.sqrt(forecast.n_draws)
+        return cls(amounts, chances.mean(axis=1), error)
 
     def at(self, amount: float) -> float:
         """Chance of reaching an amount, from the curve as it is drawn."""

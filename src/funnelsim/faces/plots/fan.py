@@ -31,12 +31,13 @@ class _Fan:
     def of(cls, forecast: Forecast) -> _Fan:
         is_money = forecast.measure == "bookings"
         realised = forecast.realised_bookings if is_money else forecast.realised_wins
-        quantiles = np.quantile(forecast.draws().cumsum(axis=1), cls.LEVELS, axis=0)
+        n_periods = len(forecast.periods.labels)
+        by_end = [forecast.quantile(cls.LEVELS, window=n) for n in range(1, n_periods + 1)]
         ends = forecast.periods.edges.astype(float)
         starts = min(max(forecast.periods.cutoff_step + 1.0, ends[0]), ends[1])
         return cls(
             np.append(starts, ends[1:]),
-            np.column_stack([np.full(len(cls.LEVELS), realised), quantiles]),
+            np.column_stack([np.full(len(cls.LEVELS), realised), *by_end]),
             realised,
         )
 

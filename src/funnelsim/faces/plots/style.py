@@ -177,8 +177,8 @@ class Scale:
         return f"{scaled:.3g}" if abs(scaled) >= 1e7 else f"{scaled:,.10g}"
 
 
-def chance_words(chance: Estimate, n_futures: int, *, lead: str = "") -> str:
-    """A chance with its standard error; a count where all futures agree and the error would read 0.
+def chance_words(chance: Estimate, n_futures: int | None, *, lead: str = "") -> str:
+    """A chance with its standard error; a count, or a bound, where chance and error would read 0.
 
     Examples
     --------
@@ -186,8 +186,12 @@ def chance_words(chance: Estimate, n_futures: int, *, lead: str = "") -> str:
     'chance 31.4% ± 1.9 points (SE)'
     >>> chance_words(Estimate(0.0, 0.0), 10_000)
     'reached in none of 10,000 futures'
+    >>> chance_words(Estimate(1e-7, 1e-8), None)
+    'chance below 0.05%'
     """
-    if chance.value in (0.0, 1.0):
+    if n_futures is None and min(chance.value, 1 - chance.value) < 5e-4:
+        return f"chance {'below 0.05%' if chance.value < 0.5 else 'above 99.95%'}"
+    if n_futures is not None and chance.value in (0.0, 1.0):
         return f"reached in {'all' if chance.value else 'none of'} {n_futures:,} futures"
     known = not np.isnan(chance.standard_error)
     error = f" ± {100 * chance.standard_error:.1f} points (SE)" if known else ""

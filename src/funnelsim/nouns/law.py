@@ -1,0 +1,162 @@
+"""Laws of totals: what a forecast knows of the sum over some of its periods, whichever engine made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.vocabulary.estimate import Estimate
+
+Floats = npt.NDArray[np.float64]
+Measure = Literal["bookings", "wins"]
+
+
+class Law(Protocol):
+    """Distribution of one total, mixed over draws of the parameters.
+
+    Figures come by draw, so that two laws of the same draws can be compared draw by draw.
+    """
+
+    @property
+    def resolution(self) -> float:
+        """Smallest chance the law can tell from none."""
+        ...
+
+    def mean_by_draw(self) -> Floats:
+        """Expected total given each draw, shape (n_draws,)."""
+        ...
+
+    def sd(self) -> float:
+        """Standard deviation of the total, over chance and draws."""
+        ...
+
+    def quantile(self, chance: Floats) -> Floats:
+        """Amount that the total stays below with each chance; the shape of `chance`."""
+        ...
+
+    def chance_by_draw(self, amount: float) -> Floats:
+        """Chance that the total reaches `amount` given each draw, shape (n_draws,)."""
+        ...
+
+
+class Outcome(Protocol):
+    """What an engine says of the periods: the joint law, of which any window can be asked."""
+
+    @property
+    def n_draws(self) -> int:
+        """Draws of the parameters."""
+        ...
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether bookings are known, and not only the number of wins."""
+        ...
+
+    def law(self, columns: Sequence[int], measure: Measure, realised: float) -> Law:
+        """Law of what is won in some periods together, `realised` added."""
+        ...
+
+    def expected(self, columns: Sequence[int], measure: Measure) -> tuple[float, float]:
+        """Expected total of some periods: from deals open now, and from deals yet to arrive."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnLaw:
+    """Law of a total by simulated futures.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (n_draws, n_futures_per_draw)
+    """
+
+    totals: Floats
+
+    @property
+    def resolution(self) -> float:
+        """One future in all: none out of ten thousand does not mean never."""
+        return 1.0 / self.totals.size
+
+    def mean_by_draw(self) -> Floats:
+        """Mean over the futures of each draw, shape (n_draws,)."""
+        return np.asarray(self.totals.mean(axis=1))
+
+    def sd(self) -> float:
+        """Standard deviation over all futures."""
+        return float(self.totals.std(ddof=1))
+
+    def quantile(self, chance: Floats) -> Floats:
+        """Quantiles of all futures."""
+        return np.asarray(np.quantile(self.totals, chance))
+
+    def chance_by_draw(self, amount: float) -> Floats:
+        """Share of the futures of each draw that reach `amount`, shape (n_draws,)."""
+        return np.asarray(reaches(self.totals, amount).mean(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Futures:
+    """Jointly simulated futures: an outcome that has draws.
+
+    Parameters
+    ----------
+    open_wins, new_wins : ndarray of int, shape (n_futures, n_periods)
+        Wins of deals open now, and of deals that arrive later.
+    open_bookings, new_bookings : ndarray of shape (n_futures, n_periods)
+        Their amounts; empty when the data has no amounts.
+    n_draws : int
+        Parameter draws; futures of one draw stand together, equally many each.
+    """
+
+    open_wins: npt.NDArray[np.int64]
+    new_wins: npt.NDArray[np.int64]
+    open_bookings: Floats
+    new_bookings: Floats
+    n_draws: int
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether the futures have amounts."""
+        return bool(self.open_bookings.size)
+
+    def parts(self, measure: Measure) -> tuple[Floats, Floats]:
+        """By future and period, of deals open now and of deals yet to arrive."""
+        if measure == "wins":
+            return self.open_wins.astype(float), self.new_wins.astype(float)
+        return self.open_bookings, self.new_bookings
+
+    def law(self, columns: Sequence[int], measure: Measure, realised: float) -> DrawnLaw:
+        """Law of the sum over some periods, `realised` added."""
+        open_part, new_part = self.parts(measure)
+        totals = (open_part + new_part)[:, list(columns)].sum(axis=1) + realised
+        return DrawnLaw(totals.reshape(self.n_draws, -1))
+
+    def expected(self, columns: Sequence[int], measure: Measure) -> tuple[float, float]:
+        """Means over the futures: from deals open now, and from deals yet to arrive."""
+        of_open, of_new = (float(part[:, list(columns)].sum(axis=1).mean()) for part in self.parts(measure))
+        return of_open, of_new
+
+
+def reaches(total: Floats, target: float) -> npt.NDArray[np.bool_]:
+    """Whether totals reach a target; what sums of decimals lose to rounding does not count against them."""
+    return total >= target - slack(target)
+
+
+def slack(target: float) -> float:
+    """What sums of decimals may lose to rounding."""
+    return 1e-9 * max(abs(target), 1.0)
+
+
+def over_draws(by_draw: Floats, resolution: float = 0.0) -> Estimate:
+    """Mean over draws with its standard error, at least `resolution`.
+
+    What depends on one parameter draw is one observation, however many futures it has; so the error comes
+    from the spread over draws, and a single draw has none (NaN).
+    """
+    n_draws = len(by_draw)
+    error = float(by_draw.std(ddof=1) / np.sqrt(n_draws)) if n_draws > 1 else float("nan")
+    return Estimate(float(by_draw.mean()), max(error, resolution))

@@ -18,6 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from funnelsim.engines.events.capacity import CapacityUse as CapacityUse
+    from funnelsim.engines.events.engine import Events as Events
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
     from funnelsim.faces.plots import plot_amounts as plot_amounts
@@ -53,6 +55,24 @@ if TYPE_CHECKING:
     )
     from funnelsim.nouns.lever import (
         three_levers as three_levers,
+    )
+    from funnelsim.nouns.team import (
+        LeadsFromWins as LeadsFromWins,
+    )
+    from funnelsim.nouns.team import (
+        Parking as Parking,
+    )
+    from funnelsim.nouns.team import (
+        Qualification as Qualification,
+    )
+    from funnelsim.nouns.team import (
+        Rep as Rep,
+    )
+    from funnelsim.nouns.team import (
+        Team as Team,
+    )
+    from funnelsim.nouns.team import (
+        Work as Work,
     )
     from funnelsim.numerics.aalen_johansen import aalen_johansen as aalen_johansen
     from funnelsim.questions.amounts import (
@@ -127,6 +147,14 @@ _HOME = {
     "Funnel": "nouns.funnel",
     "forecast": "engines.run",
     "MonteCarlo": "engines.montecarlo",
+    "Events": "engines.events.engine",
+    "CapacityUse": "engines.events.capacity",
+    "Team": "nouns.team",
+    "Rep": "nouns.team",
+    "Work": "nouns.team",
+    "Parking": "nouns.team",
+    "Qualification": "nouns.team",
+    "LeadsFromWins": "nouns.team",
     "Forecast": "nouns.forecast",
     "Lever": "nouns.lever",
     "Volume": "nouns.lever",

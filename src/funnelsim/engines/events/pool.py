@@ -105,7 +105,7 @@ class Pool:
         self._env, self._on_start, self._on_end, self._on_give_up = env, on_start, on_end, on_give_up
         self._shared: list[_Heap] = [[] for _ in range(n_skills)]
         self._idle: dict[RepAtWork, None] = {}  # who has been idle longest comes first
-        self._present: dict[RepAtWork, None] = {}
+        self.present: dict[RepAtWork, None] = {}
         self._n_tickets = 0
 
     def join(self, reps: Iterable[RepAtWork]) -> None:
@@ -113,7 +113,7 @@ class Pool:
         for rep in reps:
             shared = [self._shared[skill] for skill in rep.skills] if rep.skills else self._shared
             rep.heaps, rep.is_present = (rep.own, *shared), True
-            self._present[rep] = None
+            self.present[rep] = None
             self._serve_next(rep)
 
     def leave(self, rep: RepAtWork) -> list[Task]:
@@ -133,16 +133,12 @@ class Pool:
             left_over.insert(0, task)
         rep.is_present, rep.task, rep.own = False, None, []
         self._idle.pop(rep, None)
-        del self._present[rep]
+        del self.present[rep]
         return left_over
 
     def ask(self, task: Task) -> None:
         """Let a task be worked on: now if a rep who may do it is idle, else it waits."""
         task.asked_at = self._env.now
-        self.resume(task)
-
-    def resume(self, task: Task) -> None:
-        """Let a task go on waiting that has asked before."""
         owner = task.owner
         if owner is not None and not owner.is_present:
             owner = None
@@ -156,12 +152,11 @@ class Pool:
         heap = self._shared[task.skill] if owner is None else owner.own
         heappush(heap, (task.key, task.ticket, task))
         if task.patience < np.inf:
-            left = task.asked_at + task.patience - self._env.now
-            later(self._env, left, partial(self._run_out, task, task.ticket))
+            later(self._env, task.patience, partial(self._run_out, task, task.ticket))
 
     def waiting(self) -> list[Task]:
         """All tasks that wait, in no order."""
-        heaps = [*self._shared, *(rep.own for rep in self._present)]
+        heaps = [*self._shared, *(rep.own for rep in self.present)]
         return [task for heap in heaps for _, ticket, task in heap if task.ticket == ticket]
 
     def _idle_rep(self, task: Task, owner: RepAtWork | None) -> RepAtWork | None:

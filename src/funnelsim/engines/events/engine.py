@@ -1,0 +1,267 @@
+"""Discrete-event engine: what happens when the people who work the deals run out of hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from funnelsim.engines.events.calibrate import calibrated
+from funnelsim.engines.events.capacity import CapacityUse
+from funnelsim.engines.events.course import Course, Plan
+from funnelsim.engines.events.future import Told, simulate
+from funnelsim.engines.events.skills import needed_skills, owners
+from funnelsim.engines.events.staff import Staff
+from funnelsim.engines.events.usual import Flow, Usual, stated
+from funnelsim.engines.protocol import EngineError
+from funnelsim.nouns.forecast import Forecast, OpenDeals
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.law import Futures
+from funnelsim.nouns.team import Team, Work
+from funnelsim.vocabulary.periods import Periods
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.randomness import Streams
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Events:
+    """Settings of the discrete-event engine: deals wait for reps whose hours are limited.
+
+    Every deal is walked through its stages. What the customer decides, when and to where, comes from the
+    funnel, as in every engine; what is added is the wait for a rep and the work. Without hours of work it
+    agrees with the other engines, which are much faster.
+
+    Parameters
+    ----------
+    team : Team
+        Who works from the cutoff on.
+    work : Work
+        What deals ask of them, and how the queue is kept.
+    usual_team : Team, optional
+        Who did the work of the history; by default those of `team` who are there at the cutoff, fully
+        productive.
+    customer_share : float or mapping of stage to float, optional
+        Part of every stay that no rep changes, 0..1. By default it is found: see Notes.
+    n_futures : int
+        Simulated futures; rounded up to a multiple of `n_draws`.
+    n_draws : int
+        Draws of the parameters; futures are shared out equally among them.
+    workers : int
+        Processes (joblib). The answer is the same, to the bit, for any number.
+
+    Raises
+    ------
+    EngineError
+        If a number is out of range.
+
+    Notes
+    -----
+    The time that deals spent in stages in the past held their waits for reps already. So that these do not
+    count twice, the customer's own delay is taken to be what is left of it: such that the history's load
+    (arrivals without levers) on the usual team reproduces the stays observed. Only a change of load, team or
+    rule then adds or removes waiting. :class:`CapacityUse` shows this split. In the same way losses that
+    neglect causes at the usual load are taken out of the losses of the history.
+
+    A deal asks for work when it enters a stage; when the work is done the customer's own delay begins. A rep
+    does one task at a time and does not interrupt it for a better one. Open deals wait at the cutoff as often
+    as deals of their age usually do.
+
+    Examples
+    --------
+    >>> import funnelsim as fs
+    >>> funnel = fs.sample_funnel()
+    >>> work = fs.Work({"Qualify": 2.0, "Solution": 6.0, "Proof": 8.0})
+    >>> engine = Events(fs.Team(fs.Rep.several(5)), work, n_futures=4, n_draws=2)
+    >>> outlook = fs.forecast(funnel, fs.simulate_history(seed=1).pipeline(), periods="2Q", engine=engine)
+    >>> outlook.engine
+    'discrete events'
+    """
+
+    team: Team = field(default_factory=Team)
+    work: Work = field(default_factory=Work)
+    usual_team: Team | None = None
+    customer_share: float | Mapping[str, float] | None = None
+    n_futures: int = 1_000
+    n_draws: int = 50
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.workers == 0:
+            raise EngineError("workers=0: give the number of processes, or -1 for all cores")
+        if self.n_draws < 2 or self.n_futures < self.n_draws:
+            raise EngineError(
+                f"n_draws={self.n_draws} must be at least 2, n_futures={self.n_futures} at least n_draws"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        return "discrete events"
+
+    def run(self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams) -> Forecast:
+        """Joint distribution of wins and bookings over `periods`.
+
+        Raises
+        ------
+        EngineError
+            If pipeline and funnel do not match, there is work and nobody to do it, the usual team could not
+            have done the history's work, or more deals come than can be walked.
+        TeamError
+            If the work names a stage that the funnel does not have.
+        """
+        return self.run_with_capacity(funnel, pipeline, periods, streams)[0]
+
+    def run_with_capacity(
+        self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams
+    ) -> tuple[Forecast, CapacityUse]:
+        """The same, with what became of the reps' hours and of the deals that waited for them."""
+        plan = self._plan(funnel, pipeline, periods, streams)
+        per_draw = -(-self.n_futures // self.n_draws)
+        told: list[list[Told]] = joblib.Parallel(n_jobs=self.workers)(
+            joblib.delayed(_run_draw)(plan, draw, per_draw) for draw in range(self.n_draws)
+        )
+        futures = [future for of_draw in told for future in of_draw]
+        return self._forecast(plan, futures), _capacity(plan, futures, self.n_draws)
+
+    def _plan(self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams) -> Plan:
+        self._check(funnel, pipeline)
+        hours = np.array([self.work.hours.get(stage.name, 0.0) for stage in funnel.stages.open])
+        values, shares, skill = needed_skills(self.team, pipeline)
+        ahead = int(periods.steps_ahead[-1])
+        staff = Staff(self.team, funnel.clock, pipeline.cutoff_step + 1, ahead, values, shares)
+        if self.work.needs_reps and not any(stint.rep.clock.total for stint in staff.stints(None)):
+            raise EngineError(
+                "there is work to do and nobody has an hour for it: give the team reps, selling_share, "
+                "hours_per_day and working_days above 0, or leave the hours of work out"
+            )
+        usual = self._usual(funnel, hours, staff, streams)
+        return Plan(
+            funnel=funnel,
+            pipeline=pipeline,
+            periods=periods,
+            work=self.work,
+            staff=staff,
+            usual=usual,
+            flow=Flow.of(funnel),
+            hours=hours,
+            skill=skill,
+            owner=owners(self.team, pipeline),
+            streams=streams,
+        )
+
+    def _usual(self, funnel: Funnel, hours: Floats, staff: Staff, streams: Streams) -> Usual:
+        if not hours.any():
+            return stated(funnel, hours, 1.0, 1)
+        if self.customer_share is not None:
+            return stated(funnel, hours, self.customer_share, staff.n_steps + 1)
+        return calibrated(
+            funnel, self.work, hours, replace(staff, team=self.usual_team or self.team), streams
+        )
+
+    def _check(self, funnel: Funnel, pipeline: Pipeline) -> None:
+        self.work.check(funnel.stages)
+        if funnel.clock != pipeline.clock:
+            raise EngineError(
+                f"the funnel counts {funnel.clock.step}s, the pipeline {pipeline.clock.step}s; use one step"
+            )
+        if pipeline.n_deals and pipeline.stage.max() >= funnel.stages.n_open:
+            raise EngineError(
+                "the pipeline has stages the funnel does not know; read it with the funnel's stages"
+            )
+        if funnel.amounts is None and self.work.rule in ("largest value", "value per hour"):
+            raise EngineError(
+                f"rule {self.work.rule!r} needs amounts and no won deal has one; use 'strongest intent'"
+            )
+        bring, flow = self.work.leads_from_wins, Flow.of(funnel)
+        if bring and bring.in_arrivals and bring.per_win * flow.wins_per_step > flow.entries.sum():
+            raise EngineError(
+                f"{bring.per_win:g} leads per win are more than all arrivals; give fewer, or say that they "
+                "come on top: in_arrivals=False"
+            )
+
+    def _forecast(self, plan: Plan, futures: list[Told]) -> Forecast:
+        """The futures as a forecast."""
+        funnel, pipeline, periods = plan.funnel, plan.pipeline, plan.periods
+        wins, bookings = np.stack([f.wins for f in futures], 1), np.stack([f.bookings for f in futures], 1)
+        no_money = np.empty((0, len(periods)))
+        realised = periods.period_of(pipeline.won_step) == 0
+        won_amount = _with_mean_amount(funnel, pipeline.won_amount)
+        return Forecast(
+            periods=periods,
+            realised_wins=float(realised.sum()),
+            realised_bookings=float(won_amount[realised].sum()) if funnel.amounts else 0.0,
+            outcome=Futures(
+                open_wins=wins[0],
+                new_wins=wins[1],
+                open_bookings=bookings[0] if funnel.amounts else no_money,
+                new_bookings=bookings[1] if funnel.amounts else no_money,
+                n_draws=self.n_draws,
+            ),
+            deals=_open_deals(plan, futures, self.n_draws),
+            unit=funnel.unit,
+            engine=self.name,
+            seed=plan.streams.seed,
+        )
+
+
+def _run_draw(plan: Plan, draw: int, n_futures: int) -> list[Told]:
+    """All futures of one draw of the parameters."""
+    # One thread for matrix products: with more, sums are grouped otherwise and the last bits depend on them.
+    with threadpool_limits(1):
+        course = Course.of(plan, draw)
+        return [simulate(plan, course, number) for number in range(n_futures)]
+
+
+def _with_mean_amount(funnel: Funnel, amount: Floats) -> Floats:
+    """Amounts with the mean of won deals (1 where the data has none) in place of missing ones."""
+    return np.where(np.isnan(amount), funnel.amounts.mean if funnel.amounts else 1.0, amount)
+
+
+def _open_deals(plan: Plan, futures: list[Told], n_draws: int) -> OpenDeals:
+    """What the futures say of each deal; the spread over draws is freed from the chance of few futures."""
+    funnel, pipeline, n_periods = plan.funnel, plan.pipeline, len(plan.periods)
+    won_in = np.stack([future.won_in for future in futures]).reshape(n_draws, -1, pipeline.n_deals)
+    chance = np.stack([(won_in == period).mean(axis=(0, 1)) for period in range(n_periods)], axis=1)
+    by_draw, n = (won_in >= 0).mean(axis=1), won_in.shape[1]
+    by_luck = by_draw.mean(axis=0) * (1.0 - by_draw.mean(axis=0)) / n
+    variance = np.maximum(by_draw.var(axis=0, ddof=1) - by_luck, 0.0) * n / max(n - 1, 1)
+    return OpenDeals(
+        deal_ids=pipeline.deal_ids,
+        stage=pipeline.stage,
+        stage_names=tuple(stage.name for stage in funnel.stages.open),
+        age_steps=pipeline.age_steps,
+        amount=_with_mean_amount(funnel, pipeline.amount * funnel.mean_revision()[pipeline.stage]),
+        is_imputed=np.isnan(pipeline.amount),
+        chance=chance,
+        chance_sd=np.sqrt(variance),
+    )
+
+
+def _capacity(plan: Plan, futures: list[Told], n_draws: int) -> CapacityUse:
+    """The tallies of all futures side by side."""
+    tallies, n_reps = [future.tally for future in futures], len(plan.staff.team.reps)
+    shape = (len(futures), n_reps, len(plan.periods))
+    return CapacityUse(
+        labels=plan.periods.labels,
+        stage_names=tuple(stage.name for stage in plan.funnel.stages.open),
+        rep_names=tuple(rep.name for rep in plan.staff.team.reps),
+        steps=np.diff(plan.edges),
+        step=plan.funnel.clock.step,
+        n_draws=n_draws,
+        available=np.array([future.available for future in futures]).reshape(shape),
+        worked=np.array([tally.worked for tally in tallies]).reshape(shape),
+        waited=np.array([tally.waited for tally in tallies]),
+        asked=np.array([tally.asked for tally in tallies]),
+        neglected=np.array([tally.neglected for tally in tallies]),
+        waiting_deals=np.array([tally.waiting_deals for tally in tallies]),
+        waiting_hours=np.array([tally.waiting_hours for tally in tallies]),
+        disqualified=np.array([tally.disqualified for tally in tallies]),
+        left_with_rep=np.array([tally.left_with_rep for tally in tallies]),
+        usual_waits=plan.usual.table(),
+    )

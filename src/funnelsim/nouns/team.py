@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
 from numbers import Real
@@ -154,9 +154,9 @@ class Team:
     replaced_after_days: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reps", tuple(self.reps))
-        if not all(isinstance(rep, Rep) for rep in self.reps):
+        if not isinstance(self.reps, Iterable) or not all(isinstance(rep, Rep) for rep in self.reps):
             raise TeamError("reps are given as a list of Rep, such as Rep.several(5)")
+        object.__setattr__(self, "reps", tuple(self.reps))
         repeated = [name for name, n in Counter(rep.name for rep in self.reps).items() if n > 1]
         if repeated:
             raise TeamError(f"two reps are called {repeated[0]!r}; give each a name of its own")
@@ -314,6 +314,10 @@ class Work:
             _check(hours, f"hours of work in {stage!r}", 0)
         for stage, days in self.patience_days.items():
             _check(days, f"patience_days in {stage!r}", 0.001)
+            if stage not in self.hours and (self.qualification is None or self.qualification.stage != stage):
+                raise TeamError(
+                    f"nobody waits in {stage!r}: give it hours of work, or leave its patience out"
+                )
         _check(self.spread, "spread of hours", 0, 20)
         if self.rule not in get_args(Rule):
             raise TeamError(f"rule {self.rule!r} is unknown; use one of {', '.join(get_args(Rule))}")
@@ -338,8 +342,3 @@ class Work:
             if stages.codes.get(name, stages.n_open) >= stages.n_open:
                 known = ", ".join(stage.name for stage in stages.open)
                 raise TeamError(f"{name!r} is no open stage of this funnel; open stages are {known}")
-
-    def __repr__(self) -> str:
-        """Only what differs from the defaults: what a reader wants to see."""
-        said = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name)]
-        return f"Work({', '.join(said)})"

@@ -23,7 +23,7 @@ Floats = np.ndarray
 SEED, N_BATCHES, WARM_UP = 11, 40, 0.1
 
 sizes = pytest.mark.parametrize(
-    "n", [40_000, pytest.param(1_000_000, marks=pytest.mark.slow)], ids=["short", "long"]
+    "n", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 
 

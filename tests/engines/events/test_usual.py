@@ -14,6 +14,8 @@ from funnelsim.engines.events.calibrate import calibrated
 from funnelsim.engines.events.split import by_share, by_usual_waits
 from funnelsim.engines.events.staff import Staff
 from funnelsim.engines.protocol import EngineError
+from funnelsim.numerics.arrivals import Arrivals
+from funnelsim.numerics.hazards import StageHazards
 from funnelsim.vocabulary.randomness import Streams
 
 SEED = 8
@@ -65,13 +67,13 @@ def world() -> tuple[fs.Funnel, fs.Pipeline]:
 
 @pytest.mark.parametrize(
     ("n_futures", "least"),
-    [(60, 0.09), pytest.param(600, 0.03, marks=pytest.mark.slow)],
+    [(60, 0.09), pytest.param(600, 0.04, marks=pytest.mark.slow)],
     ids=["short", "long"],
 )
 def test_at_the_usual_load_the_forecast_is_that_without_work(
     world: tuple[fs.Funnel, fs.Pipeline], n_futures: int, least: float
 ) -> None:
-    """d: 9 % of the wins of two quarters (long: 3 %); use of capacity within 0.05 of 0.90."""
+    """d: 9 % of the wins of two quarters (long: 4 %); use of capacity within 0.05 of 0.90."""
     funnel, pipeline = world
     periods = fs.Periods.parse("2Q", pipeline.clock, pipeline.cutoff_step)
     engine = fs.Events(TEAM, WORK, n_futures=n_futures, n_draws=30)
@@ -100,22 +102,17 @@ def test_the_usual_load_may_not_be_more_than_the_usual_team_can_do(
     run(engine=fs.Events(fs.Team(fs.Rep.several(8)), WORK, customer_share=0.9, n_futures=2, n_draws=2))
 
 
+@pytest.mark.slow
 def test_the_waits_of_the_usual_load_are_those_of_theory() -> None:
     """One stage, reps round the clock who share all deals: Erlang C with 9 reps and a load of 8.
 
     d: 12 % of the mean wait and work, 1.55 days (Erlang C: 0.653 chance to wait, 0.653 days of wait).
     """
-    hazards = np.array([[0.0, 0.0, 0.0], [0.0, 0.02, 0.03]])
-    funnel = fs.Funnel(
-        fs.Stages.named(["s"]),
-        fs.Clock("day"),
-        (
-            fs.sample_funnel()
-            .hazards[0]
-            .__class__(np.array([0, 1]), hazards, np.ones(2), np.ones(3) / 3, True),
-        ),
-        fs.sample_funnel().arrivals.__class__(1, 8.0, np.inf, 0.0, np.ones(1)),
-    )
+    from_age = np.array([0, 1, 400])
+    row = [0.0, 0.02, 0.03]
+    hazards = StageHazards(from_age, np.array([[0.0] * 3, row, row]), np.ones(3), np.ones(3) / 3, True)
+    arrivals = Arrivals(1, 8.0, np.inf, 0.0, np.ones(1))
+    funnel = fs.Funnel(fs.Stages.named(["s"]), fs.Clock("day"), (hazards,), arrivals)
     week = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     team = fs.Team(
         fs.Rep.several(9),
@@ -128,12 +125,12 @@ def test_the_waits_of_the_usual_load_are_those_of_theory() -> None:
     staff = Staff(team, funnel.clock, 20_000, 100)
     found = [
         calibrated(funnel, fs.Work({"s": 24.0}), np.array([24.0]), staff, Streams(seed)).rep_part[0]
-        for seed in range(4)
+        for seed in range(16)
     ]
     offered, servers = 8.0, 9
     below = stats.poisson.pmf(np.arange(servers), offered).sum()
     at = stats.poisson.pmf(servers, offered) / (1 - offered / servers)
     wait = at / (below + at) / (servers - offered)
-    error = np.std(found, ddof=1) / 2
-    assert abs(np.mean(found) - 1.0 - wait) < 6 * error, (found, wait)
+    error = np.std(found, ddof=1) / np.sqrt(16)
+    assert abs(np.mean(found) - 1.0 - wait) < 4 * error, (found, wait)
     assert error < 0.05

@@ -26,7 +26,7 @@ from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
 
-_N_REQUESTS = 12_000  # watched after the warm-up
+_N_REQUESTS = 8_000  # watched after the warm-up
 _WARM_UP_CYCLES = 2.0
 _MOST_STEPS = 200_000
 _LEAST_SEEN = 50

@@ -66,7 +66,8 @@ class Events:
     count twice, the customer's own delay is taken to be what is left of it: such that the history's load
     (arrivals without levers) on the usual team reproduces the stays observed. Only a change of load, team or
     rule then adds or removes waiting. :class:`CapacityUse` shows this split. In the same way losses that
-    neglect causes at the usual load are taken out of the losses of the history.
+    neglect causes at the usual load are taken out of the losses of the history. With a stated share nothing
+    is found or taken out: waits beyond the rest of the stay, and all neglect, come on top of the history.
 
     A deal asks for work when it enters a stage; when the work is done the customer's own delay begins. A rep
     does one task at a time and does not interrupt it for a better one. Open deals wait at the cutoff as often
@@ -226,7 +227,8 @@ def _with_mean_amount(funnel: Funnel, amount: Floats) -> Floats:
 def _open_deals(plan: Plan, futures: list[Told], n_draws: int) -> OpenDeals:
     """What the futures say of each deal; the spread over draws is freed from the chance of few futures."""
     funnel, pipeline, n_periods = plan.funnel, plan.pipeline, len(plan.periods)
-    won_in = np.stack([future.won_in for future in futures]).reshape(n_draws, -1, pipeline.n_deals)
+    shape = (n_draws, len(futures) // n_draws, pipeline.n_deals)
+    won_in = np.stack([future.won_in for future in futures]).reshape(shape)
     chance = np.stack([(won_in == period).mean(axis=(0, 1)) for period in range(n_periods)], axis=1)
     by_draw, n = (won_in >= 0).mean(axis=1), won_in.shape[1]
     by_luck = by_draw.mean(axis=0) * (1.0 - by_draw.mean(axis=0)) / n

@@ -36,7 +36,7 @@ class Told:
 
     wins: npt.NDArray[np.int64]
     bookings: Floats
-    won_in: npt.NDArray[np.int64]
+    won_in: npt.NDArray[np.int16]
     tally: Tally
     available: Floats
 

@@ -90,7 +90,7 @@ class Walk:
         self.took: list[list[tuple[float, float, float]]] | None = None
         self.wins = np.zeros((2, len(edges) - 1), np.int64)
         self.bookings = np.zeros((2, len(edges) - 1))
-        self.won_in = np.full(plan.pipeline.n_deals, -1, np.int64)
+        self.won_in = np.full(plan.pipeline.n_deals, -1, np.int16)
         self.next_row = 0
 
     def _luck(self, name: str, sample: Sample = np.random.Generator.random) -> Luck:

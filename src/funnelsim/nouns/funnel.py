@@ -22,6 +22,7 @@ from funnelsim.numerics.incidence import (
     win_rates,
 )
 from funnelsim.numerics.recursion import StageRates
+from funnelsim.numerics.strata import stratum
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.errors import FunnelsimError
@@ -163,7 +164,7 @@ class Funnel:
 
     def hazard_draws(self, stage: int, streams: Streams, draws: Sequence[int]) -> Floats:
         """Chances per step of a batch of draws, changes included; shape (n_draws, n_bins, n_places)."""
-        hazards = self.hazards[stage].draw_hazards([streams.generator("hazards", b, stage) for b in draws])
+        hazards = self.hazards[stage].draw_hazards([stratum(streams, "hazards", b, stage) for b in draws])
         return tilt_forward(hazards, self.stages.is_forward(stage), self.changes.forward_log_odds[stage])
 
     def rates(self, streams: Streams, draws: Sequence[int]) -> list[StageRates]:
@@ -198,7 +199,7 @@ class Funnel:
         if self.pace is None:
             return factors
         for i, draw in enumerate(draws):
-            drawn = self.pace.factors(streams.generator("level", draw), span.n_before, span.n_ahead)
+            drawn = self.pace.factors(stratum(streams, "level", draw), span.n_before, span.n_ahead)
             for stage, place, by_step in zip(self.pace.stage, self.pace.place, drawn, strict=True):
                 factors[stage][i, place] *= by_step
         return factors
@@ -211,23 +212,23 @@ class Funnel:
 
     def arrival_draw(self, streams: Streams, draw: int) -> tuple[float, Floats]:
         """Arrivals per step and shares of entry stages of draw `draw`, changes included."""
-        law, rng = self.arrivals.scaled(self.changes.volume), streams.generator("arrival rate", draw)
+        law, rng = self.arrivals.scaled(self.changes.volume), stratum(streams, "arrival rate", draw)
         return law.draw(rng, has_level=self.pace is not None and self.pace.arrivals is not None)
 
     def arrival_swings(self, streams: Streams, draw: int, n_blocks: int) -> tuple[Floats, float]:
         """Level of the arrivals in each block ahead, and over-dispersion of a block, of draw `draw`."""
         if self.pace is None or self.pace.arrivals is None:
             return np.ones(n_blocks), self.arrivals.dispersion
-        return self.pace.arrivals.draw(streams.generator("arrival level", draw), n_blocks)
+        return self.pace.arrivals.draw(stratum(streams, "arrival level", draw), n_blocks)
 
     def amount_draw(self, streams: Streams, draw: int) -> Floats:
         """Shares of the amount points of draw `draw`; empty without amounts."""
-        rng = streams.generator("amount shares", draw)
+        rng = stratum(streams, "amount shares", draw)
         return np.zeros(0) if self.amounts is None else self.amounts.draw_shares(rng)
 
     def revision_draw(self, streams: Streams, draw: int) -> list[tuple[int, Amounts, Floats]]:
         """Each stage whose listed amounts are revised, its ratios, and their shares in draw `draw`."""
-        rng = streams.generator("revision shares", draw)
+        rng = stratum(streams, "revision shares", draw)
         return [(s, law, law.draw_shares(rng)) for s, law in enumerate(self.revisions) if law is not None]
 
     def mean_revision(self) -> Floats:

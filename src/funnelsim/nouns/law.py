@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.numerics.strata import error_over_draws
 from funnelsim.vocabulary.estimate import Estimate
 
 Floats = npt.NDArray[np.float64]
@@ -40,6 +41,10 @@ class Law(Protocol):
 
     def chance_by_draw(self, amount: float) -> Floats:
         """Chance that the total reaches `amount` given each draw, shape (n_draws,)."""
+        ...
+
+    def engine_error(self, amount: float) -> float:
+        """Error of the chance to reach `amount` that is the engine's own: simulation, or the grid."""
         ...
 
 
@@ -96,6 +101,11 @@ class DrawnLaw:
     def chance_by_draw(self, amount: float) -> Floats:
         """Share of the futures of each draw that reach `amount`, shape (n_draws,)."""
         return np.asarray(reaches(self.totals, amount).mean(axis=1))
+
+    def engine_error(self, amount: float) -> float:
+        """Standard error of the simulation, given the draws: that of a share of independent futures."""
+        share = self.chance_by_draw(amount)
+        return float(np.sqrt((share * (1.0 - share)).mean() / self.totals.size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +165,8 @@ def over_draws(by_draw: Floats, resolution: float = 0.0) -> Estimate:
     """Mean over draws with its standard error, at least `resolution`.
 
     What depends on one parameter draw is one observation, however many futures it has; so the error comes
-    from the spread over draws, and a single draw has none (NaN).
+    from the spread over draws (:func:`~funnelsim.numerics.strata.error_over_draws`), and a single draw has
+    none (NaN).
     """
-    n_draws = len(by_draw)
-    error = float(by_draw.std(ddof=1) / np.sqrt(n_draws)) if n_draws > 1 else float("nan")
-    return Estimate(float(by_draw.mean()), max(error, resolution))
+    error = error_over_draws(by_draw)
+    return Estimate(float(by_draw.mean()), error if np.isnan(error) else max(error, resolution))

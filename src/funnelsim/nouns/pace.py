@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.numerics.level import Levels
+from funnelsim.numerics.strata import Source
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -51,7 +52,7 @@ class ArrivalPace:
         """Expected level now."""
         return float(self.weights @ self.levels.mean)
 
-    def draw(self, rng: np.random.Generator, n_blocks: int) -> tuple[Floats, float]:
+    def draw(self, rng: Source, n_blocks: int) -> tuple[Floats, float]:
         """One draw of the level in each block ahead, and of the over-dispersion of a block."""
         i = [int(np.searchsorted(np.cumsum(self.weights)[:-1], rng.random(), side="right"))]
         chosen = self.levels
@@ -106,7 +107,7 @@ class Pace:
             said.append(text)
         return "; ".join(said)
 
-    def factors(self, rng: np.random.Generator, n_before: int, n_ahead: int) -> Floats:
+    def factors(self, rng: Source, n_before: int, n_ahead: int) -> Floats:
         """One draw of the factors on the rates of each transition, by step.
 
         Parameters

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.numerics.strata import Source
+
 Floats = npt.NDArray[np.float64]
 
 _MOST_POINTS = 200
@@ -43,7 +45,7 @@ class Amounts:
         """Mean amount of a won deal."""
         return float(np.average(self.points, weights=self.weights))
 
-    def draw_shares(self, rng: np.random.Generator) -> Floats:
+    def draw_shares(self, rng: Source) -> Floats:
         """One draw of the shares of the points: the Bayesian bootstrap of the wins behind them."""
         shares = self.weights if self.is_certain else rng.standard_gamma(self.weights)
         return shares / shares.sum()

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
+from funnelsim.numerics.strata import Source
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -52,14 +54,16 @@ class Arrivals:
             worth_blocks=self.worth_blocks / max(factor, 1e-300),
         )
 
-    def draw(self, rng: np.random.Generator, *, has_level: bool = False) -> tuple[float, Floats]:
+    def draw(self, rng: Source, *, has_level: bool = False) -> tuple[float, Floats]:
         """One draw of the mean rate per step and of the shares of the entry stages.
 
         With a level of its own beside it the mean is taken as it stands: the level holds the uncertainty.
         """
         mean, entries = self.mean_per_block, self.entry_counts
         if np.isfinite(self.worth_blocks):
-            drawn = rng.standard_gamma(max(mean * self.worth_blocks, 1e-9)) / self.worth_blocks
+            drawn = (
+                float(rng.standard_gamma(np.array(max(mean * self.worth_blocks, 1e-9)))) / self.worth_blocks
+            )
             mean = mean if has_level else drawn
             entries = rng.standard_gamma(entries)
         return mean / self.block_steps, entries / max(entries.sum(), 1e-300)

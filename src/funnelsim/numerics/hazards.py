@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.numerics.strata import Source
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -181,7 +183,7 @@ class StageHazards:
         parameters = self.posterior()
         return parameters[:, :-1] / parameters.sum(axis=1, keepdims=True)
 
-    def draw_hazards(self, rngs: Sequence[np.random.Generator]) -> Floats:
+    def draw_hazards(self, rngs: Sequence[Source]) -> Floats:
         """One draw for each generator of the chances per step; shape (n_draws, n_bins, n_places)."""
         if self.is_certain:
             return np.repeat(self.mean_hazards()[None], len(rngs), axis=0)

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from funnelsim.numerics.strata import Source
+
 Floats = npt.NDArray[np.float64]
 
 DISCOUNTS = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5)
@@ -74,7 +76,7 @@ class Levels:
         with np.errstate(divide="ignore"):
             return 1.0 / (1.0 - self.discount)
 
-    def draw(self, rng: np.random.Generator, n_periods: int) -> tuple[Floats, Floats]:
+    def draw(self, rng: Source, n_periods: int) -> tuple[Floats, Floats]:
         """One draw of the levels now, and of their factors in the periods ahead.
 
         Returns
@@ -98,7 +100,8 @@ class Levels:
             before = moved[:, period - 1] if period else 1.0
             moved[:, period] = np.minimum(before * ratio, _MOST_MOVED)
             shape = lasts * shape
-        swings = rng.standard_gamma(1.0 / np.maximum(self.transient, 1e-9)[:, None], moved.shape)
+        spread = np.broadcast_to(np.maximum(self.transient, 1e-9)[:, None], moved.shape)
+        swings = rng.standard_gamma(1.0 / spread)
         swings = np.where(self.transient[:, None] > 0, swings * self.transient[:, None], 1.0)
         return now, now[:, None] * np.minimum(moved * swings, _MOST)
 
@@ -108,7 +111,7 @@ def _lasting(shape: Floats, discount: Floats) -> Floats:
     return np.maximum(discount, np.minimum(1.0 / shape, 1.0))
 
 
-def _beta(rng: np.random.Generator, a: Floats, b: Floats) -> Floats:
+def _beta(rng: Source, a: Floats, b: Floats) -> Floats:
     """Beta draws; 1 where `b` is 0. Two gammas each, so that every series takes as many random numbers."""
     stays, goes = rng.standard_gamma(a), rng.standard_gamma(np.maximum(b, 0.0))
     return stays / (stays + goes)

@@ -1,0 +1,369 @@
+"""Sums of independent random amounts, exactly: characteristic functions on a grid and one inverse transform.
+
+The first axis of every array of chances is the draw of the parameters. Given a draw, deals are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.fft import irfft, rfft
+
+from funnelsim.numerics.grid_law import Grid, GridLaw
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Complexes = npt.NDArray[np.complex128]
+
+_MOST_IN_SERIES = 1.0 / 3.0  # chances above it converge slowly
+_LEAST_TERM = 1e-17
+_LEAST_MAGNITUDE = 1e-16  # of a characteristic function that still matters
+_MOST_GIANTS = 8
+_GIANT_SHARE = 0.25
+_DEVIATIONS = 10.0
+_MOST_TOP_MASS = 1e-9
+_MOST_DOUBLINGS = 24
+_MOST_LATTICE_CELLS = 2**14
+_MOST_CELLS = 2**16
+_LEAST_CELLS_BELOW = 500
+_AT_ONCE = 4_000_000  # complex numbers in memory
+
+
+@dataclass(frozen=True, eq=False)
+class Lumps:
+    """Independent deals, each worth a fixed amount if it is won.
+
+    Parameters
+    ----------
+    chance : ndarray of shape (n_draws, n_lumps)
+    amount : ndarray of shape (n_lumps,)
+    count : ndarray of int, shape (n_lumps,)
+        Deals that are alike.
+    """
+
+    chance: Floats
+    amount: Floats
+    count: Ints
+
+    def keep(self, which: npt.NDArray[np.bool_] | Ints) -> Lumps:
+        """Some of the lumps."""
+        return Lumps(self.chance[:, which], self.amount[which], self.count[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Prizes:
+    """Amount of a win, drawn from points.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points,)
+    shares : ndarray of shape (n_draws, n_points)
+    """
+
+    points: Floats
+    shares: Floats
+
+    def moment(self, power: int) -> Floats:
+        """Expected amount to a power, shape (n_draws,)."""
+        return np.asarray(self.shares @ self.points**power)
+
+
+@dataclass(frozen=True, eq=False)
+class Unsure:
+    """Independent deals whose amount, if won, is a factor times a prize.
+
+    Parameters
+    ----------
+    chance : ndarray of shape (n_draws, n_deals)
+    factor : ndarray of shape (n_deals,)
+    count : ndarray of int, shape (n_deals,)
+        Deals that are alike.
+    prizes : Prizes
+    """
+
+    chance: Floats
+    factor: Floats
+    count: Ints
+    prizes: Prizes
+
+
+@dataclass(frozen=True, eq=False)
+class Arriving:
+    """Wins of deals yet to arrive, in blocks: Poisson, or negative binomial where a block swings as a whole.
+
+    Parameters
+    ----------
+    expected : ndarray of shape (n_draws, n_blocks)
+    dispersion : ndarray of shape (n_draws,)
+        Variance of the swing of a block; 0 is Poisson.
+    prizes : Prizes
+    """
+
+    expected: Floats
+    dispersion: Floats
+    prizes: Prizes
+
+
+@dataclass(frozen=True, eq=False)
+class Portfolio:
+    """All that may be won in a window: what the law of the sum is asked of."""
+
+    lumps: Lumps
+    unsure: tuple[Unsure, ...]
+    arriving: Arriving
+
+    def mean(self) -> Floats:
+        """Expected sum by draw, in closed form."""
+        lumps, new = self.lumps, self.arriving
+        mean = lumps.chance @ (lumps.amount * lumps.count) + new.expected.sum(axis=1) * new.prizes.moment(1)
+        for some in self.unsure:
+            mean = mean + some.chance @ (some.factor * some.count) * some.prizes.moment(1)
+        return np.asarray(mean)
+
+    def variance(self) -> Floats:
+        """Variance of the sum by draw, in closed form."""
+        lumps, new = self.lumps, self.arriving
+        variance = (lumps.chance * (1 - lumps.chance)) @ (lumps.amount**2 * lumps.count)
+        variance = variance + new.expected.sum(axis=1) * new.prizes.moment(2)
+        variance = variance + new.dispersion * (new.expected**2).sum(axis=1) * new.prizes.moment(1) ** 2
+        for some in self.unsure:
+            weight = some.factor**2 * some.count
+            variance = variance + (some.chance @ weight) * some.prizes.moment(2)
+            variance = variance - (some.chance**2 @ weight) * some.prizes.moment(1) ** 2
+        return np.asarray(np.maximum(variance, 0.0))
+
+    def none_won(self) -> Floats:
+        """Chance that nothing of a positive amount is won, by draw."""
+        lumps, new = self.lumps, self.arriving
+        nothing = lumps.amount == 0
+        log_none = np.log1p(-np.where(nothing, 0.0, lumps.chance)) @ lumps.count
+        for some in self.unsure:
+            worth = some.factor[:, None] * some.prizes.points > 0
+            pays = some.chance * (some.prizes.shares @ worth.T.astype(float))
+            log_none = log_none + np.log1p(-pays) @ some.count
+        paying = new.expected * (new.prizes.shares @ (new.prizes.points > 0).astype(float))[:, None]
+        return np.asarray(np.exp(log_none - _blocks(paying, new.dispersion[:, None]).sum(axis=1)))
+
+    def largest(self) -> float:
+        """Largest amount that a single deal, the lumps apart, may bring."""
+        points = [some.factor.max(initial=0.0) * some.prizes.points.max(initial=0.0) for some in self.unsure]
+        return float(max([self.arriving.prizes.points.max(initial=0.0), *points]))
+
+
+def sum_law(portfolio: Portfolio, *, n_cells: int = 8192) -> GridLaw:
+    """Law of the sum of a portfolio, given each draw.
+
+    Parameters
+    ----------
+    portfolio : Portfolio
+    n_cells : int
+        Cells of the grid: more, up to 65,536, where small quantiles need them, as below a heavy tail; and
+        whole-number amounts take as many as divide them, up to 16,384.
+
+    Returns
+    -------
+    GridLaw
+
+    Notes
+    -----
+    The logarithm of the characteristic function of the lumps is a series in powers of ``r = p / (1 - p)``:
+    power k is one histogram of the amounts times k, split linearly on two cells, so that means are kept
+    [1]_. Lumps of large chance, and deals whose amount is drawn, are multiplied one by one, but only at the
+    frequencies where the product of the others is not nothing: a bound by ``p (1 - p) (1 - cos)`` tells.
+    The few largest lumps are left out of the grid and put back by shifting it (all their subsets). If more
+    than 1e-9 of the mass lies in the top twentieth of the grid its range is doubled, so that nothing wraps.
+
+    References
+    ----------
+    .. [1] Klugman, Panjer, Willmot (2019), *Loss Models*, 5th ed., ch. 9 (FFT, method of local moments).
+    """
+    giants, rest = _without_giants(portfolio)
+    mean, sd = rest.mean(), np.sqrt(rest.variance())
+    # At least one cell of what is there to be won, however small the chances.
+    least = max(rest.lumps.amount.max(initial=0.0), rest.largest())
+    span = max(float((mean + _DEVIATIONS * sd).max()), 2.0 * least)
+    unit = _common_unit(rest, span)
+    for _ in range(_MOST_DOUBLINGS):
+        grid = Grid.covering(span, n_cells, unit)
+        mass = _mass(rest, grid)
+        if mass[:, -len(mass[0]) // 20 :].sum(axis=1).max(initial=0.0) > _MOST_TOP_MASS:
+            span *= 2.0
+        elif not grid.is_lattice and n_cells < _MOST_CELLS and _is_coarse(mass):
+            n_cells *= 2
+        else:
+            break
+    return GridLaw(grid, mass, rest.none_won(), giants.amount, giants.chance, _added_variance(rest, grid))
+
+
+def _is_coarse(mass: Floats) -> bool:
+    """Whether a small quantile lies so few cells from 0 that a cell is a visible part of it."""
+    below = np.cumsum(mass.mean(axis=0))
+    low, middle = (int(np.searchsorted(below, chance)) for chance in (0.05, 0.5))
+    return (low or middle) < _LEAST_CELLS_BELOW
+
+
+def _without_giants(portfolio: Portfolio) -> tuple[Lumps, Portfolio]:
+    """The largest lumps, as long as they are out of scale with the rest; and the rest."""
+    lumps = portfolio.lumps
+    single = np.flatnonzero(lumps.count == 1)
+    order = single[np.argsort(-lumps.amount[single], kind="stable")]
+    few = not portfolio.unsure and not portfolio.arriving.expected.any() and len(single) == len(lumps.amount)
+    taken = np.zeros(len(lumps.amount), dtype=bool)
+    for lump in order[:_MOST_GIANTS]:
+        taken[lump] = True
+        rest = replace(portfolio, lumps=lumps.keep(~taken))
+        scale = float((rest.mean() + _DEVIATIONS * np.sqrt(rest.variance())).max())
+        if lumps.amount[lump] < _GIANT_SHARE * scale and not (few and len(order) <= _MOST_GIANTS):
+            taken[lump] = False
+            break
+    return lumps.keep(taken), replace(portfolio, lumps=lumps.keep(~taken))
+
+
+def _common_unit(portfolio: Portfolio, span: float) -> float | None:
+    """A unit that divides all amounts, if it is not too fine for a grid; else None."""
+    amounts = [portfolio.lumps.amount, portfolio.arriving.prizes.points]
+    amounts += [np.outer(some.factor, some.prizes.points).ravel() for some in portfolio.unsure]
+    every = np.unique(np.concatenate(amounts))
+    every = every[every > 0]
+    if not len(every) or every.max() > 1e15 or (every != np.round(every)).any():
+        return None
+    unit = float(np.gcd.reduce(every.astype(np.int64)))
+    return unit if span / unit <= _MOST_LATTICE_CELLS else None
+
+
+def _mass(portfolio: Portfolio, grid: Grid) -> Floats:
+    """Mass on the cells of the grid, shape (n_draws, n_cells); what lies beyond wraps around."""
+    lumps, new = portfolio.lumps, portfolio.arriving
+    slow = lumps.chance.max(axis=0, initial=0.0) > _MOST_IN_SERIES
+    series = _log_of_series(lumps.keep(~slow), grid)
+    new_amount = _transform(new.prizes, grid)
+    bound = series.real - _blocks(
+        new.expected.sum(axis=1)[:, None] * (1 - new_amount.real), new.dispersion[:, None]
+    )
+    bound += _log_bound(lumps.keep(slow), grid)
+    active = np.flatnonzero(bound.max(axis=0) > np.log(_LEAST_MAGNITUDE))
+    log_phi = series[:, active] + _log_of_arriving(new, new_amount[:, active])
+    phi = np.zeros(series.shape, dtype=complex)
+    phi[:, active] = np.exp(log_phi) * _product(lumps.keep(slow), grid, active)
+    for some in portfolio.unsure:
+        phi[:, active] *= _product_of_unsure(some, grid, active)
+    return np.maximum(irfft(phi, n=grid.n_cells, axis=1), 0.0)
+
+
+def _log_of_series(lumps: Lumps, grid: Grid) -> Complexes:
+    """Logarithm of the characteristic function of lumps of small chance, at every frequency."""
+    n_draws = len(lumps.chance)
+    total = np.zeros((grid.n_cells, n_draws))
+    odds = (lumps.chance / (1.0 - lumps.chance)).T
+    power, most = odds.copy(), odds.max(axis=1, initial=0.0)
+    matters = np.arange(len(most))
+    k = 1
+    while len(matters):
+        weight = np.asarray(lumps.count[matters] * ((-1.0) ** (k + 1) / k), dtype=float)
+        total += _splitting(k * lumps.amount[matters], grid, weight) @ power
+        k += 1
+        still = most[matters] ** k / k > _LEAST_TERM
+        matters, power = matters[still], power[still] * odds[matters[still]]
+    constant = np.log1p(-lumps.chance) @ lumps.count
+    return np.asarray(rfft(total, axis=0).T + constant[:, None])
+
+
+def _log_bound(lumps: Lumps, grid: Grid) -> Floats:
+    """A bound on the logarithm of the magnitude: ``-sum p (1 - p) (1 - cos)`` at every frequency."""
+    spread = (lumps.chance * (1.0 - lumps.chance)).T
+    weighted = rfft(_splitting(lumps.amount, grid, lumps.count.astype(float)) @ spread, axis=0).real.T
+    return np.asarray(weighted - weighted[:, :1])
+
+
+def _splitting(amount: Floats, grid: Grid, weight: Floats) -> sparse.csr_matrix:
+    """Matrix that puts weighted lumps on cells, each on two so that its mean is kept."""
+    cell, upper = grid.split(amount)
+    n = len(amount)
+    rows = np.concatenate([cell, cell + 1]) % grid.n_cells
+    values = np.concatenate([(1.0 - upper) * weight, upper * weight])
+    return sparse.csr_matrix((values, (rows, np.tile(np.arange(n), 2))), shape=(grid.n_cells, n))
+
+
+def _transform(prizes: Prizes, grid: Grid) -> Complexes:
+    """Characteristic function of a prize at every frequency, shape (n_draws, n_frequencies)."""
+    split = _splitting(prizes.points, grid, np.ones(len(prizes.points)))
+    return np.asarray(rfft(split @ prizes.shares.T, axis=0).T)
+
+
+def _blocks(expected: Floats, dispersion: Floats) -> Floats:
+    """``log(1 + phi x) / phi``, which is x when the dispersion phi is 0."""
+    swings = dispersion > 0
+    safe = np.where(swings, dispersion, 1.0)
+    return np.where(swings, np.log1p(safe * expected) / safe, expected)
+
+
+def _log_of_arriving(new: Arriving, amount: Complexes) -> Complexes:
+    """Logarithm of the characteristic function of what deals yet to arrive bring."""
+    total = np.zeros(amount.shape, dtype=complex)
+    swings = new.dispersion > 0
+    total[~swings] = new.expected[~swings].sum(axis=1)[:, None] * (amount[~swings] - 1.0)
+    if swings.any():
+        dispersion, gap = new.dispersion[swings, None], amount[swings] - 1.0
+        for expected in new.expected[swings].T:
+            total[swings] -= np.log(1.0 - dispersion * expected[:, None] * gap) / dispersion
+    return total
+
+
+def _product(lumps: Lumps, grid: Grid, active: Ints) -> Complexes:
+    """Characteristic function of lumps, multiplied one by one, at some frequencies."""
+    phi = np.ones((len(lumps.chance), len(active)), dtype=complex)
+    cell, upper = grid.split(lumps.amount)
+    for i in range(len(cell)):
+        gap = (1 - upper[i]) * grid.wave(cell[i], active) + upper[i] * grid.wave(cell[i] + 1, active) - 1.0
+        phi *= (1.0 + lumps.chance[:, i, None] * gap) ** int(lumps.count[i])
+    return phi
+
+
+def _product_of_unsure(some: Unsure, grid: Grid, active: Ints) -> Complexes:
+    """The same for deals whose amount is drawn."""
+    n_draws = len(some.chance)
+    phi = np.ones((n_draws, len(active)), dtype=complex)
+    at_once = max(_AT_ONCE // max(len(active) * max(len(some.prizes.points), n_draws), 1), 1)
+    distinct, of_deal = np.unique(some.factor, return_inverse=True)
+    for start in range(0, len(distinct), at_once):
+        factors = distinct[start : start + at_once]
+        amount = _waves(np.outer(factors, some.prizes.points), grid, active) @ some.prizes.shares.T
+        for i in range(len(factors)):
+            gap = amount[i].T - 1.0
+            for deal in np.flatnonzero(of_deal == start + i):
+                phi *= (1.0 + some.chance[:, deal, None] * gap) ** int(some.count[deal])
+    return phi
+
+
+def _waves(amount: Floats, grid: Grid, active: Ints) -> Complexes:
+    """Split amounts at some frequencies, shape (n_factors, n_frequencies, n_points)."""
+    cell, upper = grid.split(amount)
+    low = grid.wave(cell[:, None], active[None, :, None])
+    return np.asarray(low * (1.0 + upper[:, None] * (grid.wave(np.int64(1), active)[None, :, None] - 1.0)))
+
+
+def _added_variance(portfolio: Portfolio, grid: Grid) -> float:
+    """Variance that splitting on cells adds to the sum at most, over the draws; squared cells."""
+
+    def added(amount: Floats) -> Floats:
+        _, upper = grid.split(amount)
+        return upper * (1.0 - upper)
+
+    lumps, new = portfolio.lumps, portfolio.arriving
+    total = lumps.chance @ (added(lumps.amount) * lumps.count)
+    total = total + new.expected.sum(axis=1) * (new.prizes.shares @ added(new.prizes.points))
+    for some in portfolio.unsure:
+        total = total + 0.25 * some.chance @ some.count
+    return float(total.max(initial=0.0))
+
+
+def no_lumps(n_draws: int) -> Lumps:
+    """Lumps that are not there."""
+    return Lumps(np.zeros((n_draws, 0)), np.zeros(0), np.zeros(0, dtype=np.int64))
+
+
+__all__: Sequence[str] = ["Arriving", "Lumps", "Portfolio", "Prizes", "Unsure", "no_lumps", "sum_law"]

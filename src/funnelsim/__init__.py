@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from funnelsim.engines.events.capacity import CapacityUse as CapacityUse
     from funnelsim.engines.events.engine import Events as Events
+    from funnelsim.engines.exact import Exact as Exact
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
     from funnelsim.faces.plots import plot_amounts as plot_amounts
@@ -146,6 +147,7 @@ _HOME = {
     "fit_log": "fitting.large",
     "Funnel": "nouns.funnel",
     "forecast": "engines.run",
+    "Exact": "engines.exact",
     "MonteCarlo": "engines.montecarlo",
     "Events": "engines.events.engine",
     "CapacityUse": "engines.events.capacity",

@@ -359,8 +359,8 @@ def test_too_little_memory_is_said_without_a_traceback(monkeypatch):
     def fail(*_: object) -> Forecast:
         raise MemoryError
 
-    monkeypatch.setattr("funnelsim.engines.montecarlo.MonteCarlo.run", fail)
-    assert "fewer --futures" in run("forecast", code=1).stderr
+    monkeypatch.setattr("funnelsim.engines.exact.Exact.run", fail)
+    assert "fewer --draws" in run("forecast", code=1).stderr
 
 
 def test_progress_is_for_people_at_a_terminal_only():
@@ -405,8 +405,9 @@ def test_levers_at_every_step_are_not_like_for_like():
 
 @pytest.mark.parametrize("by", ["stage", "deal"])
 def test_tables_by_deal_say_why_their_totals_differ(by):
-    assert "totals differ by simulation error" in run("forecast", *QUICK, "--by", by).stdout
-    assert "totals differ" not in run("forecast", *QUICK).stdout
+    said = " ".join(run("forecast", *QUICK, "--by", by).stdout.split())
+    assert "the figures by period differ by their error" in said
+    assert "differ by their error" not in run("forecast", *QUICK).stdout
 
 
 def test_a_saved_funnel_says_what_it_was_fitted_on(tmp_path):

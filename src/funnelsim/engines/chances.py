@@ -19,6 +19,16 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+_DRAWS_PER_BATCH = 25  # fixed, so that the answer does not depend on the number of workers
+
+
+def draw_batches(n_draws: int) -> list[range]:
+    """Numbers of the draws, cut into batches."""
+    return [
+        range(first, min(first + _DRAWS_PER_BATCH, n_draws)) for first in range(0, n_draws, _DRAWS_PER_BATCH)
+    ]
+
+
 @dataclass(frozen=True, eq=False)
 class Positions:
     """Open deals grouped by stage and age: deals of one group share their chances.
@@ -48,7 +58,7 @@ class Positions:
 
 @dataclass(frozen=True, eq=False)
 class Chances:
-    """What one batch of draws says, before any future is drawn.
+    """What draws say, before any future is drawn.
 
     Parameters
     ----------
@@ -64,6 +74,15 @@ class Chances:
     open_deals: Floats
     new_wins: Floats
     dispersion: Floats
+
+    @classmethod
+    def joined(cls, batches: Sequence[Chances]) -> Chances:
+        """The chances of all batches, in order."""
+        return cls(
+            np.concatenate([batch.open_deals for batch in batches]),
+            np.concatenate([batch.new_wins for batch in batches]),
+            np.concatenate([batch.dispersion for batch in batches]),
+        )
 
 
 def batch_chances(

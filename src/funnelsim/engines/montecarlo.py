@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from funnelsim.engines.chances import Chances, Positions, batch_chances
+from funnelsim.engines.assemble import assembled, check_match
+from funnelsim.engines.chances import Chances, Positions, batch_chances, draw_batches
 from funnelsim.engines.protocol import EngineError
-from funnelsim.nouns.forecast import Forecast, OpenDeals
+from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Futures
 from funnelsim.numerics.arrivals import poisson_quantile
@@ -30,7 +31,6 @@ Floats = npt.NDArray[np.float64]
 _MOST_NUMBERS = 2_000_000  # at once in memory; futures come in slices
 _MOST_ONE_BY_ONE = 5_000  # wins of new deals in one period of a future
 _MOST_EXPECTED_WINS = 1e9
-_DRAWS_PER_BATCH = 25  # fixed, so that the answer does not depend on the number of workers
 
 
 @dataclass(frozen=True)
@@ -77,67 +77,25 @@ class MonteCarlo:
         EngineError
             If the pipeline's clock or stages are not those of the funnel.
         """
-        _check(funnel, pipeline)
+        check_match(funnel, pipeline)
         positions = Positions.of(funnel, pipeline)
         per_draw = -(-self.n_futures // self.n_draws)
-        batches = [
-            range(a, min(a + _DRAWS_PER_BATCH, self.n_draws))
-            for a in range(0, self.n_draws, _DRAWS_PER_BATCH)
-        ]
         done = joblib.Parallel(n_jobs=self.workers)(
             joblib.delayed(_run_batch)(funnel, pipeline, positions, periods, streams, batch, per_draw)
-            for batch in batches
+            for batch in draw_batches(self.n_draws)
         )
-        chance = np.concatenate([part[1] for part in done])[:, positions.of_deal]
+        chance = np.concatenate([part[1] for part in done])
         futures = [np.concatenate(columns) for columns in zip(*(part[0] for part in done), strict=True)]
-        has_money = funnel.amounts is not None
-        realised = periods.period_of(pipeline.won_step) == 0
-        won_amount = _with_mean_amount(funnel, pipeline.won_amount)
-        return Forecast(
-            periods=periods,
-            realised_wins=float(realised.sum()),
-            realised_bookings=float(won_amount[realised].sum()) if has_money else 0.0,
-            outcome=Futures(
-                open_wins=futures[0],
-                new_wins=futures[1],
-                open_bookings=futures[2] if has_money else np.empty((0, len(periods))),
-                new_bookings=futures[3] if has_money else np.empty((0, len(periods))),
-                n_draws=self.n_draws,
-            ),
-            deals=_open_deals(funnel, pipeline, chance),
-            unit=funnel.unit,
-            engine=self.name,
-            seed=streams.seed,
+        has_money, nothing = funnel.amounts is not None, np.empty((0, len(periods)))
+        outcome = Futures(
+            open_wins=futures[0],
+            new_wins=futures[1],
+            open_bookings=futures[2] if has_money else nothing,
+            new_bookings=futures[3] if has_money else nothing,
+            n_draws=self.n_draws,
         )
-
-
-def _with_mean_amount(funnel: Funnel, amount: Floats) -> Floats:
-    """Amounts with the mean of won deals (1 where the data has none) in place of missing ones."""
-    return np.where(np.isnan(amount), funnel.amounts.mean if funnel.amounts else 1.0, amount)
-
-
-def _open_deals(funnel: Funnel, pipeline: Pipeline, chance: Floats) -> OpenDeals:
-    """What the draws say of each deal; `chance` has the shape (n_draws, n_deals, n_periods)."""
-    return OpenDeals(
-        deal_ids=pipeline.deal_ids,
-        stage=pipeline.stage,
-        stage_names=tuple(stage.name for stage in funnel.stages.open),
-        age_steps=pipeline.age_steps,
-        amount=_with_mean_amount(funnel, pipeline.amount * funnel.mean_revision()[pipeline.stage]),
-        is_imputed=np.isnan(pipeline.amount),
-        chance=chance.mean(axis=0),
-        chance_sd=chance.sum(axis=2).std(axis=0, ddof=1),
-    )
-
-
-def _check(funnel: Funnel, pipeline: Pipeline) -> None:
-    if funnel.clock != pipeline.clock:
-        raise EngineError(
-            f"the funnel counts {funnel.clock.step}s, the pipeline {pipeline.clock.step}s; use one step"
-        )
-    if pipeline.n_deals and pipeline.stage.max() >= funnel.stages.n_open:
-        raise EngineError(
-            "the pipeline has stages the funnel does not know; read it with the funnel's stages"
+        return assembled(
+            outcome, funnel, pipeline, periods, positions, chance, engine=self.name, seed=streams.seed
         )
 
 

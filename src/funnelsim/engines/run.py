@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.engines.montecarlo import MonteCarlo
+from funnelsim.engines.choose import EngineName, choose
 from funnelsim.engines.protocol import Engine
 from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, target_amount
 from funnelsim.nouns.funnel import Funnel
@@ -28,7 +28,7 @@ def forecast(
     target: float | None = None,
     measure: Measure | None = None,
     fiscal_start_month: int = 1,
-    engine: Engine | None = None,
+    engine: Engine | EngineName = "auto",
     seed: int | np.random.Generator | None = 0,
 ) -> Forecast:
     """Forecast wins and bookings by period, jointly, from today's pipeline and deals yet to come.
@@ -48,8 +48,9 @@ def forecast(
         without amounts needs it said, lest an amount be held against a number of wins.
     fiscal_start_month : int
         Month in which the fiscal year begins.
-    engine : Engine, optional
-        ``MonteCarlo()`` by default.
+    engine : Engine or {"auto", "exact", "montecarlo"}
+        ``"auto"`` chooses and says so (``Forecast.engine``); engines with settings are `Exact`,
+        `MonteCarlo`.
     seed : int, Generator or None
         The same seed gives the same answer; None takes a new one, kept in ``Forecast.seed``.
 
@@ -75,9 +76,11 @@ def forecast(
     funnel = _without_amounts_of_zero(funnel, pipeline)
     _check_measure(funnel, measure, wanted)
     parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
-    outlook = (engine or MonteCarlo()).run(funnel, pipeline, parsed, Streams.of(seed))
+    chosen, reason = choose(engine, funnel, pipeline)
+    outlook = chosen.run(funnel, pipeline, parsed, Streams.of(seed))
     return replace(
         outlook,
+        engine=f"{outlook.engine} (chosen: {reason})" if reason else outlook.engine,
         asked=measure,
         target=wanted,
         classical=_classical(funnel, pipeline, outlook.realised_bookings),

@@ -262,6 +262,27 @@ class Forecast:
         law = self.law(window, measure)
         return over_draws(law.chance_by_draw(wanted), law.resolution)
 
+    def accuracy(
+        self, target: float | None = None, window: Window = None, measure: Measure | None = None
+    ) -> pd.Series[float]:
+        """How exactly the chance of a target is known, and what limits it.
+
+        Returns
+        -------
+        Series
+            ``chance``; its ``standard_error``; and the two parts of it: ``of_draws``, from the finite number
+            of parameter draws, and ``of_engine``, from simulating (Monte Carlo: a standard error) or from the
+            grid (exact: a bound to first order). More draws make the first smaller; more futures, or cells,
+            the second.
+        """
+        chance = self.chance(target, window, measure)
+        wanted = self.target if target is None else target_amount(target)
+        assert wanted is not None  # as self.chance has checked
+        of_engine = self.law(window, measure).engine_error(wanted)
+        of_draws = np.sqrt(max(chance.standard_error**2 - of_engine**2 * bool(self.n_futures), 0.0))
+        parts = {"of_draws": float(of_draws), "of_engine": of_engine}
+        return pd.Series({"chance": chance.value, "standard_error": chance.standard_error, **parts})
+
     def table(self, measure: Measure | None = None) -> pd.DataFrame:
         """Realised, mean, spread and range by period and in total, beside the classical figure.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
 from funnelsim.nouns.forecast import Forecast, target_amount
@@ -96,7 +97,7 @@ def compare_levers(
     measure: Measure | None = None,
     periods: str | Sequence[object] = "4Q",
     fiscal_start_month: int = 1,
-    engine: Engine | None = None,
+    engine: Engine | EngineName = "auto",
     seed: int | np.random.Generator | None = 0,
 ) -> LeverComparison:
     """Compare levers by what they do to the chance of the target.

@@ -58,7 +58,11 @@ class Commands(click.Group):
         except FunnelsimError as error:
             _end(ctx, f"Error: {as_options(str(error))}", FAILED)
         except MemoryError:
-            _end(ctx, "Error: not enough memory; ask for fewer --futures, or for shorter --periods", FAILED)
+            _end(
+                ctx,
+                "Error: not enough memory; ask for fewer --draws or --futures, or for shorter --periods",
+                FAILED,
+            )
         except KeyboardInterrupt:
             _end(ctx, "interrupted", INTERRUPTED)
         except BrokenPipeError:

@@ -84,15 +84,16 @@ def forecast(
     history = source.read(output, model)
     output.progress("fitting the funnel")
     model = learning.fit(history) if model is None else model
-    output.progress(f"simulating {drawing.futures:,} futures")
+    output.progress("forecasting")
+    pipeline = history.pipeline()
     outlook = run(
         model,
-        history.pipeline(),
+        pipeline,
         periods=question.edges,
         target=question.target,
         measure=question.measure,
         fiscal_start_month=question.fiscal_start_month,
-        engine=drawing.engine,
+        engine=drawing.method(model, pipeline),
         seed=drawing.seed,
     )
     output.give(_Outlook(source, history, outlook, by, model.origin, funnel))
@@ -146,12 +147,12 @@ class _Outlook:
 
 _LEGEND = paragraph(
     "Realised: won before the cutoff. Open and new deals: their share of the mean. One future in ten ends "
-    "below P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error of the "
-    "simulation."
+    "below P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error, of "
+    "the draws of the parameters and of simulated futures, if any."
 )
 
 _EXACT = paragraph(
-    "Computed; the figures by period are simulated, so that totals differ by simulation error."
+    "Chances are computed; where futures are simulated, the figures by period differ by their error."
 )
 
 

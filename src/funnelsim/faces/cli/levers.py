@@ -61,8 +61,8 @@ def levers(
 ) -> None:
     """Compare levers by what they do to the chance of the target: more deals, conversion, speed.
 
-    Each lever runs in the same simulated futures as the funnel without it, so that what is compared is the
-    lever and not luck. --target is needed, except with the embedded sample.
+    Each lever runs on the same draws of the parameters as the funnel without it, so that what is
+    compared is the lever and not luck. --target is needed, except with the embedded sample.
     """
     output.check(plot, inputs=source.paths)
     target = _target(source, question, output)
@@ -103,16 +103,17 @@ def compared(
     from funnelsim.questions.compare import compare_levers
 
     chosen = three_levers(factor)
-    output.progress(f"simulating {drawing.futures:,} futures as it is and under {len(chosen)} levers")
+    output.progress(f"forecasting as it is and under {len(chosen)} levers")
+    pipeline = history.pipeline()
     return compare_levers(
         funnel,
-        history.pipeline(),
+        pipeline,
         target=target,
         measure=question.measure,
         levers=chosen,
         periods=question.edges,
         fiscal_start_month=question.fiscal_start_month,
-        engine=drawing.engine,
+        engine=drawing.method(funnel, pipeline),
         seed=drawing.seed,
     )
 
@@ -168,6 +169,6 @@ _FIGURES = {
     "p90": "P90",
 }
 _LEGEND = (
-    "All levers run in the same simulated futures. ±, the shaded end of a bar and SE are one standard error "
-    "of the simulation. They do not say how hard a lever is to move, or what it costs."
+    "All levers run on the same draws of the parameters. ±, the shaded end of a bar and SE are one standard "
+    "error of what was computed. They do not say how hard a lever is to move, or what it costs."
 )

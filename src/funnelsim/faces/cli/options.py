@@ -16,10 +16,12 @@ from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
 
 if TYPE_CHECKING:
-    from funnelsim.engines.montecarlo import MonteCarlo
+    from funnelsim.engines.choose import EngineName
+    from funnelsim.engines.protocol import Engine
     from funnelsim.nouns.funnel import Funnel
     from funnelsim.nouns.history import DealHistory
     from funnelsim.nouns.law import Measure
+    from funnelsim.vocabulary.pipeline import Pipeline
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -128,24 +130,33 @@ class Learning:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How futures are drawn.
+    """Which engine forecasts, and its settings.
 
     Parameters
     ----------
-    seed, futures, draws, workers : int
+    seed : int
+    engine : {"auto", "exact", "montecarlo"}
+    futures : int, optional
+        None: as many as the engine draws by itself.
+    draws, workers : int
     """
 
     seed: int
-    futures: int
+    engine: EngineName
+    futures: int | None
     draws: int
     workers: int
 
-    @property
-    def engine(self) -> MonteCarlo:
-        """The engine with these settings."""
+    def method(self, funnel: Funnel, pipeline: Pipeline) -> Engine:
+        """The engine with these settings; a number of futures asks for one that draws them."""
+        from funnelsim.engines.choose import choose
         from funnelsim.engines.montecarlo import MonteCarlo
 
-        return MonteCarlo(n_futures=self.futures, n_draws=self.draws, workers=self.workers)
+        if self.futures and self.engine == "exact":
+            raise click.UsageError("--futures: the exact engine draws none; use --engine montecarlo")
+        if self.futures:
+            return MonteCarlo(n_futures=self.futures, n_draws=self.draws, workers=self.workers)
+        return choose(self.engine, funnel, pipeline, n_draws=self.draws, workers=self.workers)[0]
 
 
 def _bundled(kind: type, name: str, *declared: Decorator) -> Decorator:
@@ -166,16 +177,22 @@ def _bundled(kind: type, name: str, *declared: Decorator) -> Decorator:
     return decorate
 
 
-def number_option(flag: str, *, least: int, default: int, text: str, why: str = "") -> Decorator:
+def number_option(flag: str, *, least: int, default: int | None, text: str, why: str = "") -> Decorator:
     """An option that takes a whole number; `why` says what is wrong with one below the least."""
 
-    def enough(context: click.Context, parameter: click.Parameter, value: int) -> int:
-        if value < least:
+    def enough(context: click.Context, parameter: click.Parameter, value: int | None) -> int | None:
+        if value is not None and value < least:
             raise click.BadParameter(f"{value} is below {least}{why}")
         return value
 
     return click.option(
-        flag, type=int, callback=enough, metavar="N", default=default, show_default=True, help=text
+        flag,
+        type=int,
+        callback=enough,
+        metavar="N",
+        default=default,
+        show_default=default is not None,
+        help=text,
     )
 
 
@@ -280,11 +297,18 @@ drawing_options = _bundled(
     Drawing,
     "drawing",
     number_option("--seed", least=0, default=0, text="Same seed, same answer."),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "exact", "montecarlo"]),
+        default="auto",
+        show_default=True,
+        help="auto is exact, unless --futures are asked for.",
+    ),
     number_option(
         "--futures",
         least=_LEAST_FUTURES,
-        default=10_000,
-        text="Futures to simulate.",
+        default=None,
+        text="Futures to simulate (Monte Carlo).",
         why=", too few to read a range or a chance off them",
     ),
     number_option("--draws", least=2, default=100, text="Draws of the parameters."),

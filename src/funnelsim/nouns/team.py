@@ -310,6 +310,7 @@ class Work:
         for name in ("hours", "patience_days"):
             if not isinstance(getattr(self, name), Mapping):
                 raise TeamError(f"{name} are given by stage, such as {{'Qualify': 2.0}}")
+            object.__setattr__(self, name, dict(getattr(self, name)))
         for stage, hours in self.hours.items():
             _check(hours, f"hours of work in {stage!r}", 0)
         for stage, days in self.patience_days.items():

@@ -13,6 +13,7 @@ from funnelsim.engines.events.capacity import CapacityUse
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
+from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.randomness import Streams
 
 CUTOFF = "2026-09-30"
@@ -37,6 +38,12 @@ class Case:
             won_amount=np.full(len(columns.pop("won_amount", [])), 10.0),
             **columns,
         )
+
+    @staticmethod
+    def wins(outlook: fs.Forecast, window: object = None) -> Estimate:
+        """Mean wins, with the error of independent futures: these funnels have nothing uncertain."""
+        wins = outlook.window(window, "wins")
+        return Estimate(float(wins.mean()), float(wins.std(ddof=1) / np.sqrt(len(wins))))
 
     def run(
         self,

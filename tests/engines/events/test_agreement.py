@@ -23,7 +23,7 @@ from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.level import Levels
 
 SEED, CUTOFF = 3, "2026-09-30"
-EDGES = ["2026-10-01", "2026-10-15", "2026-11-20", "2026-12-20"]
+EDGES = ["2026-10-01", "2026-10-03", "2026-11-20", "2026-12-20"]
 FIRST_AGE = np.array([0, 1, 5, 15, 60])
 #           a      b      c      won    lost          ages 0, 1-4, 5-14, 15-59, 60 and more
 LOOPS = (
@@ -87,7 +87,7 @@ def with_levers(funnel: fs.Funnel) -> fs.Funnel:
     return fs.Together(levers).apply(funnel)
 
 
-RATIOS = (None, Amounts(np.array([0.5, 1.0, 3.0]), np.array([30.0, 50.0, 20.0])), None)
+RATIOS = (None, *2 * [Amounts(np.array([1.0, 2.0, 3.0]), np.array([30.0, 50.0, 20.0]))])
 CASES = {
     "loops": (looping(), position()),
     "uncertain": (looping(certain=False), position()),

@@ -188,6 +188,8 @@ def test_hours_worked_never_exceed_those_there_are(one_stage, busy) -> None:
     table = capacity.table()
     assert table.filter(like="_se").notna().all(axis=None)
     assert capacity.by_rep()["worked"].sum() == pytest.approx(capacity.worked.sum() / 20)
+    with pytest.raises(EngineError, match="no rep is called 'x'; they are rep 1, rep 2"):
+        capacity.use("x")
     assert capacity.by_stage()["neglected"].sum() == pytest.approx(table.loc["total", "neglected"])
 
 

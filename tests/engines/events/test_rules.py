@@ -176,7 +176,7 @@ def test_with_hours_short_the_rule_decides_what_is_booked(one_stage) -> None:
     for rule, (bookings, outlook) in found.items():
         error = bookings.std(ddof=1) / np.sqrt(len(bookings))
         assert abs(bookings.mean() - expected[rule]) < 4 * error + 0.02 * expected[rule], rule
-        wins = outlook.mean("2026-11-19 to 2027-01-07", "wins")
+        wins = one_stage.wins(outlook, "2026-11-19 to 2027-01-07")
         assert abs(wins.value - 0.4 * 49 * 2.5) < 4 * wins.standard_error
 
 
@@ -235,7 +235,7 @@ def test_wins_bring_leads_which_are_won_in_turn(case_of) -> None:
         n_draws=30,
     )
     outlook, _ = case.run(engine, case.pipeline([0] * 100), "12M")
-    wins = outlook.mean(None, "wins")
+    wins = case.wins(outlook)
     assert abs(wins.value - 200.0) < 4 * wins.standard_error
     assert wins.standard_error < 4
 
@@ -257,8 +257,8 @@ def test_leads_that_wins_always_brought_are_not_counted_twice(one_stage) -> None
     gap = one.law(None, "wins").mean_by_draw() - other.law(None, "wins").mean_by_draw()
     assert abs(gap.mean()) < 4 * gap.std(ddof=1) / np.sqrt(len(gap))
     better = fs.Conversion(2.25).apply(one_stage.funnel)
-    more = one_stage.run(with_leads, pipeline, periods, funnel=better)[0].mean(
-        "2027-03-01 to 2027-07-01", "wins"
+    more = one_stage.wins(
+        one_stage.run(with_leads, pipeline, periods, funnel=better)[0], "2027-03-01 to 2027-07-01"
     )
     expected = 122 * 0.6 * 1.68 / (1 - 0.4 * 0.6)
     assert abs(more.value - expected) < 4 * more.standard_error

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.engines.events.hours import WorkClock
+from funnelsim.engines.protocol import EngineError
 from funnelsim.vocabulary.estimate import Estimate
 
 Floats = npt.NDArray[np.float64]
@@ -82,7 +83,8 @@ class CapacityUse:
     step : str
         The clock's step: waits are in these.
     n_draws : int
-        Parameter draws; futures of one draw stand together.
+        Parameter draws; futures of one draw stand together. Standard errors come from the spread over draws,
+        as if these were independent, which is on the safe side.
     available, worked : ndarray of shape (n_futures, n_reps, n_periods)
         Hours each rep could work and did work; a replacement counts as the rep it replaces.
     waited, asked, neglected : ndarray of shape (n_futures, n_open, n_periods)
@@ -119,8 +121,13 @@ class CapacityUse:
         ----------
         rep, period : str, optional
             All by default.
+
+        Raises
+        ------
+        EngineError
+            If none has this name.
         """
-        reps = slice(None) if rep is None else [self.rep_names.index(rep)]
+        reps = slice(None) if rep is None else [_place(self.rep_names, rep, "rep")]
         columns = self._columns(period)
         return self._ratio(self.worked[:, reps][..., columns], self.available[:, reps][..., columns])
 
@@ -130,12 +137,12 @@ class CapacityUse:
         Deal-steps spent waiting over requests: those who still wait count for as long as they have waited,
         so that a growing queue is not told by the lucky ones alone (Little's law).
         """
-        s, columns = [self.stage_names.index(stage)], self._columns(period)
+        s, columns = [_place(self.stage_names, stage, "stage")], self._columns(period)
         return self._ratio(self.waited[:, s][..., columns], self.asked[:, s][..., columns])
 
     def lost_by_neglect(self, stage: str | None = None, period: str | None = None) -> Estimate:
         """Expected number of deals lost because nobody had time for them, with its standard error."""
-        s = slice(None) if stage is None else [self.stage_names.index(stage)]
+        s = slice(None) if stage is None else [_place(self.stage_names, stage, "stage")]
         return self._mean(self.neglected[:, s][..., self._columns(period)].sum(axis=(1, 2)))
 
     def table(self) -> pd.DataFrame:
@@ -193,7 +200,7 @@ class CapacityUse:
         return _flat(figures)
 
     def _columns(self, period: str | None) -> list[int]:
-        return list(range(len(self.labels))) if period is None else [self.labels.index(period)]
+        return list(range(len(self.labels))) if period is None else [_place(self.labels, period, "period")]
 
     def _by_draw(self, per_future: Floats) -> Floats:
         means: Floats = per_future.reshape(self.n_draws, -1).mean(axis=1)
@@ -212,6 +219,12 @@ class CapacityUse:
         ratio = float(above.sum() / below.sum())
         spread = float(np.std(above - ratio * below, ddof=1) / np.sqrt(self.n_draws))
         return Estimate(ratio, spread / float(below.mean()))
+
+
+def _place(names: tuple[str, ...], name: str, what: str) -> int:
+    if name not in names:
+        raise EngineError(f"no {what} is called {name!r}; they are {', '.join(names) or 'none'}")
+    return names.index(name)
 
 
 def _flat(figures: dict[str, Estimate]) -> dict[str, float]:

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from funnelsim.engines.assemble import assembled, check_match
+from funnelsim.engines.chances import Positions
 from funnelsim.engines.events.calibrate import calibrated
 from funnelsim.engines.events.capacity import CapacityUse
 from funnelsim.engines.events.course import Course, Plan
@@ -18,7 +20,7 @@ from funnelsim.engines.events.skills import needed_skills, owners
 from funnelsim.engines.events.staff import Staff
 from funnelsim.engines.events.usual import Flow, Usual, stated
 from funnelsim.engines.protocol import EngineError
-from funnelsim.nouns.forecast import Forecast, OpenDeals
+from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Futures
 from funnelsim.nouns.team import Team, Work
@@ -89,7 +91,7 @@ class Events:
     usual_team: Team | None = None
     customer_share: float | Mapping[str, float] | None = None
     n_futures: int = 1_000
-    n_draws: int = 50
+    n_draws: int = 100
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -167,14 +169,7 @@ class Events:
 
     def _check(self, funnel: Funnel, pipeline: Pipeline) -> None:
         self.work.check(funnel.stages)
-        if funnel.clock != pipeline.clock:
-            raise EngineError(
-                f"the funnel counts {funnel.clock.step}s, the pipeline {pipeline.clock.step}s; use one step"
-            )
-        if pipeline.n_deals and pipeline.stage.max() >= funnel.stages.n_open:
-            raise EngineError(
-                "the pipeline has stages the funnel does not know; read it with the funnel's stages"
-            )
+        check_match(funnel, pipeline)
         if funnel.amounts is None and self.work.rule in ("largest value", "value per hour"):
             raise EngineError(
                 f"rule {self.work.rule!r} needs amounts and no won deal has one; use 'strongest intent'"
@@ -190,25 +185,23 @@ class Events:
         """The futures as a forecast."""
         funnel, pipeline, periods = plan.funnel, plan.pipeline, plan.periods
         wins, bookings = np.stack([f.wins for f in futures], 1), np.stack([f.bookings for f in futures], 1)
-        no_money = np.empty((0, len(periods)))
-        realised = periods.period_of(pipeline.won_step) == 0
-        won_amount = _with_mean_amount(funnel, pipeline.won_amount)
-        return Forecast(
-            periods=periods,
-            realised_wins=float(realised.sum()),
-            realised_bookings=float(won_amount[realised].sum()) if funnel.amounts else 0.0,
-            outcome=Futures(
-                open_wins=wins[0],
-                new_wins=wins[1],
-                open_bookings=bookings[0] if funnel.amounts else no_money,
-                new_bookings=bookings[1] if funnel.amounts else no_money,
-                n_draws=self.n_draws,
-            ),
-            deals=_open_deals(plan, futures, self.n_draws),
-            unit=funnel.unit,
+        if funnel.amounts is None:
+            bookings = np.empty((2, 0, len(periods)))
+        each = Positions(
+            pipeline.stage, pipeline.age_steps, np.arange(pipeline.n_deals), pipeline.unrecorded_steps
+        )
+        chance, chance_sd = _chances(plan, futures, self.n_draws)
+        outlook = assembled(
+            Futures(wins[0], wins[1], bookings[0], bookings[1], self.n_draws),
+            funnel,
+            pipeline,
+            periods,
+            each,
+            chance,
             engine=self.name,
             seed=plan.streams.seed,
         )
+        return replace(outlook, deals=replace(outlook.deals, chance_sd=chance_sd))
 
 
 def _run_draw(plan: Plan, draw: int, n_futures: int) -> list[Told]:
@@ -219,30 +212,21 @@ def _run_draw(plan: Plan, draw: int, n_futures: int) -> list[Told]:
         return [simulate(plan, course, number) for number in range(n_futures)]
 
 
-def _with_mean_amount(funnel: Funnel, amount: Floats) -> Floats:
-    """Amounts with the mean of won deals (1 where the data has none) in place of missing ones."""
-    return np.where(np.isnan(amount), funnel.amounts.mean if funnel.amounts else 1.0, amount)
+def _chances(plan: Plan, futures: list[Told], n_draws: int) -> tuple[Floats, Floats]:
+    """Share of futures in which each open deal is won, and the spread that comes from the parameters.
 
-
-def _open_deals(plan: Plan, futures: list[Told], n_draws: int) -> OpenDeals:
-    """What the futures say of each deal; the spread over draws is freed from the chance of few futures."""
-    funnel, pipeline, n_periods = plan.funnel, plan.pipeline, len(plan.periods)
-    shape = (n_draws, len(futures) // n_draws, pipeline.n_deals)
-    won_in = np.stack([future.won_in for future in futures]).reshape(shape)
-    chance = np.stack([(won_in == period).mean(axis=(0, 1)) for period in range(n_periods)], axis=1)
-    by_draw, n = (won_in >= 0).mean(axis=1), won_in.shape[1]
-    by_luck = by_draw.mean(axis=0) * (1.0 - by_draw.mean(axis=0)) / n
-    variance = np.maximum(by_draw.var(axis=0, ddof=1) - by_luck, 0.0) * n / max(n - 1, 1)
-    return OpenDeals(
-        deal_ids=pipeline.deal_ids,
-        stage=pipeline.stage,
-        stage_names=tuple(stage.name for stage in funnel.stages.open),
-        age_steps=pipeline.age_steps,
-        amount=_with_mean_amount(funnel, pipeline.amount * funnel.mean_revision()[pipeline.stage]),
-        is_imputed=np.isnan(pipeline.amount),
-        chance=chance,
-        chance_sd=np.sqrt(variance),
-    )
+    Returns
+    -------
+    chance : ndarray of shape (n_draws, n_deals, n_periods)
+    chance_sd : ndarray of shape (n_deals,)
+        Over draws, of the chance to be won at all; freed from the luck of so few futures a draw.
+    """
+    n = len(futures) // n_draws
+    won_in = np.stack([future.won_in for future in futures]).reshape(n_draws, n, plan.pipeline.n_deals)
+    chance = np.stack([(won_in == period).mean(axis=1) for period in range(len(plan.periods))], axis=2)
+    by_draw = chance.sum(axis=2)
+    luck = (by_draw * (1.0 - by_draw)).mean(axis=0) / max(n - 1, 1)
+    return chance, np.sqrt(np.maximum(by_draw.var(axis=0, ddof=1) - luck, 0.0))
 
 
 def _capacity(plan: Plan, futures: list[Told], n_draws: int) -> CapacityUse:

@@ -109,12 +109,12 @@ class Walk:
     ) -> None:
         """The same where it is known when and to where it leaves; it may still wait for a rep."""
         deal.stage, deal.stay, deal.place, deal.hop = stage, age + steps, place, deal.hop + 1
+        if owner is None and self._keeps:
+            owner = self._some_owner(deal, stage)
+        if owner is not None:
+            self._give(deal, owner)
         split = self._splits[stage]
         if split is not None:
-            if owner is None and self._keeps:
-                owner = self._some_owner(deal, stage)
-            if owner is not None:
-                self._give(deal, owner)
             total, since = np.inf if place == NEVER else float(deal.stay), age + self._moment.at(deal.row, 2)
             begins, ends = split.rep_part(total, self._moment.at(deal.row, 1))
             if since < ends:

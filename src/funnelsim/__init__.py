@@ -88,6 +88,12 @@ if TYPE_CHECKING:
     from funnelsim.questions.compare import (
         compare_levers as compare_levers,
     )
+    from funnelsim.questions.deal_outlook import (
+        DealOutlook as DealOutlook,
+    )
+    from funnelsim.questions.deal_outlook import (
+        deal_outlook as deal_outlook,
+    )
     from funnelsim.questions.drift import (
         Drift as Drift,
     )
@@ -166,6 +172,8 @@ _HOME = {
     "three_levers": "nouns.lever",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
+    "DealOutlook": "questions.deal_outlook",
+    "deal_outlook": "questions.deal_outlook",
     "drift": "questions.drift",
     "Drift": "questions.drift",
     "dwell": "questions.dwell",

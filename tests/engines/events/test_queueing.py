@@ -15,9 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simpy
+from scipy import stats
 
+import funnelsim as fs
 from funnelsim.engines.events.hours import WorkClock
 from funnelsim.engines.events.pool import Pool, RepAtWork, Task
+from funnelsim.numerics.arrivals import Arrivals
+from funnelsim.numerics.hazards import StageHazards
+from funnelsim.vocabulary.randomness import Streams
 
 Floats = np.ndarray
 SEED, N_BATCHES, WARM_UP = 11, 40, 0.1
@@ -243,3 +248,41 @@ def test_a_network_of_pools_with_a_step_back_is_that_of_jackson(expected: dict, 
     for station, wanted in enumerate(law["Wq"]):
         assert_mean(np.array(waits[station]), wanted)
     assert_mean(total, law["mean_total_time_in_system"])
+
+
+LAWS = {
+    "exponential mean 20": stats.expon(scale=20),
+    "lognormal meanlog 3 sdlog 0.8": stats.lognorm(0.8, scale=np.exp(3)),
+}
+
+
+@pytest.mark.parametrize("case", range(2))
+def test_without_work_the_engine_is_a_queue_with_infinitely_many_servers(expected: dict, case: int) -> None:
+    """Departures from empty stages, by the engine itself: Poisson counts. d: 3 to 8 % of a period's.
+
+    A deal comes at any moment of its step; so it leaves within k steps of it with the mean of the
+    distribution function over ages k to k + 1, and counts by whole steps are those of continuous time.
+    """
+    law, n_futures = expected["mginf_transient"][case], 200
+    stay, n = LAWS[law["sojourn"]], 181
+    ages = np.linspace(0, n, n * 200 + 1)
+    so_far = np.concatenate([[0.0], np.cumsum((stay.cdf(ages)[1:] + stay.cdf(ages)[:-1]) / 400)])
+    left_by = np.diff(so_far[::200])
+    hazard = np.diff(left_by, prepend=0.0) / (1 - np.concatenate([[0.0], left_by[:-1]]))
+    exits = np.stack([np.zeros(n), hazard, np.zeros(n)], axis=1)
+    stage = StageHazards(np.arange(n), exits, np.ones(n), np.array([0.0, 1.0, 0.0]), is_certain=True)
+    arrivals = Arrivals(1, law["arrival_rate"], np.inf, 0.0, np.ones(1))
+    funnel = fs.Funnel(fs.Stages.named(["s"]), fs.Clock("day"), (stage,), arrivals)
+    none = np.empty(0, np.int64)
+    pipeline = fs.Pipeline(
+        funnel.clock, 19_999, np.empty(0, object), none, none, np.empty(0), none, np.empty(0)
+    )
+    edges = [0, *map(int, law["cumulative_departures"])]
+    periods = fs.Periods(np.array(edges) + 20_000, tuple(map(str, edges[1:])), 19_999)
+    outlook = fs.Events(n_futures=n_futures, n_draws=2).run(funnel, pipeline, periods, Streams(SEED))
+    departures = outlook.draws("wins")
+    mean = np.diff([0.0, *law["cumulative_departures"].values()])
+    gap = (departures.mean(axis=0) - mean) / np.sqrt(mean / n_futures)
+    assert np.abs(gap).max() < 4, gap
+    ratio = departures.var(axis=0, ddof=1) / mean  # 1 for Poisson counts, and a little more where few
+    assert np.abs(ratio - 1).max() < 4 * np.sqrt((2 + 1 / mean.min()) / n_futures)

@@ -33,16 +33,16 @@ def test_wins_level_off_where_the_hours_do(runs, one_stage_of_module) -> None:
     """Theory: with hours short all of them are worked, 490 a period, 4 a deal, and 0.4 of the deals are won.
 
     Deals worked on in the first period are still won in the second, so only the second is held against it.
-    d: 15 % of the wins.
+    d: 20 % of the wins.
     """
     second = [one_stage_of_module.wins(outlook, SECOND) for outlook, _ in runs]
     ceiling = 0.4 * DAYS * 10.0 / HOURS
     for wins in second[2:]:
         assert abs(wins.value - ceiling) < 4 * wins.standard_error
-        assert 7 * wins.standard_error < 0.15 * ceiling
+        assert 7 * wins.standard_error < 0.2 * ceiling
     # At the usual volume all 2 deals a day are worked on: 0.4 * 2 * 49 are won.
     assert abs(second[0].value - 39.2) < 4 * second[0].standard_error
-    assert abs(second[3].value - 3 * 39.2) > 20 * second[3].standard_error  # negative control: no ceiling
+    assert abs(second[3].value - 3 * 39.2) > 10 * second[3].standard_error  # negative control: no ceiling
 
 
 def test_capacity_is_used_up_and_waits_grow(runs) -> None:

@@ -122,6 +122,13 @@ def test_what_cannot_be_honoured_is_refused_with_the_way_out(one_stage) -> None:
             fs.Events(**settings)
 
 
+def test_rates_by_class_are_refused_with_engines_that_know_them(one_stage) -> None:
+    by_class = replace(one_stage.funnel)
+    object.__setattr__(by_class, "classes", object())
+    with pytest.raises(EngineError, match=r"use Exact\(\) or MonteCarlo\(\)"):
+        one_stage.run(FREE, funnel=by_class)
+
+
 def test_skills_that_nobody_has_or_that_are_not_recorded_are_refused(one_stage) -> None:
     team = fs.Team((fs.Rep("e", skills=("East",)),), skill_attribute="region", selling_share=1.0)
     engine = fs.Events(team, fs.Work({"s": 0.5}), customer_share=1.0, **FEW)

@@ -170,6 +170,11 @@ class Events:
     def _check(self, funnel: Funnel, pipeline: Pipeline) -> None:
         self.work.check(funnel.stages)
         check_match(funnel, pipeline)
+        if getattr(funnel, "classes", None) is not None:
+            raise EngineError(
+                "the deals of this funnel move at rates of their class, and events walk all alike: use "
+                "Exact() or MonteCarlo(), or drop the classes with dataclasses.replace(funnel, classes=None)"
+            )
         if funnel.amounts is None and self.work.rule in ("largest value", "value per hour"):
             raise EngineError(
                 f"rule {self.work.rule!r} needs amounts and no won deal has one; use 'strongest intent'"
@@ -187,9 +192,7 @@ class Events:
         wins, bookings = np.stack([f.wins for f in futures], 1), np.stack([f.bookings for f in futures], 1)
         if funnel.amounts is None:
             bookings = np.empty((2, 0, len(periods)))
-        each = Positions(
-            pipeline.stage, pipeline.age_steps, np.arange(pipeline.n_deals), pipeline.unrecorded_steps
-        )
+        each = replace(Positions.of(funnel, pipeline), of_deal=np.arange(pipeline.n_deals))
         chance, chance_sd = _chances(plan, futures, self.n_draws)
         outlook = assembled(
             Futures(wins[0], wins[1], bookings[0], bookings[1], self.n_draws),

@@ -86,7 +86,6 @@ class Walk:
         self._need = self._luck("hours", hours_sampler(work.spread))
         self._patient = self._luck("patience", np.random.Generator.standard_exponential)
         self._decisions, self._moment = self._luck("decisions"), self._luck("moments")
-        self._lag = self._luck("lags", np.random.Generator.standard_exponential)
         self.took: list[list[tuple[float, float, float]]] | None = None
         self.wins = np.zeros((2, len(edges) - 1), np.int64)
         self.bookings = np.zeros((2, len(edges) - 1))

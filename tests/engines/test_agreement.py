@@ -17,6 +17,7 @@ from scipy import stats
 import funnelsim as fs
 from funnelsim.engines.protocol import EngineError
 from funnelsim.nouns.calendar import Calendar
+from funnelsim.nouns.classes import Classes
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.law import Futures
 from funnelsim.nouns.pace import ArrivalPace, Pace
@@ -80,6 +81,18 @@ def on_weekdays() -> fs.Funnel:
     return looping(calendar=Calendar({"moves": (weekday,), "won": (weekday,), "arrivals": (weekday,)}))
 
 
+REGIONS = np.array((["east", "west", "north"] * 20), dtype=object)
+
+
+def in_classes() -> fs.Funnel:
+    """Two regions with rates of their own; deals of a third move at the usual rates."""
+    rng = np.random.default_rng(4)
+    mean, shape = rng.uniform(0.5, 2.0, (2, 3, 5)), np.full((2, 3, 5), 50.0)
+    base = tuple(rng.uniform(0.8, 1.2, (5, 5)) for _ in range(3))
+    entries = np.array([[3.0, 1.0, 0.0], [9.0, 2.0, 0.0]])
+    return looping(classes=Classes(("region",), ("east", "west"), mean, shape, base, entries))
+
+
 CASES: dict[str, tuple[Callable[[], fs.Funnel], fs.Pipeline]] = {
     "loops": (looping, position()),
     "levels": (paced, position()),
@@ -103,6 +116,7 @@ CASES: dict[str, tuple[Callable[[], fs.Funnel], fs.Pipeline]] = {
         position(),
     ),
     "no amounts": (lambda: looping(amounts=None), position()),
+    "classes": (in_classes, replace(position(), attributes={"region": REGIONS})),
 }
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import funnelsim as fs
+from funnelsim.fitting.groups import SegmentError
 from funnelsim.nouns.records import Records
 from funnelsim.questions.amount_size import amounts_at_entry, size_classes
 from funnelsim.questions.amounts import AmountsError
-from funnelsim.questions.groups import SegmentError
 
 
 def with_amounts(history: fs.DealHistory, amount: np.ndarray) -> fs.DealHistory:

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 import funnelsim as fs
+from funnelsim.fitting.groups import SegmentError, SegmentWarning
 from funnelsim.nouns.records import Records
 from funnelsim.numerics.hazards import count_ages
 from funnelsim.numerics.incidence import observed_routes, tilt_forward, win_rates
-from funnelsim.questions.groups import SegmentError, SegmentWarning
 from funnelsim.questions.segments import Segments
 
 LUCK = "not more than luck"

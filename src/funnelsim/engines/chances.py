@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.nouns.classes import UNKNOWN
 from funnelsim.nouns.funnel import Funnel, Span
 from funnelsim.numerics.backward import values_by_step, won_from_age_by_step
 from funnelsim.numerics.recursion import won_after_entry, won_from_age
@@ -31,17 +32,18 @@ def draw_batches(n_draws: int) -> list[range]:
 
 @dataclass(frozen=True, eq=False)
 class Positions:
-    """Open deals grouped by stage and age: deals of one group share their chances.
+    """Open deals grouped by class, stage and age: deals of one group share their chances.
 
     Parameters
     ----------
-    stage, age : ndarray of int, shape (n_positions,)
+    klass, stage, age : ndarray of int, shape (n_positions,)
     of_deal : ndarray of int, shape (n_deals,)
         Position of each deal.
     unrecorded_steps : int
         Latest steps whose new deals are not recorded yet.
     """
 
+    klass: Ints
     stage: Ints
     age: Ints
     of_deal: Ints
@@ -49,11 +51,15 @@ class Positions:
 
     @classmethod
     def of(cls, funnel: Funnel, pipeline: Pipeline) -> Positions:
-        """Group the deals of a pipeline; ages beyond the oldest exit are alike."""
+        """Group the deals of a pipeline by class, stage and age; ages beyond the oldest exit are alike."""
         tails = np.array([hazards.first_age[-1] - 1 for hazards in funnel.hazards], dtype=np.int64)
         ages = np.minimum(pipeline.age_steps, tails[pipeline.stage])
-        pairs, of_deal = np.unique(np.stack([pipeline.stage, ages]), axis=1, return_inverse=True)
-        return cls(pairs[0], pairs[1], of_deal.reshape(-1), pipeline.unrecorded_steps)
+        klass = np.full(pipeline.n_deals, UNKNOWN)
+        if funnel.classes is not None:
+            klass = funnel.classes.codes(pipeline.attributes, pipeline.n_deals)
+        columns = np.stack([klass, pipeline.stage, ages])
+        alike, of_deal = np.unique(columns, axis=1, return_inverse=True)
+        return cls(alike[0], alike[1], alike[2], of_deal.reshape(-1), pipeline.unrecorded_steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,23 +111,41 @@ def batch_chances(
     """
     ahead = periods.steps_ahead
     span = Span(periods.cutoff_step, positions.unrecorded_steps, int(ahead[-1]))
-    chances_of = _steady_chances if funnel.is_steady else _moving_chances
-    within, on_entry = chances_of(funnel, positions, ahead, span, streams, draws)
+    arriving = [(funnel.arrival_draw(streams, draw), funnel.class_shares(streams, draw)) for draw in draws]
+    within = np.zeros((len(draws), len(positions.stage), len(ahead)))
+    on_entry = np.zeros((len(draws), span.n_steps - 1, len(ahead)))
+    for klass in sorted({*positions.klass.tolist(), *arriving[0][1]}):
+        here = positions.klass == klass
+        case = _Case(funnel, klass, positions.stage[here], positions.age[here], ahead, span)
+        chances_of = _steady_chances if funnel.is_steady else _moving_chances
+        within[:, here], entering = chances_of(case, streams, draws)
+        for i, ((_, shares), by_class) in enumerate(arriving):
+            if klass in by_class:
+                on_entry[i] += (shares * by_class[klass]) @ entering[i]
     calendar = funnel.arrival_calendar(span)
     new_wins, dispersion = [], []
     block_steps = funnel.arrivals.block_steps
-    for won, draw in zip(on_entry, draws, strict=True):
-        rate, shares = funnel.arrival_draw(streams, draw)
+    for won, ((rate, _), _), draw in zip(on_entry, arriving, draws, strict=True):
         by_step = _rate_by_step(rate, funnel.changes.volume, span) * calendar
         levels, swings = funnel.arrival_swings(streams, draw, -(-len(by_step) // block_steps))
-        new_wins.append(_expected_new_wins(by_step, shares @ won, block_steps) * levels[:, None])
+        new_wins.append(_expected_new_wins(by_step, won, block_steps) * levels[:, None])
         dispersion.append(swings)
     return Chances(np.maximum(np.diff(within, axis=2), 0.0), np.stack(new_wins), np.array(dispersion))
 
 
-def _steady_chances(
-    funnel: Funnel, positions: Positions, ahead: Ints, span: Span, streams: Streams, draws: Sequence[int]
-) -> tuple[Floats, Floats]:
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """Deals of one class, and the edges by which their wins count."""
+
+    funnel: Funnel
+    klass: int
+    stage: Ints
+    age: Ints
+    ahead: Ints
+    span: Span
+
+
+def _steady_chances(case: _Case, streams: Streams, draws: Sequence[int]) -> tuple[Floats, Floats]:
     """Chances to be won by each edge when rates do not change with time.
 
     Returns
@@ -130,37 +154,31 @@ def _steady_chances(
     on_entry : ndarray of shape (n_draws, n_steps, n_open, n_edges)
         Of a deal that arrives in each step after the last one whose arrivals are recorded.
     """
-    stages, is_won, edges = (
-        funnel.rates(streams, draws),
-        funnel.stages.is_won,
-        ahead + span.n_before,
-    )
+    ahead, is_won = case.ahead, case.funnel.stages.is_won
+    stages, edges = case.funnel.rates(streams, draws, case.klass), ahead + case.span.n_before
     after_entry = won_after_entry(stages, is_won, int(edges[-1]))
-    within = np.zeros((len(draws), len(positions.stage), len(ahead)))
+    within = np.zeros((len(draws), len(case.stage), len(ahead)))
     for code, stage in enumerate(stages):
-        here = positions.stage == code
+        here = case.stage == code
         if here.any():
-            within[:, here] = won_from_age(stage, positions.age[here], after_entry, is_won, ahead)
+            within[:, here] = won_from_age(stage, case.age[here], after_entry, is_won, ahead)
     left = edges[None, :] - np.arange(1, int(edges[-1]) + 1)[:, None]
     on_entry = np.where((left >= 0)[:, :, None], after_entry[:, np.maximum(left, 0)], 0.0)
     return within, on_entry.swapaxes(2, 3)
 
 
-def _moving_chances(
-    funnel: Funnel, positions: Positions, ahead: Ints, span: Span, streams: Streams, draws: Sequence[int]
-) -> tuple[Floats, Floats]:
+def _moving_chances(case: _Case, streams: Streams, draws: Sequence[int]) -> tuple[Floats, Floats]:
     """The same when rates change from step to step."""
-    stages, start = funnel.rates(streams, draws), span.n_before
-    factors = funnel.factors(streams, draws, span)
+    funnel, ahead, start = case.funnel, case.ahead, case.span.n_before
+    stages = funnel.rates(streams, draws, case.klass)
+    factors = funnel.factors(streams, draws, case.span)
     multipliers = [by_place[:, stage.places] for by_place, stage in zip(factors, stages, strict=True)]
     values = values_by_step(stages, multipliers, funnel.stages.is_won, ahead + start)
-    within = np.zeros((len(draws), len(positions.stage), len(ahead)))
+    within = np.zeros((len(draws), len(case.stage), len(ahead)))
     for code, (stage, multiplier) in enumerate(zip(stages, multipliers, strict=True)):
-        here = positions.stage == code
+        here = case.stage == code
         if here.any():
-            within[:, here] = won_from_age_by_step(
-                stage, code, positions.age[here], multiplier, values, start
-            )
+            within[:, here] = won_from_age_by_step(stage, code, case.age[here], multiplier, values, start)
     return within, values.entering[:, 1:, : len(stages)]
 
 

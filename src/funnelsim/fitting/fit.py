@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.fitting.calendar import arrivals_as_usual, fit_calendar
+from funnelsim.fitting.classes import with_classes
 from funnelsim.fitting.pace import LevelPeriod, Timed, fit_pace
 from funnelsim.fitting.tally import Tally, count_by_step
 from funnelsim.nouns.funnel import Funnel, FunnelError
@@ -74,6 +75,7 @@ def fit(
     calendar: bool = True,
     holidays: Sequence[str | dt.date | np.datetime64] = (),
     nominal_weight: float = 0.0,
+    classes: str | Sequence[str] | None = None,
 ) -> Funnel:
     """Learn how deals move: hazards by stage, destination and age; arrivals; amounts.
 
@@ -96,6 +98,9 @@ def fit(
     nominal_weight : float
         How many deals the nominal win rates of the stages are worth, as a prior on the share of deals that
         move on from each stage. 0 leaves them out: they are only shown beside the actual ones.
+    classes : str or sequence of str, optional
+        Attribute, or several whose combinations are classes of deals with rates of their own, shrunk towards
+        those of all deals: a gain for single deals, little for totals. None: all deals move alike.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def fit(
     >>> funnel.table().columns[:3].tolist()
     ['n_exits', 'conversion', 'conversion_low']
     """
-    return fit_counts(
+    funnel = fit_counts(
         Tally.of(history),
         lambda hazards, first_step: count_by_step(history, hazards, first_step),
         Setting.of(history),
@@ -124,6 +129,7 @@ def fit(
         holidays=[end_of_day(day).astype("datetime64[D]") for day in holidays],
         nominal_weight=nominal_weight,
     )
+    return funnel if classes is None else with_classes(funnel, history, classes)
 
 
 def fit_counts(

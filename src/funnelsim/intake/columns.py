@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Table, texts_of
-from funnelsim.intake.words import closest, did_you_mean, key_of, listed, misspelling
+from funnelsim.vocabulary.words import closest, did_you_mean, key_of, listed, misspelling
 
 _SHORTEST_MISSPELT = 6  # "stage" must not be taken for a slip of a column called "Stage 1"
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from funnelsim.intake.findings import DataError, Findings
 from funnelsim.intake.tables import Table
-from funnelsim.intake.words import listed
+from funnelsim.vocabulary.words import listed
 
 Source = str | Path | pd.DataFrame
 

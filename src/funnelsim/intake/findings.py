@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.intake.tables import Flags, Table
-from funnelsim.intake.words import shortened
 from funnelsim.nouns.records import issues_frame
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.words import shortened
 
 _SHOWN = 20  # lines of a message
 _ROWS_SHOWN = 5  # in a line

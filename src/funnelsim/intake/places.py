@@ -11,8 +11,8 @@ import pandas as pd
 
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Flags, Table
-from funnelsim.intake.words import closest, did_you_mean, key_of, kind_of, listed, well_known_kind
 from funnelsim.vocabulary.stages import Stages
+from funnelsim.vocabulary.words import closest, did_you_mean, key_of, kind_of, listed, well_known_kind
 
 Codes = npt.NDArray[np.int64]
 

@@ -32,10 +32,10 @@ from funnelsim.intake.places import Places
 from funnelsim.intake.reading import Reading
 from funnelsim.intake.tables import Table
 from funnelsim.intake.wide import infer_wide_stages, place_columns, wide_log
-from funnelsim.intake.words import listed
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.records import Records
 from funnelsim.vocabulary.stages import Stage, Stages
+from funnelsim.vocabulary.words import listed
 
 _DATES_OF_DEALS = ("created_at", "closed_at", "updated_at")
 _NOT_ATTRIBUTES = [name for name in DEALS.names if name not in ("deal_id", "amount", "lost_reason")]

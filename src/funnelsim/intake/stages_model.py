@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from funnelsim.intake.reading import Reading
 from funnelsim.intake.stages_file import StagesFile
-from funnelsim.intake.words import did_you_mean, listed
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove, Outcome, Stage, Stages, StagesError
+from funnelsim.vocabulary.words import did_you_mean, listed
 
 Moment = dt.datetime | dt.date | str
 OPEN, LOOK_IN_HISTORY, ANY_OTHER = "open", "", "*"

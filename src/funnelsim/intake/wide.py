@@ -13,8 +13,8 @@ from funnelsim.intake.moments import Wall
 from funnelsim.intake.parsed import Parsed
 from funnelsim.intake.places import Places
 from funnelsim.intake.tables import Table
-from funnelsim.intake.words import kind_of, listed
 from funnelsim.vocabulary.stages import Stages
+from funnelsim.vocabulary.words import kind_of, listed
 
 _MOSTLY = 0.8  # of its filled cells
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from funnelsim.intake.moments import Moments, Wall
 from funnelsim.intake.tables import Flags
-from funnelsim.intake.words import did_you_mean
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.words import did_you_mean
 
 
 class ZoneError(FunnelsimError):

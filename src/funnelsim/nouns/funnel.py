@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.calendar import Calendar
+from funnelsim.nouns.classes import UNKNOWN, Classes
 from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
@@ -119,6 +120,8 @@ class Funnel:
     revisions : tuple of Amounts or None
         By open stage: ratios of the amount a deal was won at to the amount listed in that stage; None, or an
         empty tuple, where listed amounts stand.
+    classes : Classes, optional
+        Classes of deals with rates of their own; None: all deals move alike.
     """
 
     stages: Stages
@@ -134,6 +137,7 @@ class Funnel:
     pace: Pace | None = None
     calendar: Calendar | None = None
     revisions: tuple[Amounts | None, ...] = ()
+    classes: Classes | None = None
 
     def __post_init__(self) -> None:
         if self.changes is None:
@@ -167,16 +171,36 @@ class Funnel:
         hazards = self.hazards[stage].draw_hazards([stratum(streams, "hazards", b, stage) for b in draws])
         return tilt_forward(hazards, self.stages.is_forward(stage), self.changes.forward_log_odds[stage])
 
-    def rates(self, streams: Streams, draws: Sequence[int]) -> list[StageRates]:
-        """Exit rates of every open stage for a batch of draws: what the recursion takes."""
-        return [
+    def rates(self, streams: Streams, draws: Sequence[int], klass: int = UNKNOWN) -> list[StageRates]:
+        """Exit rates of every open stage for a batch of draws: what the recursion takes.
+
+        Parameters
+        ----------
+        streams : Streams
+        draws : sequence of int
+        klass : int
+            Code of a class of deals; by default those of all deals.
+        """
+        usual = [
             StageRates.from_hazards(
-                hazards.first_age,
-                self.hazard_draws(stage, streams, draws),
-                self.changes.speed[stage],
+                hazards.first_age, self.hazard_draws(stage, streams, draws), self.changes.speed[stage]
             )
             for stage, hazards in enumerate(self.hazards)
         ]
+        if self.classes is None or klass == UNKNOWN:
+            return usual
+        own = np.stack([self.classes.draw(stratum(streams, "classes", draw))[klass] for draw in draws])
+        return [
+            replace(stage, rates=stage.rates * base[:, stage.places] * own[:, None, s, stage.places])
+            for s, (stage, base) in enumerate(zip(usual, self.classes.base, strict=True))
+        ]
+
+    def class_shares(self, streams: Streams, draw: int) -> dict[int, Floats]:
+        """Share of each class among the new deals of every stage in draw `draw`; all of them without any."""
+        if self.classes is None:
+            return {UNKNOWN: np.ones(self.stages.n_open)}
+        drawn = self.classes.draw_shares(stratum(streams, "class shares", draw))
+        return dict(enumerate(drawn))
 
     @property
     def is_steady(self) -> bool:

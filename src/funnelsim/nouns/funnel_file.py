@@ -7,12 +7,15 @@ import os
 import secrets
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
+from funnelsim.nouns.classes import Classes
+from funnelsim.nouns.classes_file import classes_from_part, classes_to_part
 from funnelsim.nouns.funnel import Changes, Funnel, FunnelError
 from funnelsim.nouns.funnel_schema import (
     AmountsPart,
@@ -141,6 +144,7 @@ def funnel_to_json(funnel: Funnel) -> str:
         "changes": _changes_part(funnel.changes, names),
         "pace": funnel.pace and pace_to_part(funnel.pace, names),
         "calendar": funnel.calendar and calendar_to_part(funnel.calendar),
+        "classes": funnel.classes and classes_to_part(funnel.classes, names),
         "notes": list(funnel.notes),
     }
     return _dump(content) + "\n"
@@ -231,10 +235,11 @@ def _funnel(part: FunnelPart) -> Funnel:
     extra = [name for name in part.hazards if name not in open_names]
     if absent or extra:
         raise FunnelError(f"hazards must name the open stages; missing {absent}, not a stage {extra}")
+    hazards = tuple(_stage_hazards(name, part.hazards[name], stages) for name in open_names)
     return Funnel(
         stages=stages,
         clock=Clock(part.step),
-        hazards=tuple(_stage_hazards(name, part.hazards[name], stages) for name in open_names),
+        hazards=hazards,
         arrivals=_arrivals(part.arrivals, stages),
         amounts=_amounts(part.amounts) if part.amounts else None,
         closed=_closed(part.closed, open_names) if part.closed else None,
@@ -245,7 +250,14 @@ def _funnel(part: FunnelPart) -> Funnel:
         changes=_changes(part.changes, stages),
         pace=pace_from_part(part.pace, stages) if part.pace else None,
         calendar=calendar_from_part(part.calendar) if part.calendar else None,
+        classes=_classes(part, hazards, stages),
     )
+
+
+def _classes(part: FunnelPart, hazards: Sequence[StageHazards], stages: Stages) -> Classes | None:
+    if part.classes is None:
+        return None
+    return classes_from_part(part.classes, stages, [len(of_stage.first_age) for of_stage in hazards])
 
 
 def _columns(by_place: dict[str, Any], stages: Stages, where: str) -> list[int]:

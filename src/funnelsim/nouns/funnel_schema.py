@@ -146,6 +146,28 @@ class CalendarPart(_Part):
     tried: list[str] = []
 
 
+class MultiplierPart(_Part):
+    """Multiplier of a rate: Gamma of this mean and shape."""
+
+    mean: Positive
+    shape: Positive
+
+
+class ClassPart(_Part):
+    """One class of deals: where its new deals enter, and how its rates differ."""
+
+    entries: dict[str, NotNegative] = {}
+    rates: dict[str, dict[str, MultiplierPart]] = {}
+
+
+class ClassesPart(_Part):
+    """Classes of deals that move at rates of their own."""
+
+    attributes: Annotated[list[str], Field(min_length=1)]
+    labels: Annotated[dict[str, ClassPart], Field(min_length=1)]
+    base: dict[str, dict[str, list[Positive]]] = {}
+
+
 class ChangesPart(_Part):
     """What levers have changed."""
 
@@ -197,6 +219,7 @@ class FunnelPart(_Part):
     changes: ChangesPart = ChangesPart()
     pace: PacePart | None = None
     calendar: CalendarPart | None = None
+    classes: ClassesPart | None = None
     notes: list[str] = []
 
 
@@ -210,6 +233,7 @@ _PARTS: dict[str, type[_Part]] = {
     "changes": ChangesPart,
     "pace": PacePart,
     "calendar": CalendarPart,
+    "classes": ClassesPart,
 }
 
 
@@ -258,4 +282,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         return [field.alias or name for name, field in form.model_fields.items()]
     if top == "calendar" and len(location) > 4:
         return list(FactorsPart.model_fields)
+    if top == "classes" and len(location) > 3:
+        deeper = MultiplierPart if len(location) > 5 else ClassPart
+        return list(deeper.model_fields)
     return list((_FORMS[str(location[2])] if top == "hazards" else _PARTS[top]).model_fields)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.classes import MISSING
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.records import Records
 from funnelsim.numerics.group_rates import raw_ratios
@@ -17,7 +18,6 @@ from funnelsim.questions.columns_of_deals import EffectError
 from funnelsim.questions.dwell import DAYS_PER_STEP
 from funnelsim.questions.effect_value import HELPS, TOGETHER
 from funnelsim.questions.effects import effects
-from funnelsim.questions.groups import MISSING
 from funnelsim.questions.segments import Segments, segments
 
 Floats = npt.NDArray[np.float64]

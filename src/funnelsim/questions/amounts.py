@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.fitting.groups import attribute_names
+from funnelsim.nouns.classes import MISSING
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.bootstrap import bootstrap_summary
 from funnelsim.numerics.tail import Tail, TailError, fit_tail
 from funnelsim.questions.amount_size import by_size
 from funnelsim.questions.columns_of_deals import words_of
-from funnelsim.questions.groups import MISSING, attribute_names
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 

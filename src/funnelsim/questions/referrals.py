@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.intake.words import did_you_mean, key_of, listed
+from funnelsim.fitting.groups import SegmentError, attribute_names
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.pooling import poisson_interval
 from funnelsim.numerics.recurrence import cluster_rate_draws, lag_summary, seen_lags
 from funnelsim.questions.columns_of_deals import words_of
 from funnelsim.questions.dwell import DAYS_PER_STEP
-from funnelsim.questions.groups import SegmentError, attribute_names
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
+from funnelsim.vocabulary.words import did_you_mean, key_of, listed
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -12,13 +12,13 @@ import pandas as pd
 from scipy import stats
 
 from funnelsim.fitting.fit import fit
+from funnelsim.fitting.groups import Groups, SegmentError, group_deals
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
 from funnelsim.numerics.multipliers import multiplied_win_rates
 from funnelsim.numerics.pooling import more_than_luck, poisson_interval, pool
 from funnelsim.questions.given import fitting
-from funnelsim.questions.groups import Groups, SegmentError, group_deals
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]

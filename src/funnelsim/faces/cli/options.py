@@ -107,12 +107,15 @@ class Learning:
     holidays : tuple of str
     nominal_weight : float
         Deals that the nominal win rates are worth.
+    classes : tuple of str
+        Attributes that tell classes of deals.
     """
 
     level_period: str
     calendar: bool
     holidays: tuple[str, ...]
     nominal_weight: float
+    classes: tuple[str, ...]
 
     def fit(self, history: DealHistory) -> Funnel:
         """The funnel of a history under these settings."""
@@ -125,6 +128,7 @@ class Learning:
             calendar=self.calendar,
             holidays=self.holidays,
             nominal_weight=self.nominal_weight,
+            classes=self.classes or None,
         )
 
 
@@ -290,6 +294,12 @@ learning_options = _bundled(
         default=0.0,
         show_default=True,
         help="Deals that the nominal win rates of the stages file are worth.",
+    ),
+    click.option(
+        "--classes",
+        metavar="ATTRIBUTE",
+        multiple=True,
+        help="Deals of each value move at rates of their own, such as region. Repeatable: combinations.",
     ),
 )
 

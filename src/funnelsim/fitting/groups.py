@@ -8,18 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from funnelsim.intake.words import did_you_mean, listed
+from funnelsim.nouns.classes import joined_words
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.hazards import Spells, count_ages
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.words import did_you_mean, listed
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MISSING = "(missing)"
 _NOT_ATTRIBUTES = ("deal_id", "created_at", "place", "outcome", "entered_at", "closed_at", "amount")
 _TOO_MANY = 0.5
 
@@ -130,9 +129,8 @@ def _ordered(groups: Groups) -> Groups:
 def _labels(history: DealHistory, by: str | Sequence[str]) -> tuple[list[str], Ints]:
     deals = history.deals
     columns = attribute_names(history, by)
-    words = [pd.Series([_word(value) for value in deals[name]], dtype=object) for name in columns]
-    joined = words[0] if len(words) == 1 else pd.Series([" / ".join(row) for row in zip(*words, strict=True)])
-    names, code = np.unique(joined.to_numpy(str), return_inverse=True)
+    joined = joined_words([deals[name] for name in columns])
+    names, code = np.unique(np.array(joined, dtype=str), return_inverse=True)
     _check_number(len(names), len(deals), " and ".join(columns))
     return [str(name) for name in names], code.astype(np.int64)
 
@@ -154,13 +152,6 @@ def attribute_names(history: DealHistory, by: str | Sequence[str]) -> list[str]:
         if name not in known:
             raise SegmentError(f"deals have no attribute {name!r}{did_you_mean(str(name), known)}; {there}")
     return wanted
-
-
-def _word(value: object) -> str:
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-        return MISSING
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-    return text or MISSING
 
 
 def _check_number(n_groups: int, n_deals: int, name: str) -> None:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from funnelsim.intake.words import did_you_mean, listed
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.hazard_regression import HazardRegression, fit_hazard_regression
@@ -25,6 +24,7 @@ from funnelsim.questions.watched import (
     stretches,
     watch,
 )
+from funnelsim.vocabulary.words import did_you_mean, listed
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from funnelsim.intake.words import key_of
 from funnelsim.nouns.history import DealHistory
 from funnelsim.questions.columns_of_deals import numbers_of, words_of
+from funnelsim.vocabulary.words import key_of
 
 Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.object_]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import funnelsim as fs
-from funnelsim.engines import chances, montecarlo
+from funnelsim.engines import chances, futures
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.vocabulary.randomness import Streams
 from montecarlo_parts.case import Case, certain_case, fitted_case
@@ -24,10 +24,10 @@ _FUNCTIONS: tuple[tuple[str, Any, str], ...] = (
     ("recursion for entry", chances, "won_after_entry"),
     ("recursion for ages", chances, "won_from_age"),
     ("expected wins of new deals", chances, "_expected_new_wins"),
-    ("fates of open deals", montecarlo, "_open_futures"),
-    ("missing amounts of open deals", montecarlo, "_open_amounts"),
-    ("new wins", montecarlo, "_new_wins"),
-    ("amounts of new wins", montecarlo, "_new_bookings"),
+    ("fates of open deals", futures, "_open_futures"),
+    ("missing amounts of open deals", futures, "_picked_amounts"),
+    ("new wins", futures, "_new_wins"),
+    ("amounts of new wins", futures, "_new_bookings"),
     ("random streams", Streams, "generator"),
 )
 

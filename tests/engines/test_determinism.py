@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import funnelsim as fs
+from funnelsim.engines import futures
 from funnelsim.engines.chances import Positions, batch_chances
+from funnelsim.numerics.amounts import Amounts
 from funnelsim.vocabulary.randomness import Streams
 
 SEED = 5
@@ -39,6 +41,21 @@ def pipeline(history: fs.DealHistory) -> fs.Pipeline:
 @pytest.fixture(scope="module")
 def outlook(funnel: fs.Funnel, pipeline: fs.Pipeline) -> fs.Forecast:
     return fs.forecast(funnel, pipeline, engine=ENGINE, seed=SEED)
+
+
+BLOCKS = fs.MonteCarlo(n_futures=2 * 1200, n_draws=2)
+
+
+@pytest.fixture(scope="module")
+def revised(funnel: fs.Funnel) -> fs.Funnel:
+    """Amounts listed in two stages are revised, so that every stream is used."""
+    law = Amounts(np.array([0.3, 1.0, 1.7]), np.array([3.0, 5.0, 2.0]))
+    return replace(funnel, revisions=(None, law, law) + (None,) * (funnel.stages.n_open - 3))
+
+
+@pytest.fixture(scope="module")
+def many(revised: fs.Funnel, pipeline: fs.Pipeline) -> fs.Forecast:
+    return fs.forecast(revised, pipeline, engine=BLOCKS, seed=SEED)
 
 
 def reordered(pipeline: fs.Pipeline, order: np.ndarray) -> fs.Pipeline:
@@ -77,6 +94,28 @@ def test_nor_do_chances_far_ahead(funnel: fs.Funnel, pipeline: fs.Pipeline) -> N
         for workers in (1, 2)
     ]
     assert_identical(*runs)
+
+
+@pytest.mark.parametrize("at_once", [1, 700, 10**9])
+def test_answer_does_not_depend_on_how_many_numbers_are_held_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+    many: fs.Forecast,
+    revised: fs.Funnel,
+    pipeline: fs.Pipeline,
+    at_once: int,
+) -> None:
+    """A future at a time, some, or all of a block; several blocks, the last one short; to the bit."""
+    monkeypatch.setattr(futures, "_MOST_NUMBERS", at_once)
+    assert_identical(fs.forecast(revised, pipeline, engine=BLOCKS, seed=SEED), many)
+
+
+def test_futures_of_different_blocks_and_draws_differ(many: fs.Forecast) -> None:
+    """A stream used twice would repeat a thousand futures."""
+    for name in FUTURES[2:]:
+        first = getattr(many.outcome, name).reshape(BLOCKS.n_draws, -1, 4)[:, :200]
+        second = getattr(many.outcome, name).reshape(BLOCKS.n_draws, -1, 4)[:, 1000:]
+        assert (first != second).any(axis=(1, 2)).all()
+        assert (first[0] != first[1]).any()
 
 
 def test_seeds_differ_and_zero_is_a_seed(

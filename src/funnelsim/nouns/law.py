@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -122,8 +122,8 @@ class Futures:
         Parameter draws; futures of one draw stand together, equally many each.
     """
 
-    open_wins: npt.NDArray[np.int64]
-    new_wins: npt.NDArray[np.int64]
+    open_wins: npt.NDArray[np.integer]
+    new_wins: npt.NDArray[np.integer]
     open_bookings: Floats
     new_bookings: Floats
     n_draws: int
@@ -139,16 +139,37 @@ class Futures:
             return self.open_wins.astype(float), self.new_wins.astype(float)
         return self.open_bookings, self.new_bookings
 
+    def _columns(
+        self, columns: Sequence[int], measure: Measure
+    ) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Period by period, of deals open now and of deals yet to arrive: a million futures stay one copy."""
+        wins, bookings = (self.open_wins, self.new_wins), (self.open_bookings, self.new_bookings)
+        of_open, of_new = wins if measure == "wins" else bookings
+        for column in columns:
+            yield of_open[:, column], of_new[:, column]
+
     def law(self, columns: Sequence[int], measure: Measure, realised: float) -> DrawnLaw:
         """Law of the sum over some periods, `realised` added."""
-        open_part, new_part = self.parts(measure)
-        totals = (open_part + new_part)[:, list(columns)].sum(axis=1) + realised
-        return DrawnLaw(totals.reshape(self.n_draws, -1))
+        totals = np.zeros(len(self.open_wins))
+        for of_open, of_new in self._columns(columns, measure):
+            totals += of_open + of_new
+        return DrawnLaw((totals + realised).reshape(self.n_draws, -1))
 
     def expected(self, columns: Sequence[int], measure: Measure) -> tuple[float, float]:
         """Means over the futures: from deals open now, and from deals yet to arrive."""
-        of_open, of_new = (float(part[:, list(columns)].sum(axis=1).mean()) for part in self.parts(measure))
-        return of_open, of_new
+        means = [(of_open.mean(), of_new.mean()) for of_open, of_new in self._columns(columns, measure)]
+        return float(sum(mean for mean, _ in means)), float(sum(mean for _, mean in means))
+
+    @classmethod
+    def joined(cls, batches: Sequence[Futures]) -> Futures:
+        """Futures of all batches of draws, in order."""
+        return cls(
+            np.concatenate([batch.open_wins for batch in batches]),
+            np.concatenate([batch.new_wins for batch in batches]),
+            np.concatenate([batch.open_bookings for batch in batches]),
+            np.concatenate([batch.new_bookings for batch in batches]),
+            sum(batch.n_draws for batch in batches),
+        )
 
 
 def reaches(total: Floats, target: float) -> npt.NDArray[np.bool_]:

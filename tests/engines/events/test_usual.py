@@ -56,40 +56,56 @@ def test_a_stated_share_of_a_stay_is_the_customers() -> None:
     assert split.rep_part(8.0, 0.5) == (0.0, 2.0)
 
 
-@pytest.fixture(scope="module")
-def world() -> tuple[fs.Funnel, fs.Pipeline]:
+def world_of(seed: int) -> tuple[fs.Funnel, fs.Pipeline]:
     """The sample's truth, its arrivals without swings, and a pipeline that it produced."""
     funnel = fs.sample_funnel()
     funnel = replace(funnel, arrivals=replace(funnel.arrivals, dispersion=0.0))
-    history = fs.simulate_history(SEED, funnel=funnel, segments=False, season=False, window_start=None)
+    history = fs.simulate_history(seed, funnel=funnel, segments=False, season=False, window_start=None)
     return funnel, history.pipeline()
 
 
-@pytest.mark.parametrize(
-    ("n_futures", "least"),
-    [(60, 0.12), pytest.param(600, 0.04, marks=pytest.mark.slow)],
-    ids=["short", "long"],
-)
-def test_at_the_usual_load_the_forecast_is_that_without_work(
-    world: tuple[fs.Funnel, fs.Pipeline], n_futures: int, least: float
-) -> None:
-    """d: 12 % of the wins of two quarters (long: 4 %); use of capacity within 0.05 of 0.90."""
-    funnel, pipeline = world
+@pytest.fixture(scope="module")
+def world() -> tuple[fs.Funnel, fs.Pipeline]:
+    return world_of(SEED)
+
+
+def gap(engine: fs.Events, funnel: fs.Funnel, pipeline: fs.Pipeline, seed: int) -> tuple[float, float]:
+    """Wins of two quarters with work less those without, and the error: all parameters are certain."""
     periods = fs.Periods.parse("2Q", pipeline.clock, pipeline.cutoff_step)
-    engine = fs.Events(TEAM, WORK, n_futures=n_futures, n_draws=60)
-    with_work, capacity = engine.run_with_capacity(funnel, pipeline, periods, Streams(SEED))
-    without = fs.forecast(funnel, pipeline, periods="2Q", engine=fs.MonteCarlo(), seed=SEED)
-    one, other = with_work.window(None, "wins"), without.window(None, "wins")
-    # Nothing about this funnel is uncertain, so futures are independent.
+    one, other = (
+        each.run(funnel, pipeline, periods, Streams(seed)).window(None, "wins")
+        for each in (engine, fs.MonteCarlo())
+    )
     error = np.hypot(one.std(ddof=1) / np.sqrt(len(one)), other.std(ddof=1) / np.sqrt(len(other)))
-    assert abs(one.mean() - other.mean()) < 4 * error, (one.mean(), other.mean(), error)
-    assert 7 * error < least * other.mean()
-    assert capacity.use().value == pytest.approx(0.90, abs=0.05)
-    usual = capacity.usual_waits
+    return float(one.mean() - other.mean()), float(error)
+
+
+def test_at_the_usual_load_the_forecast_is_about_that_without_work(
+    world: tuple[fs.Funnel, fs.Pipeline],
+) -> None:
+    """One pipeline may be busier or idler than usual, and 1.5 of the 53 wins more or less are then right.
+
+    d: 17 % of the wins, far less than what waits on top of the stays would take.
+    """
+    engine = fs.Events(TEAM, WORK, n_futures=60, n_draws=30)
+    found, error = gap(engine, *world, SEED)
+    assert abs(found) < 4 * error + 2.0, (found, error)
+    twice, error = gap(replace(engine, customer_share=1.0), *world, SEED)
+    assert twice < -4 * error - 2.0, (twice, error)
+    usual = engine.run_with_capacity(
+        *world, fs.Periods.parse("2Q", world[1].clock, world[1].cutoff_step), Streams(SEED)
+    )[1].usual_waits
     np.testing.assert_allclose(usual["made"], usual["observed"], rtol=0.06)
-    # Negative control: the same waits on top of the stays that held them already.
-    twice = replace(engine, customer_share=1.0).run(funnel, pipeline, periods, Streams(SEED))
-    assert one.mean() - twice.window(None, "wins").mean() > 4 * error
+
+
+@pytest.mark.slow
+def test_over_many_pipelines_the_usual_load_changes_nothing() -> None:
+    """The mean over 24 pipelines of the same world. d: 3 % of the wins."""
+    engine = fs.Events(TEAM, WORK, n_futures=80, n_draws=20)
+    found = np.array([gap(engine, *world_of(seed), seed)[0] for seed in range(100, 124)])
+    error = found.std(ddof=1) / np.sqrt(len(found))
+    assert abs(found.mean()) < 4 * error, (found.mean(), error)
+    assert 7 * error < 0.04 * 53
 
 
 def test_the_usual_load_may_not_be_more_than_the_usual_team_can_do(

@@ -26,7 +26,8 @@ from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
 
-_N_REQUESTS = 8_000  # watched after the warm-up
+_REQUESTS = 400.0  # watched after the warm-up, over the square of the idle share
+_FEWEST_AND_MOST = (4_000, 50_000)
 _WARM_UP_CYCLES = 2.0
 _MOST_STEPS = 200_000
 _LEAST_SEEN = 50
@@ -63,19 +64,23 @@ def calibrated(funnel: Funnel, work: Work, hours: Floats, staff: Staff, streams:
     so the second round is the last.
     """
     flow = Flow.of(funnel)
-    n_warm = int(_WARM_UP_CYCLES * np.nansum(mean_stays(flow)))
+    longest = max(len(of_stage) for of_stage in flow.leaving)
+    n_warm = max(int(_WARM_UP_CYCLES * mean_stays(flow).sum()), longest)
+    load = _load(funnel, work, hours, staff.before(n_warm), flow)
     requests_per_step = float(flow.visits[hours > 0].sum())
-    n_steps = n_warm + int(np.clip(_N_REQUESTS / max(requests_per_step, 1e-12), 100, _MOST_STEPS))
+    # Near full load waits swing slowly: their mean needs the longer a run the less idle time there is.
+    n_requests = np.clip(_REQUESTS / (1.0 - min(load, 0.99)) ** 2, *_FEWEST_AND_MOST)
+    n_steps = n_warm + int(np.clip(n_requests / max(requests_per_step, 1e-12), 100, _MOST_STEPS))
     before = staff.before(n_steps)
-    load = _load(funnel, work, hours, before, flow)
     rng = streams.generator("events usual")
     alone = _work_alone(work, hours, before, rng)
+    rep_hours = _hours_per_step(before) / len(before.team.reps)
     usual = _split(funnel, hours, flow, alone, np.zeros(len(hours)), load, rng)
     for round_ in range(_ROUNDS if requests_per_step > 0 else 0):
         walk = _walked(funnel, work, hours, before, flow, usual, n_steps, round_, streams)
         parts, neglected = _seen(walk, n_warm, alone)
         usual = _split(funnel, hours, flow, parts, neglected, load, rng)
-    return usual
+    return replace(usual, rep_hours=rep_hours)
 
 
 def _load(funnel: Funnel, work: Work, hours: Floats, staff: Staff, flow: Flow) -> float:
@@ -167,7 +172,7 @@ def _usual_course(funnel: Funnel, flow: Flow, n_steps: int) -> Course:
         StageRates.from_hazards(hazards.first_age, usual.mean_hazards(s)[None], usual.changes.speed[s])
         for s, hazards in enumerate(funnel.hazards)
     ]
-    n_sight = max(int(hazards.first_age[-1]) for hazards in funnel.hazards)
+    n_sight = max(len(of_stage) for of_stage in flow.leaving)
     shares = flow.entries / flow.entries.sum()
     leads = LeadLaw(np.full(n_steps, flow.entries.sum()), law.block_steps, law.dispersion, shares, 0)
     amounts = np.zeros(0) if funnel.amounts is None else funnel.amounts.weights / funnel.amounts.weights.sum()

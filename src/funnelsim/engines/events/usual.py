@@ -14,9 +14,11 @@ from funnelsim.engines.events.staff import DAYS_PER_STEP
 from funnelsim.engines.protocol import EngineError
 from funnelsim.nouns.funnel import Changes, Funnel
 from funnelsim.nouns.team import Work
-from funnelsim.numerics.incidence import incidence_by_age, observed_routes, win_rates
+from funnelsim.numerics.incidence import incidence_by_age, win_rates
 
 Floats = npt.NDArray[np.float64]
+
+_TAIL_DAYS = 365.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +48,18 @@ class Flow:
         """The flow of a funnel, levers taken off."""
         usual = funnel.with_changes(Changes.none(funnel.stages))
         hazards = [usual.mean_hazards(stage) for stage in range(funnel.stages.n_open)]
-        ages = [stage.first_age for stage in funnel.hazards]
-        routes = np.stack([observed_routes(age, h) for age, h in zip(ages, hazards, strict=True)])
+        # A year beyond the oldest exit seen: at high loads even the few who leave then change the waits.
+        tail = int(_TAIL_DAYS / DAYS_PER_STEP[funnel.clock.step])
+        incidence = [
+            incidence_by_age(stage.first_age, h, int(stage.first_age[-1]) + tail)
+            for stage, h in zip(funnel.hazards, hazards, strict=True)
+        ]
+        routes = np.stack([of_stage.sum(axis=0) for of_stage in incidence])
         n_open, arrivals = funnel.stages.n_open, funnel.arrivals
         shares = arrivals.entry_counts / max(arrivals.entry_counts.sum(), 1e-300)
         entries = shares * arrivals.mean_per_block / arrivals.block_steps
         visits = np.linalg.solve(np.eye(n_open) - routes[:, :n_open].T, entries)
-        leaving = tuple(
-            incidence_by_age(age, h, int(age[-1])).sum(axis=1) for age, h in zip(ages, hazards, strict=True)
-        )
+        leaving = tuple(of_stage.sum(axis=1) for of_stage in incidence)
         lost = routes[:, funnel.stages.is_lost].sum(axis=1)
         return cls(entries, visits, win_rates(routes, funnel.stages.is_won), lost, leaving)
 
@@ -79,6 +84,8 @@ class Usual:
         Mean stay in steps of deals that leave within sight: by the history, and by this model.
     rep_part : ndarray of shape (n_open,)
         Mean steps of wait and work.
+    rep_hours : float
+        Hours that one usual rep works in a step, in the mean; NaN with a stated share.
     """
 
     stage_names: tuple[str, ...]
@@ -87,6 +94,7 @@ class Usual:
     observed: Floats
     made: Floats
     rep_part: Floats
+    rep_hours: float = float("nan")
 
     def table(self) -> pd.DataFrame:
         """By stage: mean stay observed and reproduced, the rep's part of it, the share lost by neglect.

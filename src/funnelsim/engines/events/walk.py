@@ -117,12 +117,22 @@ class Walk:
             total, since = np.inf if place == NEVER else float(deal.stay), age + self._moment.at(deal.row, 2)
             begins, ends = split.rep_part(total, self._moment.at(deal.row, 1))
             if since < ends:
-                left = min((ends - since) / max(ends - begins, 1e-9), 1.0)
-                deal.hours = left * self._hours[stage] * self._need.at(deal.row, 0)
+                deal.hours = self._hours_left(deal, ends - begins, ends - max(since, begins))
                 self._pending.append((begins > since, -float(age), len(self._pending), deal))
                 return
         if place != NEVER:
             self._move_after(deal, steps - 1 + self._moment.at(deal.row, 0))
+
+    def _hours_left(self, deal: Deal, work_steps: float, left_steps: float) -> float:
+        """Hours that a deal still needs at the cutoff, of whose work so many steps are left.
+
+        Tasks in hand are longer than others (a long one is more often met), as are the steps they took.
+        """
+        rep_hours = self._plan.usual.rep_hours
+        if rep_hours == rep_hours:  # known unless a share was stated
+            return left_steps * rep_hours
+        share = left_steps / max(work_steps, 1e-9)
+        return share * self._hours[deal.stage] * self._need.at(deal.row, 0)
 
     def begin(self) -> None:
         """Let all deals taken up ask for the work they still need: those in hand at the cutoff come first."""

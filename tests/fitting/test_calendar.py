@@ -166,3 +166,48 @@ def test_exits_and_what_they_tell_stay_under_a_calendar(history: fs.DealHistory,
     np.testing.assert_allclose(found.exits.sum(axis=1), plain.exits.sum(axis=1))
     assert not np.allclose(found.at_risk, plain.at_risk, rtol=0.05)
     assert (found.at_risk >= found.exits.sum(axis=1) - 1e-9).all()
+
+
+FAST = {"rush": ({0: 1.2}, {0: 0.9}), "spike": ({}, {30: 2.0})}
+
+
+@pytest.mark.parametrize("name", list(FAST))
+def test_chances_stay_right_where_nearly_all_leave_at_once(name: str) -> None:
+    """Twice the pace is not twice the exits: a day-0 rush and an expiry under strong weekdays.
+
+    The chance of an average day is 1 - exp(-rate): .8775 on day 0, .869 at the expiry. d: .03 (4 SE of some
+    1,500 deals); counting exits over the sum of the factors gave .94 to 1.
+    """
+    wins, losses = FAST[name]
+    weekday_win = np.array([1.4, 1.4, 1.3, 1.3, 1.3, 0.2, 0.1])
+    weekday_loss = np.array([1.25, 1.2, 1.1, 1.25, 1.2, 0.6, 0.4])
+    rng = np.random.default_rng(12)
+    n, days = 6000, 900
+    start = rng.choice(days, n, p=np.resize([1.3, 1.1, 1.3, 1.2, 1.0, 0.6, 0.5], days) / np.resize(
+        [1.3, 1.1, 1.3, 1.2, 1.0, 0.6, 0.5], days).sum())  # fmt: skip
+    end, place = np.full(n, days), np.zeros(n, np.int64)
+    still = np.ones(n, dtype=bool)
+    for age in range(400):
+        day = start + age
+        win = wins.get(age, 0.04) * weekday_win[day % 7]
+        lose = losses.get(age, 0.02) * weekday_loss[day % 7]
+        goes = still & (day < days) & (rng.random(n) < 1 - np.exp(-win - lose))
+        end[goes] = day[goes]
+        place[goes] = np.where(rng.random(n) < win / (win + lose), 1, 2)[goes]
+        still &= ~goes
+    monday = np.datetime64("2024-01-01")
+    deals = pd.DataFrame(
+        {
+            "deal_id": np.arange(n).astype(str),
+            "created_at": monday + start,
+            "closed_at": pd.Series(monday + end).where(place > 0),
+            "outcome": np.array(["open", "won", "lost"])[place],
+        }
+    )
+    history = fs.read_deals(deals, as_of=str(monday + days - 1), tz="UTC")
+    funnel = fs.fit(history, level_period=None)
+    assert set(funnel.calendar.factors) >= {"wins"}
+    hazards, age = funnel.hazards[0], 0 if name == "rush" else 30
+    at = int(np.searchsorted(hazards.first_age, age, side="right")) - 1
+    rate = wins.get(age, 0.04) + losses.get(age, 0.02)
+    assert funnel.mean_hazards(0)[at].sum() == pytest.approx(1 - np.exp(-rate), abs=0.03)

@@ -30,6 +30,7 @@ _LEAST_DAYS = {"hour of day": 28, "weekday": 56, "month of quarter": 365, "month
 _UNIT_DAYS = {"hour of day": 1, "weekday": 1, "month of quarter": 28, "month of year": 28}
 _FOLDS = 4
 _YEAR = 365
+_MOST_LEAVING = 1.0 - 1e-12
 _ROUNDS = 12
 
 
@@ -130,30 +131,51 @@ def fit_calendar(
     """
     moments = clock.start_of(np.arange(first_step, first_step + counts[0].at_risk.shape[1]))
     groups = groups_of(stages)
-    series: dict[Group, Series] = {"arrivals": arrivals}
-    for group in dict.fromkeys(groups):
-        at = [place for place, of_place in enumerate(groups) if of_place == group]
-        observed = np.sum([c.exits[at].sum(axis=0) for c in counts], axis=0)
-        expected = np.sum(
-            [c.expected(h.mean_hazards())[at].sum(axis=0) for c, h in zip(counts, hazards, strict=True)],
-            axis=0,
-        )
-        series[group] = Series(moments, observed, expected)
-    chosen: dict[Group, dict[Kind, Ints]] = {}
-    tried: list[str] = []
-    for group, of_group in series.items():
-        kinds, gains = choose_kinds(of_group, _KINDS[clock.step], holidays)
-        tried += [_in_words(group, kind, gain) for kind, gain in gains.items()]
-        if kinds:
-            chosen[group] = kinds
     factors: dict[Group, tuple[Factors, ...]] = {}
-    of_arrivals = chosen.pop("arrivals", None)
-    if of_arrivals:
-        factors["arrivals"] = tuple(fit_factors(arrivals.observed, arrivals.expected, of_arrivals))
-    if chosen:
-        joint, hazards = _fit_jointly(groups, counts, hazards, chosen)
-        factors |= joint
-    return Calendar(factors, tuple(holidays), tuple(tried)), hazards
+    kinds, gains = choose_kinds(arrivals, _KINDS[clock.step], holidays)
+    tried: dict[Group, dict[Kind, Gain]] = {"arrivals": gains}
+    if kinds:
+        factors["arrivals"] = tuple(fit_factors(arrivals.observed, arrivals.expected, kinds))
+    chosen: dict[Group, dict[Kind, Ints]] = {}
+    joint, usual = factors, hazards
+    # Twice: where most leave within a step, what a weekday does to losses shows only once that of wins is on.
+    for _ in range(2):
+        calendar = Calendar(joint, tuple(holidays))
+        factor = calendar.by_place(stages, moments) if calendar.moves_deals else None
+        newly: dict[Group, dict[Kind, Ints]] = {}
+        for group in dict.fromkeys(groups):
+            if group in chosen:
+                continue
+            at = [place for place, of_place in enumerate(groups) if of_place == group]
+            series = _series_of(at, counts, usual, factor, moments)
+            kinds, tried[group] = choose_kinds(series, _KINDS[clock.step], holidays)
+            newly |= {group: kinds} if kinds else {}
+        if not newly:
+            break
+        chosen |= newly
+        learnt, usual = _fit_jointly(groups, counts, hazards, chosen)
+        joint = factors | learnt
+    told = [_in_words(group, kind, gain) for group, of in tried.items() for kind, gain in of.items()]
+    return Calendar(joint, tuple(holidays), tuple(told)), usual
+
+
+def _series_of(
+    places: list[int],
+    counts: Sequence[StepCounts],
+    hazards: tuple[StageHazards, ...],
+    factor: Floats | None,
+    moments: npt.NDArray[np.datetime64],
+) -> Series:
+    """Exits to some places by step, and those to expect under the factors of the others."""
+    observed = np.sum([c.exits[places].sum(axis=0) for c in counts], axis=0)
+    expected = np.sum(
+        [
+            c.expected(h.mean_hazards(), factor)[places].sum(axis=0)
+            for c, h in zip(counts, hazards, strict=True)
+        ],
+        axis=0,
+    )
+    return Series(moments, observed, expected)
 
 
 def _in_words(group: Group, kind: Kind, gain: Gain) -> str:
@@ -191,9 +213,8 @@ def _fit_jointly(
         for of_stage, before, there in zip(rates, start, at_risk, strict=True):
             usual = _expected(of_stage, factor, there)
             expected += usual.sum(axis=0) / factor
-            total = usual.sum(axis=2)
             target = _expected(before, np.ones_like(factor), there).sum(axis=2)
-            of_stage *= np.divide(target, total, out=np.ones_like(total), where=total > 0)
+            of_stage *= _step_towards(target, usual.sum(axis=2), there.sum(axis=1))
         for group, of_group in kinds.items():
             at = [place for place, of_place in enumerate(groups) if of_place == group]
             reduced = {kind: categories_[first] for kind, categories_ in of_group.items()}
@@ -210,6 +231,24 @@ def _summed(by_step_: Floats, of_step: Ints, n_alike: int) -> Floats:
     return np.stack([np.bincount(of_step, row, n_alike) for row in by_step_])
 
 
+def _step_towards(target: Floats, expected: Floats, at_risk: Floats) -> Floats:
+    """Factors on rates by bin and place that bring expected exits close to their target.
+
+    The split over places by the ratio of exits, all together by the ratio of cumulative hazards: where most
+    leave within a step, exits hardly answer to the rate, and their own ratio would creep.
+    """
+    ratio = np.divide(target, expected, out=np.ones_like(target), where=expected > 0)
+
+    def cumulative(exits: Floats) -> Floats:
+        share = np.divide(exits.sum(axis=1), at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)
+        return -np.log1p(-np.minimum(share, _MOST_LEAVING))
+
+    wanted, reached = cumulative(target), cumulative(expected)
+    overall = np.divide(target.sum(axis=1), expected.sum(axis=1), out=np.ones_like(wanted), where=reached > 0)
+    pace = np.divide(wanted, reached, out=np.ones_like(wanted), where=reached > 0)
+    return np.asarray(ratio * (pace / overall)[:, None])
+
+
 def _expected(rates: Floats, factor: Floats, at_risk: Floats) -> Floats:
     """Exits to expect by bin, place and kind of step."""
     return chances_of(rates[:, :, None] * factor[None], axis=1) * at_risk[:, None]
@@ -218,14 +257,17 @@ def _expected(rates: Floats, factor: Floats, at_risk: Floats) -> Floats:
 def _in_average_steps(hazards: StageHazards, correction: Floats) -> StageHazards:
     """Hazards whose exposure counts average steps: an hour at which hardly anyone leaves is less than one.
 
-    The number of exits stays, and with it how sure the hazards are; only their split over causes follows
-    causes that know another calendar.
+    The number of exits stays, and with it how sure the hazards are; exposure and the split over causes become
+    those at which rates are multiplied by `correction`. It is the rates that a calendar multiplies, not the
+    chances: where nearly all leave at once, twice the pace is not twice the exits.
     """
-    seen, corrected = hazards.exits, hazards.exits * correction
-    before, after = seen.sum(axis=1), corrected.sum(axis=1)
-    factor = np.divide(after, before, out=np.ones_like(before), where=before > 0)
-    factor = np.minimum(factor, np.divide(hazards.at_risk, before, out=factor.copy(), where=before > 0))
-    split = np.divide(corrected, after[:, None], out=np.zeros_like(seen), where=after[:, None] > 0)
-    return replace(
-        hazards, exits=split * before[:, None], at_risk=hazards.at_risk / np.maximum(factor, 1e-12)
-    )
+    seen, at_risk = hazards.exits, np.maximum(hazards.at_risk, 1e-12)
+    total = seen.sum(axis=1)
+    raw = seen / np.maximum(at_risk, total * (1.0 + 1e-12))[:, None]
+    average = chances_of(rates_of(raw) * correction, axis=1)
+    chance = average.sum(axis=1)
+    left = (total > 0) & (chance > 0)
+    exposed = np.divide(total, chance, out=hazards.at_risk.astype(float), where=left)
+    split = np.divide(average, chance[:, None], out=np.zeros_like(seen), where=left[:, None])
+    exits = np.where(left[:, None], split * total[:, None], seen)
+    return replace(hazards, exits=exits, at_risk=exposed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -376,3 +378,19 @@ def test_questions_asked_wrongly_are_refused(late, found):
 
 def test_the_same_seed_gives_the_same_answer(late, found):
     pd.testing.assert_frame_equal(found.table(), fs.dwell(late, n_draws=300).table())
+
+
+def test_hazards_from_elsewhere_are_held_to_the_exits() -> None:
+    """Those of a funnel that did not learn from these stays get no credit for having followed them.
+
+    A day's hazard a third too high is seen at once (d: 10 % of the exits); the history's own hazards pass.
+    """
+    history = fs.simulate_history(seed=6)
+    own = fs.fit(history, calendar=False, level_period=None)
+    assert fs.dwell(history, funnel=own, n_draws=20).fit_check("Qualify")["p_value"].iloc[0] > 0.01
+    faster = replace(
+        own, hazards=tuple(replace(stage, at_risk=stage.at_risk / 4 * 3) for stage in own.hazards)
+    )
+    check = fs.dwell(history, funnel=faster, n_draws=20).fit_check("Qualify").iloc[0]
+    assert check["p_value"] < 1e-6
+    assert check["verdict"].startswith("does not fit")

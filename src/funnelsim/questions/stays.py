@@ -122,11 +122,20 @@ def families_table(found: BestDwell) -> pd.DataFrame:
 # --- hazards by age of every model, and their slopes
 
 
-def binned_by_age(hazards: StageHazards, means: Floats, n_ages: int) -> tuple[Floats, Floats]:
-    """Hazards to leave by age from those by bin, and their slopes by the bins'."""
+def binned_by_age(hazards: StageHazards, means: Floats, counts: AgeCounts) -> tuple[Floats, Floats]:
+    """Hazards to leave by age from those by bin, and their slopes by the bins'.
+
+    Hazards that were not learnt from these stays, or under a calendar, have no slopes: they are held to the
+    exits as they are, for they did not follow them.
+    """
+    n_ages = len(counts.at_risk)
     row = np.searchsorted(hazards.first_age, np.arange(n_ages), side="right") - 1
     by_bin = means.sum(axis=1)
-    return by_bin[row], np.eye(len(by_bin))[row]
+    n_bins = len(by_bin)
+    here = (np.bincount(row, values, n_bins) for values in (counts.exits.sum(axis=1), counts.at_risk))
+    there = (hazards.exits.sum(axis=1), hazards.at_risk)
+    is_learnt = all(np.allclose(a, b, rtol=1e-9) for a, b in zip(here, there, strict=True))
+    return by_bin[row], np.eye(n_bins)[row] if is_learnt else np.zeros((n_ages, 0))
 
 
 def fitted_by_age(fit: DwellFit, n_ages: int) -> tuple[Floats, Floats]:
@@ -166,7 +175,7 @@ class Models:
 
     def by_age(self) -> Iterator[tuple[str, tuple[Floats, Floats]]]:
         """Name of each model, with its hazards by age and their slopes by its parameters."""
-        yield BINNED, binned_by_age(self.hazards, self.means, self.n_ages)
+        yield BINNED, binned_by_age(self.hazards, self.means, self.stays.counts)
         for fit in self.fits:
             yield model_name(fit), fitted_by_age(fit, self.n_ages)
 

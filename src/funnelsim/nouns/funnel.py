@@ -317,9 +317,9 @@ class Funnel:
 
         Notes
         -----
-        Rates are those of the whole history; forecasts start from the pace of now. Only ages at which deals
-        have been seen to leave count, so conversion and win rate say what happens within the ages the history
-        has seen.
+        Rates are those of the whole history (under a calendar, those of its average day); forecasts start
+        from the pace of now. Conversion and win rate say what happens within the ages at which deals have
+        been seen to leave; dwell looks on for as long again, or few deals would seem quicker than they are.
         """
         streams, draws, n_open = Streams(seed), range(n_draws), self.stages.n_open
         per_draw = self._stage_figures([self.hazard_draws(stage, streams, draws) for stage in range(n_open)])
@@ -347,11 +347,14 @@ class Funnel:
 
     def _stage_figures(self, hazards: list[Floats]) -> dict[str, Floats]:
         """Conversion, win rate, undecided share and dwell; each of shape (..., n_open)."""
+        last_ages = [int(stage.first_age[-1]) for stage in self.hazards]
+        # Dwell looks on for as long again: of ten deals none has stayed as long as one in ten does.
         curves = [
-            incidence_by_age(stage.first_age, h, int(stage.first_age[-1]))
-            for stage, h in zip(self.hazards, hazards, strict=True)
+            incidence_by_age(stage.first_age, h, 2 * last)
+            for stage, h, last in zip(self.hazards, hazards, last_ages, strict=True)
         ]
-        routes = np.stack([curve.sum(axis=-2) for curve in curves], axis=-2)
+        seen = [curve[..., :last, :] for curve, last in zip(curves, last_ages, strict=True)]
+        routes = np.stack([curve.sum(axis=-2) for curve in seen], axis=-2)
         forward = np.array([self.stages.is_forward(stage) for stage in range(self.stages.n_open)])
         return {
             "conversion": np.where(forward, routes, 0.0).sum(axis=-1),

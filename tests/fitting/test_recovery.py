@@ -10,14 +10,13 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 import funnelsim as fs
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
-from funnelsim.numerics.hazards import StageHazards
+from funnelsim.numerics.hazards import Spells, StageHazards, bin_ages, count_ages
 from funnelsim.vocabulary.randomness import Streams
 
 SEED = 4
@@ -251,16 +250,13 @@ def test_the_age_by_which_nine_in_ten_have_left_is_as_unsure_as_few_deals_leave_
         rng = np.random.default_rng(seed)
         start = rng.uniform(0, 365, 25)
         end = start + rng.exponential(1 / 0.08, 25)
-        day = np.datetime64("2024-01-01")
-        deals = pd.DataFrame(
-            {
-                "deal_id": np.arange(25).astype(str),
-                "created_at": day + start.astype(int),
-                "closed_at": pd.Series(day + end.astype(int)).where(end < 365),
-                "outcome": np.where(end < 365, np.where(rng.random(25) < 0.6, "won", "lost"), "open"),
-            }
-        )
-        history = fs.read_deals(deals, as_of="2024-12-30", tz="UTC")
-        table = fs.fit(history, level_period=None, calendar=False).table().iloc[0]
+        won = np.where(rng.random(25) < 0.6, 1, 2)
+        stays = Spells(
+            np.arange(25), np.zeros(25, np.int64), start.astype(int), np.minimum(end, 364).astype(int),
+            np.where(end < 365, won, -1),
+        )  # fmt: skip
+        hazards = bin_ages(count_ages(stays, 0, 3, None), np.array([0, 0.5, 0.5]))
+        arrivals = Arrivals(7, 1.0, np.inf, 0.0, np.ones(1))
+        table = fs.Funnel(fs.Stages.named(["s"]), fs.Clock("day"), (hazards,), arrivals).table().iloc[0]
         held += table["p90_dwell_low"] <= 29 <= table["p90_dwell_high"]
     assert held >= 58

@@ -500,3 +500,12 @@ def test_wins_can_be_forecast_where_there_are_amounts() -> None:
     assert outlook.chance().value == (outlook.window(measure="wins") >= 4).mean()
     bookings = fs.forecast(funnel, pipeline, target=4e3, engine=engine)
     np.testing.assert_array_equal(bookings.draws("wins"), outlook.draws())
+
+
+@pytest.mark.parametrize("per_draw", [1, 2, 5])
+def test_the_error_of_simulating_is_that_of_a_share_of_independent_futures(per_draw: int) -> None:
+    """With certain parameters sqrt(p (1 - p) / n), however few futures a draw has. d: a tenth of it."""
+    n_draws, chance = 4_000, float(won_within(92))
+    outlook = run(constant_funnel(), pipeline_of([1.0]), "1Q", n_draws * per_draw, n_draws)
+    found = outlook.law().engine_error(1.0)
+    assert found == pytest.approx(np.sqrt(chance * (1 - chance) / n_draws / per_draw), rel=0.05)

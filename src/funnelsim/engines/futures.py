@@ -76,8 +76,13 @@ def batch_futures(
                 new_bookings[i, rows] = _new_bookings(
                     funnel.amounts, new_wins[i, rows], worths[i].shares, money
                 )
-    parts = (open_wins, new_wins, open_bookings, new_bookings)
-    return Futures(*(part.reshape(-1, shape[2]) for part in parts), n_draws=len(draws))
+    return Futures(
+        open_wins.reshape(-1, shape[2]),
+        new_wins.reshape(-1, shape[2]),
+        open_bookings.reshape(-1, shape[2]),
+        new_bookings.reshape(-1, shape[2]),
+        n_draws=len(draws),
+    )
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.engines.choose import EngineName, choose
+from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
+from funnelsim.engines.until import run_until
 from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
@@ -77,14 +79,18 @@ def forecast(
     _check_measure(funnel, measure, wanted)
     parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
     chosen, reason = choose(engine, funnel, pipeline)
-    outlook = chosen.run(funnel, pipeline, parsed, Streams.of(seed))
+    streams = Streams.of(seed)
+    if isinstance(chosen, MonteCarlo) and chosen.until_se is not None:
+        outlook = run_until(chosen, funnel, pipeline, parsed, streams, target=wanted, measure=measure)
+    else:
+        outlook = chosen.run(funnel, pipeline, parsed, streams)
     return replace(
         outlook,
         engine=f"{outlook.engine} (chosen: {reason})" if reason else outlook.engine,
         asked=measure,
         target=wanted,
         classical=_classical(funnel, pipeline, outlook.realised_bookings),
-        notes=(*funnel.notes, *_pipeline_notes(funnel, pipeline, parsed)),
+        notes=(*funnel.notes, *_pipeline_notes(funnel, pipeline, parsed), *outlook.notes),
     )
 
 

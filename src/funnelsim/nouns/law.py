@@ -103,9 +103,14 @@ class DrawnLaw:
         return np.asarray(reaches(self.totals, amount).mean(axis=1))
 
     def engine_error(self, amount: float) -> float:
-        """Standard error of the simulation, given the draws: that of a share of independent futures."""
-        share = self.chance_by_draw(amount)
-        return float(np.sqrt((share * (1.0 - share)).mean() / self.totals.size))
+        """Standard error of the simulation, given the draws: that of a share of independent futures.
+
+        A single future for each draw cannot tell luck from draws: then all of the spread counts as luck.
+        """
+        share, n = self.chance_by_draw(amount), self.totals.shape[1]
+        if n == 1:
+            share = share.mean(keepdims=True)
+        return float(np.sqrt((share * (1.0 - share)).mean() * n / max(n - 1, 1) / self.totals.size))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import pandas as pd
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
+from funnelsim.engines.until import settled
 from funnelsim.nouns.forecast import Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
@@ -128,7 +129,7 @@ def compare_levers(
     seed, wanted = Streams.of(seed).seed, target_amount(target)
     chosen = three_levers() if levers is None else checked_levers(levers)
 
-    def run(changed: Funnel) -> Forecast:
+    def run(changed: Funnel, engine: Engine | EngineName) -> Forecast:
         return forecast(
             changed,
             pipeline,
@@ -140,4 +141,7 @@ def compare_levers(
             seed=seed,
         )
 
-    return LeverComparison(run(funnel), chosen, tuple(run(lever.apply(funnel)) for lever in chosen), wanted)
+    base = run(funnel, engine)
+    paired = settled(engine, base)
+    outlooks = tuple(run(lever.apply(funnel), paired) for lever in chosen)
+    return LeverComparison(base, chosen, outlooks, wanted)

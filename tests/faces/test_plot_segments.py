@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 import funnelsim as fs
@@ -26,6 +27,22 @@ def test_every_group_is_shown_with_its_verdict(history):
     markers = {len(path.vertices) for c in ax.collections for path in c.get_paths() if len(c.get_offsets())}
     assert len(markers) >= 2  # verdicts differ by shape, not by colour
     ax.figure.canvas.draw()
+
+
+def test_the_pace_is_told_beside_the_win_rate_and_not_in_it(history):
+    """Groups that are slower by more than luck are called so, and the axis says which win rate it shows."""
+    first = history.paths.deal[history.paths.is_first]
+    closed = history.deals["closed_at"].fillna(pd.Timestamp("2100-01-01")) - history.deals["created_at"]
+    deals = history.records.deals.copy()
+    deals.loc[first, "team"] = np.where(closed > closed.median(), "patient", "quick")
+    found = fs.segments(replace(history, records=Records(deals, history.records.moves)), "team", n_draws=50)
+    ax = found.plot()
+    assert "at the common pace" in ax.get_xlabel().replace("\n", " ")
+    beside = [text.get_text() for text in ax.texts]
+    assert any(text.endswith(", slower") for text in beside)
+    assert any(text.endswith(", faster") for text in beside)
+    assert "quick" in alt_text(ax)
+    assert ", faster" in alt_text(ax)
 
 
 def test_axes_of_ones_own_are_used(history):

@@ -7,7 +7,7 @@ import pytest
 
 from funnelsim.numerics import multipliers as module
 from funnelsim.numerics.incidence import incidence_by_age, observed_routes, win_rates
-from funnelsim.numerics.multipliers import multiplied_routes, multiplied_win_rates
+from funnelsim.numerics.multipliers import multiplied_routes, multiplied_win_rates, routes_at_common_pace
 
 FIRST_AGE = np.array([0, 1, 4, 9])
 HAZARDS = np.array([[0.2, 0.0, 0.1], [0.05, 0.1, 0.02], [0.3, 0.0, 0.3], [0.01, 0.0, 0.01]])
@@ -34,6 +34,31 @@ def test_routes_are_the_sum_over_ages_of_multiplied_rates():
 def test_limits(factor, left):
     routes = multiplied_routes(FIRST_AGE, HAZARDS[None], np.full((1, 1, 3), factor))
     assert routes.sum() == pytest.approx(left)
+
+
+def test_at_the_common_pace_only_the_split_differs():
+    """Age by age the chance to leave is the common one, shared out by multiplied rates; a pace cancels."""
+    factors = np.array([2.5, 0.3, 1.1])
+    total = HAZARDS.sum(axis=1, keepdims=True)
+    split = HAZARDS * factors / (HAZARDS * factors).sum(axis=1, keepdims=True)
+    expected = incidence_by_age(FIRST_AGE, total * split, 9).sum(axis=0)
+    both = np.stack([factors, 7.0 * factors])
+    routes = routes_at_common_pace(FIRST_AGE, HAZARDS[None], both[None])[0]
+    np.testing.assert_allclose(routes, [expected, expected], rtol=1e-12)
+    assert not np.allclose(multiplied_routes(FIRST_AGE, HAZARDS[None], both[None])[0], routes, rtol=0.05)
+
+
+def test_who_never_took_an_open_way_splits_as_all_do():
+    """Without any exit, and where the only ways open at an age are ones that a group never took."""
+    hazards = HAZARDS.copy()
+    hazards[2] = [0.6, 0.0, 0.0]
+    routes = routes_at_common_pace(FIRST_AGE, hazards[None], np.array([[[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]))[
+        0
+    ]
+    plain = observed_routes(FIRST_AGE, hazards)
+    np.testing.assert_allclose(routes[0], plain, rtol=1e-12)
+    assert routes[1].sum() == pytest.approx(plain.sum())
+    assert routes[1, 0] == pytest.approx(incidence_by_age(FIRST_AGE, hazards, 9)[4:, 0].sum())
 
 
 def test_win_rates_by_draw_do_not_depend_on_the_batches(monkeypatch):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import funnelsim as fs
 from funnelsim.fitting.groups import SegmentError, SegmentWarning
@@ -51,6 +51,7 @@ def assert_all_stated(found: Segments) -> None:
     assert np.isfinite(found.ratios).all()
     assert league["chance_best"].sum() == pytest.approx(1.0)
     n = len(league)
+    assert (league["chance_faster"] + league["chance_slower"] <= 1 + 1e-9).all()
     assert league["expected_rank"].sum() == pytest.approx(n * (n + 1) / 2)
 
 
@@ -229,6 +230,86 @@ def test_skill_is_found_and_shrinking_pays():
     assert stats.binomtest(int(n_false), int(n_verdicts), 0.1, alternative="greater").pvalue > 1e-4
 
 
+def with_odds_and_pace(seed: int, log_odds: np.ndarray, log_pace: np.ndarray) -> fs.DealHistory:
+    """600 deals of one stage over a year, shared out by lot; a third of the common rate of 0.05 is losses.
+
+    Deals of a rep leave ``exp(log_pace)`` times as fast, forward with odds ``2 exp(log_odds)``.
+    """
+    rng, n, days = np.random.default_rng(seed), 600, 365
+    rep = rng.integers(len(log_odds), size=n)
+    begun = rng.integers(days, size=n)
+    ended = begun + np.floor(rng.exponential(20.0 * np.exp(-log_pace[rep])))
+    is_won = rng.random(n) < special.expit(np.log(2.0) + log_odds[rep])
+    is_open = ended >= days
+    day = np.datetime64("2025-01-01") + begun.astype("timedelta64[D]")
+    closed = np.datetime64("2025-01-01") + ended.astype("timedelta64[D]")
+    deals = pd.DataFrame(
+        {
+            "deal_id": [f"D{i}" for i in range(n)],
+            "created_at": day,
+            "closed_at": np.where(is_open, np.datetime64("NaT"), closed),
+            "outcome": np.where(is_open, "open", np.where(is_won, "won", "lost")),
+            "rep": [f"rep {i:02d}" for i in rep],
+        }
+    )
+    return fs.read_deals(deals, as_of="2025-12-31", tz="UTC")
+
+
+def by_rep(history: fs.DealHistory) -> Segments:
+    """Segments against rates without a level or a calendar, of which these worlds have none."""
+    plain = fs.fit(history, level_period=None, calendar=False)
+    return fs.segments(history, "rep", funnel=plain, n_draws=100)
+
+
+def against_its_own_figure(found: Segments) -> int:
+    """Verdicts on win rates whose sign is not that of the group's raw win rate."""
+    raw, verdict = found.table()["raw_win_rate"], found.league()["verdict"].reindex(found.table().index)
+    gap = raw - found.overall_win_rate
+    return int((((verdict == "above") & (gap < 0)) | ((verdict == "below") & (gap > 0))).sum())
+
+
+def test_deals_that_only_wait_longer_have_no_other_win_rate():
+    """20 reps of equal odds, paces apart by half: verdicts on win rates in at most 10 % of 16 worlds.
+
+    Win rates with the pace in them gave verdicts in most of these worlds. The pace is found: a quarter of the
+    reps get a verdict, of which at most a tenth are false.
+    """
+    with_any = n_given = n_false = n_against = 0
+    for seed in range(16):
+        log_pace = np.random.default_rng(100 + seed).normal(0.0, 0.5, 20)
+        found = by_rep(with_odds_and_pace(seed, np.zeros(20), log_pace))
+        league = found.league()
+        with_any += bool((league["verdict"] != LUCK).any())
+        n_against += against_its_own_figure(found)
+        true = pd.Series(log_pace, index=[f"rep {i:02d}" for i in range(20)]).reindex(league.index)
+        told = league["pace_verdict"]
+        n_given += int((told != LUCK).sum())
+        n_false += int((((told == "faster") & (true < 0)) | ((told == "slower") & (true > 0))).sum())
+    assert stats.binomtest(with_any, 16, 0.1, alternative="greater").pvalue > 1e-3
+    assert n_against == 0
+    assert n_given > 0.25 * 16 * 20
+    assert stats.binomtest(n_false, n_given, 0.1, alternative="greater").pvalue > 1e-4
+
+
+def test_other_odds_are_found_and_are_no_pace():
+    """20 reps of equal pace, log odds apart by 0.6: a fifth or more told, at most a tenth of them falsely."""
+    n_given = n_false = n_against = with_pace = 0
+    for seed in range(8):
+        x = np.random.default_rng(200 + seed).normal(0.0, 0.6, 20)
+        found = by_rep(with_odds_and_pace(300 + seed, x, np.zeros(20)))
+        league = found.league()
+        true = pd.Series(special.expit(np.log(2.0) + x), index=[f"rep {i:02d}" for i in range(20)])
+        true, told = (true - true.mean()).reindex(league.index), league["verdict"]
+        n_given += int((told != LUCK).sum())
+        n_false += int((((told == "above") & (true < 0)) | ((told == "below") & (true > 0))).sum())
+        n_against += against_its_own_figure(found)
+        with_pace += bool((league["pace_verdict"] != LUCK).any())
+    assert n_given > 0.2 * 8 * 20
+    assert stats.binomtest(n_false, n_given, 0.1, alternative="greater").pvalue > 1e-4
+    assert n_against == 0
+    assert stats.binomtest(with_pace, 8, 0.1, alternative="greater").pvalue > 1e-3
+
+
 def test_a_verdict_can_be_had(by_owner):
     league = by_owner.league()
     assert league.loc["rep 8", "verdict"] == "above"
@@ -237,6 +318,8 @@ def test_a_verdict_can_be_had(by_owner):
     assert (by_owner.league(most_false=1e-9)["verdict"] == LUCK).sum() >= 4
     assert by_owner.differences().loc["conversion (odds of moving forward)", "p_value"] < 0.01
     assert "8 groups" in repr(by_owner)
+    assert set(league["pace_verdict"]) <= {"faster", "slower", LUCK}
+    assert (league["pace"] == by_owner.table()["pace"].reindex(league.index)).all()
 
 
 # --- little data, odd data

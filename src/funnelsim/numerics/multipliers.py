@@ -1,8 +1,8 @@
-"""Rates multiplied group by group: where deals of each group go, and how often they are won."""
+"""Rates multiplied by group, with its pace or at the common one: where deals go, how often they are won."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ from funnelsim.numerics.rates import rates_of
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Routes = Callable[[Ints, Floats, Floats], Floats]
 
 _LARGEST_BATCH = 1_000_000  # numbers by draw, group and bin held at once: 8 MB each
+_LEAST_FACTOR = 1e-100  # where a group takes none of the ways open at an age, the common split stands in
 
 
 def multiplied_routes(first_age: Ints, hazards: Floats, multipliers: Floats) -> Floats:
@@ -47,12 +49,41 @@ def multiplied_routes(first_age: Ints, hazards: Floats, multipliers: Floats) -> 
     return taken
 
 
+def routes_at_common_pace(first_age: Ints, hazards: Floats, multipliers: Floats) -> Floats:
+    """The same where groups differ in which way deals leave, but none leaves sooner or later than all do.
+
+    Parameters
+    ----------
+    first_age, hazards, multipliers
+        As in :func:`multiplied_routes`; only the ratios of a group's multipliers count.
+
+    Returns
+    -------
+    ndarray of shape (n_draws, n_groups, n_places)
+
+    Notes
+    -----
+    In every bin of age the chance to leave is the common one, ``1 - exp(-n r)``, and it is shared out by the
+    multiplied rates: ``r_j m_j / sum_k r_k m_k``. A factor on all rates of a group, its pace, cancels.
+    """
+    rates = rates_of(hazards[:, :-1])
+    of_bin = rates.sum(axis=2) * np.diff(first_age)
+    leaves = -np.expm1(-of_bin) * np.exp(of_bin - np.cumsum(of_bin, axis=1))
+    factors = np.maximum(multipliers, _LEAST_FACTOR)
+    total = np.einsum("dbp,dgp->dgb", rates, factors)
+    per_rate = np.divide(leaves[:, None], total, out=np.zeros_like(total), where=total > 0)
+    taken: Floats = np.einsum("dgb,dbp->dgp", per_rate, rates) * factors
+    return taken
+
+
 def multiplied_win_rates(
     first_ages: Sequence[Ints],
     hazards: Sequence[Floats],
     multipliers: Sequence[Floats],
     is_won: Flags,
     entry_shares: Floats,
+    *,
+    routes_of: Routes = multiplied_routes,
 ) -> Floats:
     """Chance that a new deal of each group is won within the ages seen, by draw.
 
@@ -63,6 +94,8 @@ def multiplied_win_rates(
     is_won : ndarray of bool, shape (n_places,)
     entry_shares : ndarray of shape (n_open,)
         Where new deals enter; sums to 1.
+    routes_of : callable
+        :func:`multiplied_routes` or :func:`routes_at_common_pace`.
 
     Returns
     -------
@@ -74,6 +107,6 @@ def multiplied_win_rates(
     for start in range(0, n_draws, size):
         batch = slice(start, start + size)
         parts = zip(first_ages, hazards, multipliers, strict=True)
-        routes = [multiplied_routes(ages, h[batch], m[batch]) for ages, h, m in parts]
+        routes = [routes_of(ages, h[batch], m[batch]) for ages, h, m in parts]
         rates[batch] = win_rates(np.stack(routes, axis=-2), is_won) @ entry_shares
     return rates

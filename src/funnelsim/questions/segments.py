@@ -16,14 +16,15 @@ from funnelsim.fitting.groups import Groups, SegmentError, group_deals
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
-from funnelsim.numerics.multipliers import multiplied_win_rates
-from funnelsim.numerics.pooling import more_than_luck, poisson_interval, pool
+from funnelsim.numerics.multipliers import multiplied_win_rates, routes_at_common_pace
+from funnelsim.numerics.pooling import Pool, more_than_luck, poisson_interval, pool
 from funnelsim.questions.given import fitting
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
 
 VERDICTS = {1: "above", -1: "below", 0: "not more than luck"}
+PACE_VERDICTS = {1: "faster", -1: "slower", 0: "not more than luck"}
 _FINITE = 1e6  # a ratio of something to nothing, where a win rate is computed from it
 _SAME = 12  # decimals in which equal win rates agree
 
@@ -66,8 +67,13 @@ class Segments:
 
     @property
     def overall_win_rate(self) -> float:
-        """Chance that a new deal is won, all groups together, within the ages seen."""
+        """Chance that a new deal is won within the ages seen, all groups together: at the common pace."""
         return float(self.overall_win_rates.mean())
+
+    @property
+    def _pace(self) -> Pool:
+        """How fast deals leave their stages, whichever way."""
+        return pool(self.rates.observed.sum(axis=(1, 2)), self.rates.expected.sum(axis=(1, 2)))
 
     @property
     def _index(self) -> pd.Index[str]:
@@ -84,28 +90,34 @@ class Segments:
         -------
         DataFrame
             Index: group. ``n_deals``, ``n_open``, ``n_won``, ``n_lost``; ``raw_win_rate`` (the group on its
-            own) and ``win_rate`` (pulled towards the average as far as its evidence is thin): chance that a
-            new deal is won within the ages seen, as in :meth:`Funnel.table`; ``raw_pace`` and ``pace``: how
-            many times as fast as all deals the group's leave their stages, won or lost. ``..._low`` and
-            ``..._high`` bound each, and always hold the estimate.
+            own) and ``win_rate`` (pulled towards the average as far as its evidence is thin): win rate at
+            the common pace, see Notes; ``raw_pace`` and ``pace``: how many times as fast as all deals the
+            group's leave their stages, won or lost. ``..._low`` and ``..._high`` bound each, and always hold
+            the estimate.
 
         Notes
         -----
-        `raw_win_rate` multiplies the common rates by the group's own observed over expected exits. Where a
-        group was never watched in a stage, the common rate stands in and the interval is as wide as half an
-        exit leaves it; a group never watched at all has the overall rate, from 0 to 1.
+        The *win rate at the common pace* is the chance that a new deal is won within the ages seen, as in
+        :meth:`Funnel.table`, if the group's deals left each stage when all deals do and only went where the
+        group's go. So a group whose deals merely wait longer has no lower win rate for it: the waiting is in
+        its pace, and both together decide what it books by a date.
+
+        Of `raw_win_rate` the ways deals go are the group's own observed over expected exits. Where a group
+        was never seen to leave a stage, the common ways stand in and the interval is as wide as half an exit
+        leaves it; a group never watched at all has the overall rate, from 0 to 1.
         """
-        observed, expected = self.rates.observed.sum(axis=(1, 2)), self.rates.expected.sum(axis=(1, 2))
         low, high = np.quantile(self.win_rates, self._tails, axis=0)
-        raw_pace = (raw_ratios(observed, expected), *poisson_interval(observed, expected, self.interval))
-        of_all = pool(observed, expected)
-        pace = (of_all.shrunk(), *of_all.interval(self.interval))
+        pace = self._pace
+        observed, expected = pace.observed, pace.expected
         columns = dict(zip(("n_deals", "n_open", "n_won", "n_lost"), self.groups.counts.T, strict=True))
         shown: dict[str, Sequence[Floats]] = {
             "raw_win_rate": list(self.raw_win_rates),
             "win_rate": (self.win_rates.mean(axis=0), low, high),
-            "raw_pace": raw_pace,
-            "pace": pace,
+            "raw_pace": (
+                raw_ratios(observed, expected),
+                *poisson_interval(observed, expected, self.interval),
+            ),
+            "pace": (pace.shrunk(), *pace.interval(self.interval)),
         }
         for name, (value, least, most) in shown.items():
             columns |= {
@@ -164,7 +176,7 @@ class Segments:
         """
         names, rates = self.funnel.stages.names, self.rates
         found: dict[str, Any] = {
-            "pace (all exits)": pool(rates.observed.sum(axis=(1, 2)), rates.expected.sum(axis=(1, 2))),
+            "pace (all exits)": self._pace,
             "conversion (odds of moving forward)": rates.odds,
         }
         for stage, place in rates.departures:
@@ -175,20 +187,23 @@ class Segments:
         return pd.DataFrame(rows, columns=columns, index=pd.Index(list(found), name="what"))
 
     def league(self, *, most_false: float = 0.1) -> pd.DataFrame:
-        """Groups ranked by shrunk win rate, and which differ from the overall rate by more than luck.
+        """Groups ranked by shrunk win rate, and which differ from all deals by more than luck, also in pace.
 
         Parameters
         ----------
         most_false : float
-            Largest chance that a verdict is false; so no more than this share of them is, on average.
+            Largest chance that a verdict is false; so no more than this share is, on average, of those on
+            win rates, nor of those on the pace.
 
         Returns
         -------
         DataFrame
-            Index: group, highest win rate first. ``n_deals``, ``n_won``, ``win_rate`` with its interval,
-            ``chance_above`` and ``chance_below`` the overall rate (what is missing to 1: no difference),
-            ``chance_best``, ``expected_rank`` with its interval, and ``verdict``: "above", "below" or
-            "not more than luck".
+            Index: group, highest win rate first. ``n_deals``, ``n_won``, ``win_rate`` (at the common pace,
+            see :meth:`table`) with its interval, ``chance_above`` and ``chance_below`` the overall rate (what
+            is missing to 1: no difference), ``chance_best``, ``expected_rank`` with its interval, and
+            ``verdict``: "above", "below" or "not more than luck". Then ``pace`` with its interval,
+            ``chance_faster`` and ``chance_slower`` than all deals, and ``pace_verdict``: "faster", "slower"
+            or "not more than luck".
 
         Raises
         ------
@@ -197,21 +212,25 @@ class Segments:
         """
         if not 0 < most_false < 1:
             raise SegmentError(f"most_false {most_false} must lie between 0 and 1; 0.1 allows one in ten")
-        table = self.table()[["n_deals", "n_won", "win_rate", "win_rate_low", "win_rate_high"]]
+        table, pace = self.table(), self._pace
+        faster, slower = pace.above_one(), pace.below(1.0)
         rates, overall = self.win_rates, self.overall_win_rates[:, None]
         above, below = (rates > overall).mean(axis=0), (rates < overall).mean(axis=0)
         ranks = stats.rankdata(-rates, axis=1)
         is_best = rates == rates.max(axis=1, keepdims=True)
         rank_low, rank_high = np.quantile(ranks, self._tails, axis=0)
-        verdict = [VERDICTS[int(sign)] for sign in more_than_luck(above, below, most_false)]
-        league = table.assign(
+        league = table[["n_deals", "n_won", "win_rate", "win_rate_low", "win_rate_high"]].assign(
             chance_above=above,
             chance_below=below,
             chance_best=(is_best / is_best.sum(axis=1, keepdims=True)).mean(axis=0),
             expected_rank=ranks.mean(axis=0),
             rank_low=rank_low,
             rank_high=rank_high,
-            verdict=verdict,
+            verdict=[VERDICTS[int(sign)] for sign in more_than_luck(above, below, most_false)],
+            **table[["pace", "pace_low", "pace_high"]],
+            chance_faster=faster,
+            chance_slower=slower,
+            pace_verdict=[PACE_VERDICTS[int(sign)] for sign in more_than_luck(faster, slower, most_false)],
         )
         return league.sort_values("win_rate", ascending=False, kind="stable")
 
@@ -222,11 +241,11 @@ class Segments:
         return funnelsim.plot_segments(self, ax=ax)
 
     def __repr__(self) -> str:
-        verdicts = self.league()["verdict"]
-        n_real = int((verdicts != VERDICTS[0]).sum())
+        league = self.league()
+        n_rates, n_paces = (int((league[name] != VERDICTS[0]).sum()) for name in ("verdict", "pace_verdict"))
         return (
-            f"Segments(by {' / '.join(self.by)}: {len(self.groups.names):,} groups, "
-            f"{n_real:,} of them unlike the overall win rate {self.overall_win_rate:.1%} by more than luck)"
+            f"Segments(by {' / '.join(self.by)}: {len(self.groups.names):,} groups; by more than luck "
+            f"{n_rates:,} differ from the overall win rate {self.overall_win_rate:.1%}, {n_paces:,} in pace)"
         )
 
 
@@ -274,7 +293,8 @@ def segments(
     Expected exits are each group's time at risk times the common hazard of that age, so open deals, deals of
     different ages and a log that began late are compared fairly. Each group multiplies the common rates by a
     pace, by odds of moving forward, and by what single transitions have beyond them
-    (:func:`funnelsim.numerics.group_rates.pool_groups`); every layer is shrunk by empirical Bayes. The draws
+    (:func:`funnelsim.numerics.group_rates.pool_groups`); every layer is shrunk by empirical Bayes. Win rates
+    leave the pace out (:meth:`Segments.table`), which has columns and verdicts of its own. The draws
     include the uncertainty of the common hazards, which the groups themselves are part of: a group that holds
     most deals gets an interval somewhat too wide. Differences in what deals the groups are *given* (region,
     source, size) are not taken out.
@@ -331,7 +351,14 @@ class _WinRates:
     def of(self, hazards: Sequence[Floats], multipliers: Floats) -> Floats:
         """Win rates (n_draws, n_groups) by multipliers (n_draws, n_groups, n_stages, n_places)."""
         by_stage = list(np.moveaxis(multipliers, 2, 0))
-        return multiplied_win_rates(self.first_ages, hazards, by_stage, self.is_won, self.entry_shares)
+        return multiplied_win_rates(
+            self.first_ages,
+            hazards,
+            by_stage,
+            self.is_won,
+            self.entry_shares,
+            routes_of=routes_at_common_pace,
+        )
 
 
 def _raw_win_rates(

@@ -23,7 +23,7 @@ _OFFSET = 0.17
 
 
 def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
-    """Win rate of each group, highest first: on its own (hollow) and pulled towards the average (filled).
+    """Win rate of each group at the common pace: on its own (hollow) and pulled to the average (filled).
 
     Parameters
     ----------
@@ -34,8 +34,10 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        Estimates with their intervals and the overall rate as a line; a triangle marks a group that differs
-        by more than luck. Of more than 40 groups, the 20 highest and the 20 lowest.
+        Highest first, estimates with their intervals and the overall rate as a line; a triangle marks a group
+        whose win rate differs by more than luck. Groups whose deals leave their stages sooner or later than
+        all deals, by more than luck, are called faster or slower beside their number of deals: that is no
+        part of the win rate. Of more than 40 groups, the 20 highest and the 20 lowest.
     """
     league = segments.league().join(segments.table().filter(like="raw_win_rate"))
     chosen = league
@@ -47,7 +49,7 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
     names = drawable([str(name) for name in chosen.index], "group")
     _rows(sheet, style.short_names(names, sheet.columns(0.3, 0.9)), chosen)
     sheet.ax.axvline(segments.overall_win_rate, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
-    n_lines = sheet.axis_names(f"win rate of a new deal, with {segments.interval:.0%} intervals", "")
+    n_lines = sheet.axis_names(f"win rate at the common pace, with {segments.interval:.0%} intervals", "")
     sheet.ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     some = f", {len(chosen)} of {len(league)}" if len(chosen) < len(league) else ""
     by = " and ".join(drawable(segments.by, "attribute"))
@@ -57,11 +59,12 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
     _legend(sheet, segments, set(chosen["verdict"]), n_lines)
     told = "; ".join(
         f"{name} {row.win_rate:.1%} ({row.win_rate_low:.1%} to {row.win_rate_high:.1%}), {row.verdict}"
+        + (f", {row.pace_verdict}" if row.pace_verdict != _LUCK else "")
         for name, row in zip(names, chosen.itertuples(), strict=True)
     )
     return sheet.finish(
-        f"Win rate by {by}{some}; overall {segments.overall_win_rate:.1%}; {differ}. Pulled towards the "
-        f"average, with {segments.interval:.0%} intervals: {told}."
+        f"Win rate at the common pace by {by}{some}; overall {segments.overall_win_rate:.1%}; {differ}. "
+        f"Pulled towards the average, with {segments.interval:.0%} intervals: {told}."
     )
 
 
@@ -87,8 +90,9 @@ def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
             color=style.BLUE,
             zorder=4,
         )
-    for row, n_deals in zip(rows, league["n_deals"], strict=True):
-        sheet.beside(float(row), f"{n_deals:,}" + (" deals" if row == 0 else ""))
+    for row, n_deals, pace in zip(rows, league["n_deals"], league["pace_verdict"], strict=True):
+        words = f"{n_deals:,}" + (" deals" if row == 0 else "")
+        sheet.beside(float(row), words if pace == _LUCK else f"{words}, {pace}")
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_yticks(rows, [safe(name) for name in names])
     ax.tick_params(axis="y", length=0)

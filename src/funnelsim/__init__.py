@@ -112,6 +112,12 @@ if TYPE_CHECKING:
     from funnelsim.questions.effects import (
         effects as effects,
     )
+    from funnelsim.questions.future_paths import (
+        FuturePaths as FuturePaths,
+    )
+    from funnelsim.questions.future_paths import (
+        future_paths as future_paths,
+    )
     from funnelsim.questions.referrals import (
         Referrals as Referrals,
     )
@@ -174,6 +180,8 @@ _HOME = {
     "LeverComparison": "questions.compare",
     "DealOutlook": "questions.deal_outlook",
     "deal_outlook": "questions.deal_outlook",
+    "future_paths": "questions.future_paths",
+    "FuturePaths": "questions.future_paths",
     "drift": "questions.drift",
     "Drift": "questions.drift",
     "dwell": "questions.dwell",

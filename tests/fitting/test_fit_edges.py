@@ -331,3 +331,8 @@ def test_closed_only_rates_of_a_log_without_losses_are_refused() -> None:
     )
     assert without.closed is None
     assert with_loss.closed is not None
+
+
+def test_a_table_is_told_how_it_becomes_a_history() -> None:
+    with pytest.raises(fs.FunnelsimError, match="a DealHistory, not a DataFrame; read_deals makes one"):
+        fs.fit(pd.DataFrame({"deal_id": ["a"]}))

@@ -196,7 +196,7 @@ def test_size_that_matters_is_proven():
 def test_what_cannot_be_asked_is_refused(history):
     with pytest.raises(SegmentError, match="did you mean 'region'"):
         fs.amounts(history, "regoin")
-    with pytest.raises(AmountsError, match="and interval"):
+    with pytest.raises(AmountsError, match="interval 1"):
         fs.amounts(history, interval=1.5)
     with pytest.raises(AmountsError, match="tail_share 0"):
         fs.amounts(history, tail_share=0.0)

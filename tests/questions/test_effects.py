@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -505,3 +506,40 @@ def test_faults_of_the_question_are_named(small):
         fs.effects(with_attribute(small, met=small.deals["created_at"]), "met")
     with pytest.raises(EffectError, match="n_splits"):
         fs.effects(small, "budget").value(n_splits=0)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, 1e300, -1e300])
+def test_numbers_without_a_mean_are_named_with_the_way_out(small, wrong):
+    """Neither classes called "inf" nor "no attribute varies"; one of several is left out, too."""
+    size = np.where(np.arange(small.n_deals) % 9 == 0, wrong, np.arange(small.n_deals) % 5)
+    history = with_attribute(small, size=size)
+    said = rf"'size' holds {re.escape(f'{wrong:g}')} \(in .*leave it empty"
+    with pytest.raises(EffectError, match=said):
+        fs.effects(history, "size")
+    found = fs.effects(history, n_draws=20)
+    assert f"{wrong:g}" in found.left_out["size"]
+    assert "size" not in set(found.table()["attribute"])
+
+
+@pytest.mark.parametrize(
+    ("told", "first"), [("🙂", "🙂"), ("03/04/2025", "03/04/2025"), (20250304, "20250304"), (True, "True")]
+)
+def test_dates_of_recording_must_be_dates(small, told, first):
+    """Text is no date, a date that is two is none either, and a number is no time since 1970."""
+    history = with_attribute(small, told_at=np.full(small.n_deals, told))
+    with pytest.raises(EffectError, match=rf"recorded_at: 'told_at' must hold dates .*{first}"):
+        fs.effects(history, "budget", recorded_at={"budget": "told_at"})
+
+
+def test_dates_of_recording_may_be_written_out_but_have_no_zone(small):
+    """Written dates give the same answer as dates; missing ones are missing in both."""
+    told = small.deals["created_at"].where(np.arange(small.n_deals) % 4 > 0)
+    texts = told.dt.strftime("%Y-%m-%d %H:%M:%S").astype(object).where(told.notna(), None)
+    frames = [
+        fs.effects(with_attribute(small, t=column), "budget", recorded_at={"budget": "t"}, n_draws=20).table()
+        for column in (told, texts)
+    ]
+    pd.testing.assert_frame_equal(*frames)
+    zoned = with_attribute(small, t=told.dt.tz_localize("UTC"))
+    with pytest.raises(EffectError, match="without a zone"):
+        fs.effects(zoned, "budget", recorded_at={"budget": "t"})

@@ -110,6 +110,11 @@ def test_referred_arrivals_are_counted_and_called_an_association():
     assert "referred arrivals per win" not in misspelt.table().index
 
 
+def test_several_attributes_are_no_customer():
+    with pytest.raises(ReferralError, match=r"customer \['customer', 'source'\] must be the name of one"):
+        fs.referrals(by_hand(), ["customer", "source"])
+
+
 def test_refusals():
     with pytest.raises(ReferralError, match="did you mean 'customer'"):
         fs.referrals(by_hand(), "custmer")

@@ -29,6 +29,7 @@ from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Stages
+from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -321,7 +322,9 @@ class Funnel:
         from the pace of now. Conversion and win rate say what happens within the ages at which deals have
         been seen to leave; dwell looks on for as long again, or few deals would seem quicker than they are.
         """
-        streams, draws, n_open = Streams(seed), range(n_draws), self.stages.n_open
+        check_draws(n_draws, FunnelError)
+        check_interval(interval, FunnelError)
+        streams, draws, n_open = Streams.of(seed), range(n_draws), self.stages.n_open
         per_draw = self._stage_figures([self.hazard_draws(stage, streams, draws) for stage in range(n_open)])
         best = self._stage_figures([self.mean_hazards(stage) for stage in range(n_open)])
         tails = [(1 - interval) / 2, (1 + interval) / 2]

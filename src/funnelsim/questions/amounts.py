@@ -20,6 +20,7 @@ from funnelsim.questions.amount_size import by_size
 from funnelsim.questions.columns_of_deals import words_of
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
+from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -345,8 +346,8 @@ def amounts(
     >>> sorted(found.table().index)
     ['East', 'North', 'South']
     """
-    if n_draws < 2 or not 0 < interval < 1:
-        raise AmountsError(f"n_draws {n_draws} must be at least 2, and interval {interval} between 0 and 1")
+    check_draws(n_draws, AmountsError)
+    check_interval(interval, AmountsError)
     if not 0 < tail_share <= 0.5:
         raise AmountsError(f"tail_share {tail_share} must lie above 0 and be 0.5 at most; 0.1 is a tenth")
     names = () if by is None else tuple(attribute_names(history, by))

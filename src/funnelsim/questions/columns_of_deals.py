@@ -26,6 +26,7 @@ _NAMES_DEALS = re.compile(r"(^|_|\W)(id|nr|no|key|code|number|uuid)$|编号$", r
 _TOO_MANY = 0.5
 _LONGEST_SCALE = 20  # of whole numbers told one by one, as -5..+5 is
 _FENCES = 3.0
+_LARGEST = 1e100  # squares of larger numbers may overflow
 _SKEWED = 1.25  # mean over median: 1.2 for a lognormal of standard deviation 0.6
 
 
@@ -249,9 +250,23 @@ def describe(values: pd.Series[Any]) -> Attribute:
         raise EffectError(f"{name!r} holds dates; make a number of them, such as days before the deal began")
     words, number = words_of(values), numbers_of(values)
     known = ~pd.isna(words)
+    _check_size(name, words[known])
     if known.any() and not np.isnan(number[known]).any():
         return _describe_number(name, number)
     return _describe_classes(name, words[known], bool((~known).any()))
+
+
+def _check_size(name: str, words: npt.NDArray[np.object_]) -> None:
+    """Refuse numbers that no mean can be taken of; text among them makes classes of them all."""
+    number = np.array([_number(word) for word in words], dtype=float)
+    if np.isnan(number).any():
+        return
+    wrong = np.abs(number) > _LARGEST
+    if wrong.any():
+        raise EffectError(
+            f"{name!r} holds {number[wrong][0]:g} (in {int(wrong.sum()):,} deals), and no effect can be told "
+            "of such numbers; leave it empty where it stands for a missing value, or make classes of it"
+        )
 
 
 def _describe_number(name: str, number: Floats) -> Attribute:

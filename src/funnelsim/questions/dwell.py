@@ -22,6 +22,7 @@ from funnelsim.questions.stays import BINNED, Models, StageStays, StayError, fam
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Stages
+from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -414,8 +415,8 @@ def dwell(
     """
     if not 0 < necessary <= usual < 1:
         raise StayError(f"0 < necessary <= usual < 1 must hold; got {necessary} and {usual}")
-    if n_draws < 2 or not 0 < interval < 1:
-        raise StayError(f"n_draws {n_draws} must be at least 2, and interval {interval} between 0 and 1")
+    check_draws(n_draws, StayError)
+    check_interval(interval, StayError)
     stages, streams, numbers = history.stages, Streams.of(seed), range(n_draws)
     codes = range(stages.n_open)
     stays = tuple(StageStays.of(history, stage) for stage in codes)

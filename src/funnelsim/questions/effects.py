@@ -24,8 +24,9 @@ from funnelsim.questions.effect_fit import Learnt, learn, usable
 from funnelsim.questions.effect_value import out_of_sample_value
 from funnelsim.questions.given import fitting
 from funnelsim.questions.leaks import uneven_filling
-from funnelsim.questions.watched import families
+from funnelsim.questions.watched import families, recording_dates
 from funnelsim.vocabulary.randomness import Streams
+from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -200,7 +201,7 @@ class Effects:
         for name, column in self.recorded_at.items():
             if name not in frame or column not in frame:
                 raise EffectError(f"the deals need {name!r} and the date it was recorded, {column!r}")
-            is_known = pd.to_datetime(frame[column]) <= pd.Timestamp(self.history.cutoff)
+            is_known = recording_dates(frame, column) <= pd.Timestamp(self.history.cutoff)
             known = known.assign(**{name: frame[name].astype(object).where(is_known, None)})
         index = pd.Index(frame["deal_id"]) if "deal_id" in frame else frame.index
         return pd.DataFrame(self.learnt.multipliers(known), index=index, columns=["forward", "lost"])
@@ -317,8 +318,8 @@ def effects(
     >>> found.table().columns[:4].tolist()
     ['attribute', 'level', 'n_deals', 'missing_share']
     """
-    if n_draws < 2 or not 0 < interval < 1:
-        raise EffectError(f"n_draws {n_draws} must be at least 2, and interval {interval} between 0 and 1")
+    check_draws(n_draws, EffectError)
+    check_interval(interval, EffectError)
     dated = dict(recorded_at or {})
     wanted = [attributes] if isinstance(attributes, str) else attributes
     names, left_out = usable(history, wanted, dated)

@@ -16,6 +16,7 @@ from funnelsim.questions.columns_of_deals import words_of
 from funnelsim.questions.dwell import DAYS_PER_STEP
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
+from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 from funnelsim.vocabulary.words import did_you_mean, key_of, listed
 
 Floats = npt.NDArray[np.float64]
@@ -226,8 +227,8 @@ def referrals(
     >>> fs.referrals(fs.simulate_history(seed=1), "owner")  # doctest: +ELLIPSIS
     Referrals(... repeat orders after ... wins: ... per win and year)
     """
-    if n_draws < 2 or not 0 < interval < 1:
-        raise ReferralError(f"n_draws {n_draws} must be at least 2, and interval {interval} between 0 and 1")
+    check_draws(n_draws, ReferralError)
+    check_interval(interval, ReferralError)
     deals, end = _with_customer(history, customer), history.last_arrival_step
     start = history.window_start_step
     start = int(deals["created"].min()) if start is None else start
@@ -269,6 +270,8 @@ def referrals(
 
 def _with_customer(history: DealHistory, customer: str) -> pd.DataFrame:
     """Deals with the code of their customer (-1: none), steps of creation and winning (-1: not won)."""
+    if not isinstance(customer, str):
+        raise ReferralError(f"customer {customer!r} must be the name of one attribute; join several into one")
     try:
         (name,) = attribute_names(history, customer)
     except SegmentError as error:

@@ -20,6 +20,7 @@ from funnelsim.numerics.multipliers import multiplied_win_rates, routes_at_commo
 from funnelsim.numerics.pooling import Pool, more_than_luck, poisson_interval, pool
 from funnelsim.questions.given import fitting
 from funnelsim.vocabulary.randomness import Streams
+from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -306,8 +307,8 @@ def segments(
     >>> by_rep.league()["verdict"].value_counts().index[0] in ("above", "below", "not more than luck")
     True
     """
-    if n_draws < 2 or not 0 < interval < 1:
-        raise SegmentError(f"n_draws {n_draws} must be at least 2, and interval {interval} between 0 and 1")
+    check_draws(n_draws, SegmentError)
+    check_interval(interval, SegmentError)
     common = fit(history) if funnel is None else fitting(funnel, history, SegmentError)
     groups, n_open = group_deals(history, by, common), history.stages.n_open
     streams = Streams.of(seed)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from scipy import sparse
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.rates import rates_of
+from funnelsim.questions.columns_of_deals import EffectError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -77,13 +80,37 @@ def stretches(history: DealHistory, deals: pd.DataFrame, recorded_at: Mapping[st
 
 def _known_from(history: DealHistory, deals: pd.DataFrame, column: str) -> Ints:
     """First step in which a value counts as known; never, without a date."""
-    moment = pd.to_datetime(deals[column])
+    moment = recording_dates(deals, column)
     is_dated = moment.notna().to_numpy()
     step = np.full(len(deals), _ALWAYS)
     step[is_dated] = history.clock.step_of(moment[is_dated].to_numpy()) + 1
     end = history.clock.step_of(deals["closed_at"].fillna(pd.Timestamp(history.cutoff)).to_numpy())
     step[step > end] = _ALWAYS
     return np.where((moment <= deals["created_at"]).to_numpy(), -_ALWAYS, step)
+
+
+def recording_dates(deals: pd.DataFrame, column: str) -> pd.Series[Any]:
+    """Dates of recording; NaT where a value has none.
+
+    Raises
+    ------
+    EffectError
+        If the column holds anything but dates without a zone, as such or written like 2025-03-31.
+    """
+    values = deals[column]
+    is_number = pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)
+    moment = pd.Series(np.datetime64("NaT", "ns"), index=values.index)
+    if not is_number:  # numbers would count as nanoseconds since 1970
+        with suppress(ValueError):  # several zones
+            read = pd.to_datetime(values.astype(object), format="ISO8601", errors="coerce")
+            moment = moment if isinstance(read.dtype, pd.DatetimeTZDtype) else read
+    wrong = values[values.notna() & moment.isna()]
+    if len(wrong):
+        raise EffectError(
+            f"recorded_at: {column!r} must hold dates without a zone, such as 2025-03-31, but {len(wrong):,} "
+            f"of {int(values.notna().sum()):,} are none: {wrong.iloc[0]!r}"
+        )
+    return moment
 
 
 @dataclass(frozen=True, eq=False)

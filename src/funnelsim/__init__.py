@@ -18,7 +18,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from funnelsim.engines.events.capacity import CapacityUse as CapacityUse
     from funnelsim.engines.events.engine import Events as Events
     from funnelsim.engines.exact import Exact as Exact
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from funnelsim.fitting.large import fit_log as fit_log
     from funnelsim.intake.deals import read_deals as read_deals
     from funnelsim.intake.stages_file import read_stages as read_stages
+    from funnelsim.nouns.capacity import CapacityUse as CapacityUse
     from funnelsim.nouns.forecast import Forecast as Forecast
     from funnelsim.nouns.funnel import Funnel as Funnel
     from funnelsim.nouns.history import DealHistory as DealHistory
@@ -162,7 +162,7 @@ _HOME = {
     "Exact": "engines.exact",
     "MonteCarlo": "engines.montecarlo",
     "Events": "engines.events.engine",
-    "CapacityUse": "engines.events.capacity",
+    "CapacityUse": "nouns.capacity",
     "Team": "nouns.team",
     "Rep": "nouns.team",
     "Work": "nouns.team",

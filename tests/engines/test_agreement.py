@@ -29,7 +29,7 @@ from funnelsim.numerics.level import Levels
 
 SEED, CUTOFF = 3, "2026-09-30"
 EDGES = ["2026-10-01", "2026-10-15", "2026-11-20", "2026-12-20"]
-N_DRAWS, N_FUTURES = 20, 40_000
+N_DRAWS, N_FUTURES = 10, 40_000
 FIRST_AGE = np.array([0, 1, 5, 15, 60])
 #          pace at ages 0, 1-4, 5-14, 15-59, 60 on        to a  b     c     won   lost
 LOOPS = (

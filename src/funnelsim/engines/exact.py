@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import joblib
 import numpy as np
@@ -167,8 +168,7 @@ class ExactOutcome:
 
     def law(self, columns: Sequence[int], measure: Measure, realised: float) -> ExactLaw:
         """Law of what is won in some periods together, `realised` added."""
-        portfolio = self.portfolio(columns, measure)
-        return ExactLaw(portfolio, sum_law(portfolio, n_cells=self.n_cells), realised)
+        return ExactLaw(self.portfolio(columns, measure), realised, self.n_cells)
 
     def expected(self, columns: Sequence[int], measure: Measure) -> tuple[float, float]:
         """Expected total of some periods: from deals open now, and from deals yet to arrive."""
@@ -215,13 +215,18 @@ class ExactLaw:
     Parameters
     ----------
     portfolio : Portfolio
-    still_to_win : GridLaw
     realised : float
+    n_cells : int
     """
 
     portfolio: Portfolio
-    still_to_win: GridLaw
     realised: float
+    n_cells: int
+
+    @cached_property
+    def still_to_win(self) -> GridLaw:
+        """Law of what is not realised yet; moments need none."""
+        return sum_law(self.portfolio, n_cells=self.n_cells)
 
     @property
     def resolution(self) -> float:

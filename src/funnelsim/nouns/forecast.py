@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.nouns.law import Futures, Law, Measure, Outcome, over_draws
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
@@ -106,6 +107,8 @@ class Forecast:
     engine : str
     seed : int
     notes : tuple of str
+    capacity : CapacityUse, optional
+        What became of the reps' hours, from the engine that knows of them.
     """
 
     periods: Periods
@@ -120,6 +123,7 @@ class Forecast:
     engine: str = ""
     seed: int = 0
     notes: tuple[str, ...] = ()
+    capacity: CapacityUse | None = None
 
     @property
     def n_draws(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import funnelsim as fs
-from funnelsim.engines.events.capacity import CapacityUse
+from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
@@ -55,7 +55,9 @@ class Case:
     ) -> tuple[fs.Forecast, CapacityUse]:
         pipeline = pipeline or self.pipeline()
         parsed = fs.Periods.parse(periods, pipeline.clock, pipeline.cutoff_step)
-        return engine.run_with_capacity(funnel or self.funnel, pipeline, parsed, Streams(seed))
+        outlook = engine.run(funnel or self.funnel, pipeline, parsed, Streams(seed))
+        assert outlook.capacity is not None
+        return outlook, outlook.capacity
 
 
 def certain_case(

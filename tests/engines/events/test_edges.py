@@ -9,6 +9,7 @@ import pytest
 
 import funnelsim as fs
 from funnelsim.engines.protocol import EngineError
+from funnelsim.nouns.capacity import CapacityError
 from funnelsim.nouns.team import TeamError
 
 TEAM = fs.Team(fs.Rep.several(7), selling_share=0.25)
@@ -195,7 +196,7 @@ def test_hours_worked_never_exceed_those_there_are(one_stage, busy) -> None:
     table = capacity.table()
     assert table.filter(like="_se").notna().all(axis=None)
     assert capacity.by_rep()["worked"].sum() == pytest.approx(capacity.worked.sum() / 20)
-    with pytest.raises(EngineError, match="no rep is called 'x'; they are rep 1, rep 2"):
+    with pytest.raises(CapacityError, match="no rep is called 'x'; they are rep 1, rep 2"):
         capacity.use("x")
     assert capacity.by_stage()["neglected"].sum() == pytest.approx(table.loc["total", "neglected"])
 

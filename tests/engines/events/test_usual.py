@@ -87,14 +87,15 @@ def test_at_the_usual_load_the_forecast_is_about_that_without_work(
 
     d: 17 % of the wins, far less than what waits on top of the stays would take.
     """
-    engine = fs.Events(TEAM, WORK, n_futures=60, n_draws=30)
+    engine = fs.Events(TEAM, WORK, n_futures=20, n_draws=20)
     found, error = gap(engine, *world, SEED)
     assert abs(found) < 4 * error + 2.0, (found, error)
     twice, error = gap(replace(engine, customer_share=1.0), *world, SEED)
     assert twice < -4 * error - 2.0, (twice, error)
-    usual = engine.run_with_capacity(
-        *world, fs.Periods.parse("2Q", world[1].clock, world[1].cutoff_step), Streams(SEED)
-    )[1].usual_waits
+    periods = fs.Periods.parse("2Q", world[1].clock, world[1].cutoff_step)
+    use = engine.run(*world, periods, Streams(SEED)).capacity
+    assert use is not None
+    usual = use.usual_waits
     np.testing.assert_allclose(usual["made"], usual["observed"], rtol=0.06)
 
 

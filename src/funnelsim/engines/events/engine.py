@@ -13,13 +13,13 @@ from threadpoolctl import threadpool_limits
 from funnelsim.engines.assemble import assembled, check_match
 from funnelsim.engines.chances import Positions
 from funnelsim.engines.events.calibrate import calibrated
-from funnelsim.engines.events.capacity import CapacityUse
 from funnelsim.engines.events.course import Course, Plan
 from funnelsim.engines.events.future import Told, simulate
 from funnelsim.engines.events.skills import needed_skills, owners
 from funnelsim.engines.events.staff import Staff
 from funnelsim.engines.events.usual import Flow, Usual, stated
 from funnelsim.engines.protocol import EngineError
+from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Futures
@@ -108,7 +108,7 @@ class Events:
         return "discrete events"
 
     def run(self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams) -> Forecast:
-        """Joint distribution of wins and bookings over `periods`.
+        """Joint distribution of wins and bookings over `periods`; ``capacity`` tells of the reps' hours.
 
         Raises
         ------
@@ -118,19 +118,13 @@ class Events:
         TeamError
             If the work names a stage that the funnel does not have.
         """
-        return self.run_with_capacity(funnel, pipeline, periods, streams)[0]
-
-    def run_with_capacity(
-        self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams
-    ) -> tuple[Forecast, CapacityUse]:
-        """The same, with what became of the reps' hours and of the deals that waited for them."""
         plan = self._plan(funnel, pipeline, periods, streams)
         per_draw = -(-self.n_futures // self.n_draws)
         told: list[list[Told]] = joblib.Parallel(n_jobs=self.workers)(
             joblib.delayed(_run_draw)(plan, draw, per_draw) for draw in range(self.n_draws)
         )
         futures = [future for of_draw in told for future in of_draw]
-        return self._forecast(plan, futures), _capacity(plan, futures, self.n_draws)
+        return replace(self._forecast(plan, futures), capacity=_capacity(plan, futures, self.n_draws))
 
     def _plan(self, funnel: Funnel, pipeline: Pipeline, periods: Periods, streams: Streams) -> Plan:
         self._check(funnel, pipeline)
@@ -170,7 +164,7 @@ class Events:
     def _check(self, funnel: Funnel, pipeline: Pipeline) -> None:
         self.work.check(funnel.stages)
         check_match(funnel, pipeline)
-        if getattr(funnel, "classes", None) is not None:
+        if funnel.classes is not None:
             raise EngineError(
                 "the deals of this funnel move at rates of their class, and events walk all alike: use "
                 "Exact() or MonteCarlo(), or drop the classes with dataclasses.replace(funnel, classes=None)"

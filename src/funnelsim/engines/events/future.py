@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from funnelsim.engines.events.capacity import Tally
 from funnelsim.engines.events.course import Course, Plan
 from funnelsim.engines.events.leads import Leads
 from funnelsim.engines.events.pool import RepAtWork, later
 from funnelsim.engines.events.staff import Stint
+from funnelsim.engines.events.tally import Tally
 from funnelsim.engines.events.walk import Deal, Walk
 
 Floats = npt.NDArray[np.float64]

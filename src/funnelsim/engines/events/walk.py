@@ -8,12 +8,12 @@ import numpy as np
 import simpy
 
 from funnelsim.engines.events.asks import hours_sampler, queue_key
-from funnelsim.engines.events.capacity import Tally
 from funnelsim.engines.events.course import Course, Plan
 from funnelsim.engines.events.leads import entry_stages
 from funnelsim.engines.events.luck import Luck, Sample
 from funnelsim.engines.events.pool import Pool, RepAtWork, Task, later
 from funnelsim.engines.events.routes import NEVER, Law
+from funnelsim.engines.events.tally import Tally
 from funnelsim.engines.protocol import EngineError
 
 MOST_HOPS = 100_000

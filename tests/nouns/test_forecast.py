@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, OpenDeals
+from funnelsim.nouns.forecast import Classical, Forecast, ForecastError
 from funnelsim.nouns.law import Futures
+from funnelsim.nouns.open_deals import OpenDeals
 from funnelsim.vocabulary.periods import Periods
 
 # Six futures of three parameter draws (two each), over three periods; realised: 1 win of 100 in the first.

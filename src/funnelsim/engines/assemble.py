@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from funnelsim.engines.chances import Positions
 from funnelsim.engines.protocol import EngineError
-from funnelsim.nouns.forecast import Forecast, OpenDeals
+from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Outcome
+from funnelsim.nouns.open_deals import OpenDeals
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 

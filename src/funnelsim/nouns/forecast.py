@@ -14,6 +14,7 @@ import pandas as pd
 
 from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.nouns.law import Futures, Law, Measure, Outcome, over_draws
+from funnelsim.nouns.open_deals import OpenDeals
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.periods import Periods
@@ -52,38 +53,6 @@ class Classical:
     def interval80(self) -> tuple[float, float]:
         """Coin-flip 80 % range: figure -+ 1.2816 standard deviations."""
         return self.figure - 1.2816 * self.sd, self.figure + 1.2816 * self.sd
-
-
-@dataclass(frozen=True, eq=False)
-class OpenDeals:
-    """What the forecast says of each open deal.
-
-    Parameters
-    ----------
-    deal_ids : ndarray of str, shape (n_deals,)
-    stage : ndarray of int, shape (n_deals,)
-        Code of the open stage.
-    stage_names : tuple of str
-        Name of each code.
-    age_steps : ndarray of int, shape (n_deals,)
-    amount : ndarray of float, shape (n_deals,)
-        Listed amount, times the mean revision of its stage; the mean of won amounts where none is listed.
-    is_imputed : ndarray of bool, shape (n_deals,)
-        Whether the amount was missing.
-    chance : ndarray of shape (n_deals, n_periods)
-        Chance to be won in each period, mean over parameter draws.
-    chance_sd : ndarray of shape (n_deals,)
-        Standard deviation over parameter draws of the chance to be won in any of the periods.
-    """
-
-    deal_ids: npt.NDArray[np.object_]
-    stage: npt.NDArray[np.int64]
-    stage_names: tuple[str, ...]
-    age_steps: npt.NDArray[np.int64]
-    amount: Floats
-    is_imputed: npt.NDArray[np.bool_]
-    chance: Floats
-    chance_sd: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,25 +301,7 @@ class Forecast:
             Sorted by expected contribution. ``chance_sd`` is the uncertainty of the chance that comes from
             the parameters; ``expected`` is amount x chance. Without amounts there are no amount columns.
         """
-        deals = self.deals
-        total = deals.chance.sum(axis=1)
-        columns = {
-            "deal_id": deals.deal_ids,
-            "stage": np.array(deals.stage_names, dtype=object)[deals.stage],
-            "age_steps": deals.age_steps,
-            "chance": total,
-            "chance_sd": deals.chance_sd,
-        }
-        if self.measure == "bookings":
-            columns |= {
-                "amount": deals.amount,
-                "amount_is_imputed": deals.is_imputed,
-                "expected": deals.amount * total,
-            }
-        by_period = {f"chance in {p}": deals.chance[:, i] for i, p in enumerate(self.periods.labels)}
-        frame = pd.DataFrame(columns | by_period)
-        key = "expected" if self.measure == "bookings" else "chance"
-        return frame.sort_values(key, ascending=False, ignore_index=True)
+        return self.deals.by_deal(self.periods.labels, has_amounts=self.measure == "bookings")
 
     def by_stage(self) -> pd.DataFrame:
         """Open deals by stage: number, listed amount, expected wins (with spread) and bookings.
@@ -361,22 +312,7 @@ class Forecast:
             One row per open stage with deals, in the order of the funnel. ``expected_wins_sd`` is the spread
             of the number of wins given the chances.
         """
-        deals, chance = self.deals, self.deals.chance.sum(axis=1)
-        columns = {
-            "n_deals": np.ones(len(chance)),
-            "expected_wins": chance,
-            "expected_wins_sd": chance * (1 - chance),
-        }
-        if self.measure == "bookings":
-            columns |= {"amount": deals.amount, "expected_bookings": deals.amount * chance}
-        n_stages = len(deals.stage_names)
-        frame = pd.DataFrame(
-            {name: np.bincount(deals.stage, value, n_stages) for name, value in columns.items()}
-        )
-        frame["n_deals"] = frame["n_deals"].astype(int)
-        frame["expected_wins_sd"] = np.sqrt(frame["expected_wins_sd"])
-        frame.index = pd.Index(deals.stage_names, name="stage")
-        return frame[frame["n_deals"] > 0]
+        return self.deals.by_stage(has_amounts=self.measure == "bookings")
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the fan chart: :func:`funnelsim.plot_fan` of this forecast."""

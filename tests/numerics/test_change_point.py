@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import stats
 
 from funnelsim.numerics.change_point import Change, adjust_p_values, find_change
 
@@ -20,16 +20,16 @@ def series(
 
 def numbers(change: Change) -> np.ndarray:
     single = [change.n_before, change.earliest, change.latest, change.gain, change.p_value, change.dispersion]
-    return np.array([*single, *change.before, *change.after, *change.ratio, *change.chance_by_split])
+    return np.array([*single, *change.before, *change.after, *change.ratio, *change.chance_by_time])
 
 
 def assert_sound(change: Change, n_periods: int) -> None:
     assert np.isfinite(numbers(change)).all()
-    assert 1 <= change.earliest <= change.n_before <= change.latest <= n_periods - 1
+    assert 0 < change.earliest < change.n_before < change.latest < n_periods
     for value, low, high in (change.before, change.after, change.ratio):
         assert 0 < low <= value <= high
     assert 0 < change.p_value <= 1
-    assert change.chance_by_split.sum() == pytest.approx(1.0)
+    assert change.chance_by_time.sum() == pytest.approx(1.0)
 
 
 # --- a change that is there
@@ -47,7 +47,7 @@ def test_ratio_and_time_are_recovered_to_5_percent_and_half_a_period() -> None:
     found = [find_change(series(rng, expected, level), expected, rng, n_simulations=19) for _ in range(100)]
     log_ratio = np.log([change.ratio.value for change in found])
     assert abs(log_ratio.mean() - np.log(1.5)) < 4 * 0.0027
-    assert np.median([abs(change.n_before - SPLIT) for change in found]) == 0
+    assert np.median([abs(change.n_before - SPLIT) for change in found]) <= 0.25
     assert abs(np.mean([change.n_before for change in found]) - SPLIT) < 0.5
     assert abs(np.mean([change.before.value for change in found]) - 0.8) < 0.01
     assert max(change.p_value for change in found) == 0.05
@@ -55,7 +55,7 @@ def test_ratio_and_time_are_recovered_to_5_percent_and_half_a_period() -> None:
 
 @pytest.mark.parametrize(("ratio", "dispersion"), [(1.4, 0.0), (0.55, 0.1)])
 def test_80_percent_intervals_cover_the_time_and_the_ratio(ratio: float, dispersion: float) -> None:
-    """100 series each. Time is whole periods, so its interval holds somewhat more than 80 %.
+    """100 series each. The time is that of the end of a period, to which the interval adds an eighth.
 
     Binomial limits beyond which a correct interval falls once in 10,000: 64 for 80 %, 98 for 90 %.
     """
@@ -72,21 +72,42 @@ def test_80_percent_intervals_cover_the_time_and_the_ratio(ratio: float, dispers
     assert 64 <= covers[1] <= 93
 
 
-def test_times_are_weighed_as_the_definition_says() -> None:
-    """By brute force for a Poisson series: levels integrated out exactly, gamma integrals by split.
+@pytest.mark.parametrize(("ratio", "dispersion"), [(2.0, 0.0), (1.4, 0.0), (2.0, 0.05)])
+def test_a_change_within_a_period_is_held_by_the_intervals_too(ratio: float, dispersion: float) -> None:
+    """200 series of 21 periods of about 30, the change at any time: 80 % intervals hold 72 to 92 %.
 
-    Laplace's method is what differs: for counts of 20 and more on either side by less than 2 points.
+    With times at the ends of periods only they held 23, 65 and 45 % of the times.
+    """
+    rng, covers = np.random.default_rng(12), np.zeros(2)
+    for _ in range(200):
+        expected, time = 30 * rng.uniform(0.5, 1.5, 21), rng.uniform(5.0, 16.0)
+        before = np.clip(time - np.arange(21), 0.0, 1.0)
+        observed = series(rng, expected, before + (1 - before) * ratio, dispersion)
+        change = find_change(observed, expected, rng, n_simulations=1)
+        covers += [change.earliest <= time <= change.latest, change.ratio.low <= ratio <= change.ratio.high]
+    assert (covers >= 0.72 * 200).all()
+    assert (covers <= 0.92 * 200).all()
+
+
+def test_times_are_weighed_as_the_definition_says() -> None:
+    """By brute force for a Poisson series: both log-levels integrated out on a grid, time by time.
+
+    Laplace's method is what differs: for counts of 20 and more on either side by less than a point.
     """
     expected = np.full(12, 20.0)
     observed = np.array([17, 21, 18, 20, 16, 22, 25, 21, 27, 23, 26, 24])
     change = find_change(observed, expected, np.random.default_rng(3), n_simulations=1)
     assert change.dispersion == 0.0
-    log_chance = []
-    for split in range(1, 12):
-        sides = [(observed[:split].sum(), 20.0 * split), (observed[split:].sum(), 20.0 * (12 - split))]
-        log_chance.append(sum(special.gammaln(o) - o * np.log(e) for o, e in sides))
-    exact = np.exp(np.array(log_chance) - max(log_chance))
-    np.testing.assert_allclose(change.chance_by_split, exact / exact.sum(), atol=0.02)
+    level = np.exp(np.linspace(-1.5, 1.5, 151))
+    exact = []
+    for time in np.arange(1, 48) / 4:
+        before = np.clip(time - np.arange(12), 0.0, 1.0)[:, None, None]
+        mean = 20.0 * (before * level[:, None] + (1 - before) * level)
+        exact.append(np.exp(stats.poisson.logpmf(observed[:, None, None], mean).sum(axis=0) + 30).sum())
+    weight = np.array(exact) / np.sum(exact)
+    middle = slice(3, 44)  # a side of less than a period has fewer counts
+    found = change.chance_by_time[middle] / change.chance_by_time[middle].sum()
+    np.testing.assert_allclose(found, weight[middle] / weight[middle].sum(), atol=0.01)
 
 
 def test_dispersion_is_told_from_the_change() -> None:

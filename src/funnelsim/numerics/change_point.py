@@ -16,7 +16,8 @@ MOST_DISPERSION = 5.0
 LEAST_PERIODS = 4
 _LEAST_SIDE = 2.0  # counts expected on either side: less cannot tell a level
 _PRIOR = 0.5  # counts that the common level is worth on either side, so that no ratio is infinite
-_ROUNDS = 6
+_SLICES = 4  # of a period, in any of which the change may lie
+_ROUNDS = 20
 _DRAWS = 4000
 _TINY = 1e-300
 
@@ -35,10 +36,10 @@ class Change:
 
     Parameters
     ----------
-    n_before : int
-        Periods before the change, at its most likely time.
-    earliest, latest : int
-        The same at the ends of the interval of times, both included.
+    n_before : float
+        Periods before the change, at its most likely time; the change may lie within one.
+    earliest, latest : float
+        The same at the ends of the interval of times.
     before, after, ratio : Ranged
         Levels on both sides, as multiples of what is expected, and `after` over `before`. The intervals know
         that the time is uncertain.
@@ -48,23 +49,24 @@ class Change:
         Chance of a change that fits at least as much better than none, when there is none.
     dispersion : float
         Variance of a period beyond Poisson, over the mean squared.
-    chance_by_split : ndarray of shape (n_periods - 1,)
-        Posterior chance that the change comes after 1, 2, ... periods, given that there is one; sums to 1.
+    chance_by_time : ndarray of shape (4 * n_periods - 1,)
+        Posterior chance that the change comes after 1/4, 2/4, ... periods, given that there is one; sums to
+        1.
     """
 
-    n_before: int
-    earliest: int
-    latest: int
+    n_before: float
+    earliest: float
+    latest: float
     before: Ranged
     after: Ranged
     ratio: Ranged
     gain: float
     p_value: float
     dispersion: float
-    chance_by_split: Floats
+    chance_by_time: Floats
 
     def __post_init__(self) -> None:
-        self.chance_by_split.flags.writeable = False
+        self.chance_by_time.flags.writeable = False
 
 
 def find_change(
@@ -105,12 +107,16 @@ def find_change(
     ``(sum (O - mu)^2 n / (n - 3) - sum mu) / sum mu^2`` within 0 and 5, three parameters being spent. Under
     the model without a change, a change would count as dispersion and hide itself.
 
-    *When.* The posterior of the split has a uniform prior over all that leave two expected counts on either
-    side; the two log-levels are integrated out of the negative-binomial likelihood by Laplace's method, with
-    flat priors: ``l(k) - log(I_1 I_2) / 2``, where ``I = sum mu / (1 + phi mu)``. The interval grows from the
-    most likely split to the likelier neighbour until it holds its share.
+    *When.* Changes do not wait for the end of a period: a time is any quarter of one, and the period that it
+    cuts has a mean of both levels by their shares of it. With times at the ends of periods only, 80 %
+    intervals held 25 % of changes on random days (a doubling, 28-day periods), and the ratio was 4 % too
+    small. The prior is uniform over all times that leave two expected counts on either side; the two
+    log-levels are integrated out of the negative-binomial likelihood by Laplace's method, with flat priors:
+    ``l - log(I_1 I_2) / 2``, where ``I = sum O / (1 + phi mu)`` over a side. The interval grows from the most
+    likely time to the likelier neighbour until it holds its share, and reaches an eighth of a period beyond.
 
-    *How much.* Levels are Gamma(I + 1/2, rate) given a split, and drawn over the posterior of the split.
+    *How much.* Levels are Gamma(I + 1/2, rate) given a time, and drawn over the posterior of the time; they
+    are found by repeated shares, the counts of the period that is cut being split as its mean is.
 
     *Whether.* With ``w = 1 / (1 + phi mu)`` at one common level, ``w O`` has its variance equal to its mean,
     as a Poisson count has. The statistic is the largest Poisson likelihood ratio of these over all splits
@@ -128,19 +134,31 @@ def find_change(
     --------
     >>> found = find_change([9, 11, 8, 12, 31, 28, 30, 33], [10] * 8, np.random.default_rng(0))
     >>> found.n_before, round(found.ratio.value, 1), found.p_value
-    (4, 3.0, 0.001)
+    (4.0, 3.0, 0.001)
     """
     o, e = _checked(observed, expected)
     level = _common_level(o, e)
-    allowed = _allowed(e * level)
+    allowed = _allowed(np.cumsum(e * level)[:-1], float((e * level).sum()))
     statistic, dispersion = (float(part[0]) for part in _scan(o[None], e, allowed))
     simulated, _ = _scan(_simulate(e * level, dispersion, rng, n_simulations), e, allowed)
     p_value = (1 + int((simulated >= statistic - 1e-9).sum())) / (n_simulations + 1)
-    chance, shape, rate = _posterior(o, e, dispersion, allowed)
+    chance, shape, rate = _posterior(o, e, dispersion)
     best = int(chance.argmax())
     first, last = _around(chance, best, interval)
+    times = (np.arange(len(chance)) + 1) / _SLICES
     before, after, ratio = _levels(chance, shape, rate, best, rng, interval)
-    return Change(best + 1, first + 1, last + 1, before, after, ratio, statistic, p_value, dispersion, chance)
+    return Change(
+        n_before=float(times[best]),
+        earliest=float(times[first] - 0.5 / _SLICES),
+        latest=float(times[last] + 0.5 / _SLICES),
+        before=before,
+        after=after,
+        ratio=ratio,
+        gain=statistic,
+        p_value=p_value,
+        dispersion=dispersion,
+        chance_by_time=chance,
+    )
 
 
 def _checked(observed: npt.ArrayLike, expected: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -164,10 +182,9 @@ def _common_level(observed: Floats, expected: Floats) -> Floats:
     return level
 
 
-def _allowed(mean: Floats) -> Flags:
-    """Splits that leave enough on either side, shape (n_periods - 1,); all of them where none does."""
-    before = np.cumsum(mean)[:-1]
-    enough: Flags = np.minimum(before, mean.sum() - before) >= _LEAST_SIDE
+def _allowed(before: Floats, total: float) -> Flags:
+    """Times that leave enough expected counts on either side; all of them where none does."""
+    enough: Flags = np.minimum(before, total - before) >= _LEAST_SIDE
     return enough if enough.any() else np.ones_like(enough)
 
 
@@ -219,30 +236,32 @@ def _simulate(mean: Floats, dispersion: float, rng: np.random.Generator, n: int)
     return rng.poisson(mean * swing, (n, len(mean))).astype(float)
 
 
-def _posterior(
-    observed: Floats, expected: Floats, dispersion: float, allowed: Flags
-) -> tuple[Floats, Floats, Floats]:
-    """Chance of each split, and shape and rate of the levels on both sides, each (2, n_splits)."""
-    n = len(observed)
-    is_before = np.tri(n - 1, n, dtype=bool)
-    sides = np.stack([is_before, ~is_before])
-    common = _common_level(observed, expected)
+def _posterior(observed: Floats, expected: Floats, dispersion: float) -> tuple[Floats, Floats, Floats]:
+    """Chance of each time, and shape and rate of the levels on both sides, each (2, n_times)."""
+    n, common = len(observed), float(_common_level(observed, expected))
+    times = np.arange(1, _SLICES * n) / _SLICES
+    is_before = np.clip(times[:, None] - np.arange(n), 0.0, 1.0)
+    sides = np.stack([is_before, 1.0 - is_before])
     level = np.full(sides.shape[:2], common)
-    for _ in range(_ROUNDS):  # scoring: at its fixed point the level is the most likely one
-        weight = sides / (1.0 + dispersion * level[..., None] * expected)
-        shape, rate = weight @ observed + _PRIOR, weight @ expected + _PRIOR / common
+    for _ in range(_ROUNDS):  # at the fixed point the levels are the most likely ones
+        parts = sides * level[..., None]
+        mixed = parts.sum(axis=0)
+        weight = 1.0 / (1.0 + dispersion * mixed * expected)
+        shape = np.einsum("stp,tp->st", parts, weight * observed / mixed) + _PRIOR
+        rate = np.einsum("stp,tp->st", sides, weight * expected) + _PRIOR / common
         level = shape / rate
-    mean = np.where(is_before, level[0][:, None], level[1][:, None]) * expected
+    mean = np.einsum("stp,st->tp", sides, level) * expected
     swing = np.log1p(dispersion * mean)
     penalty = (swing / dispersion if dispersion > 0 else mean) + observed * swing
     log_likelihood = (special.xlogy(observed, mean) - penalty).sum(axis=1)
+    allowed = _allowed(is_before @ (expected * common), float(expected.sum() * common))
     score = np.where(allowed, log_likelihood - 0.5 * np.log(shape).sum(axis=0), -np.inf)
     chance = np.exp(score - score.max())
     return chance / chance.sum(), shape, rate
 
 
 def _around(chance: Floats, best: int, share: float) -> tuple[int, int]:
-    """First and last split of an interval grown from the best one until it holds its share."""
+    """First and last time of an interval grown from the best one until it holds its share."""
     first = last = best
     padded = np.concatenate([[-1.0], chance, [-1.0]])
     held = chance[best]
@@ -259,9 +278,9 @@ def _around(chance: Floats, best: int, share: float) -> tuple[int, int]:
 def _levels(
     chance: Floats, shape: Floats, rate: Floats, best: int, rng: np.random.Generator, interval: float
 ) -> tuple[Ranged, Ranged, Ranged]:
-    """Levels before and after and their ratio, with intervals over the posterior of the split."""
-    split = rng.choice(len(chance), size=_DRAWS, p=chance)
-    drawn = np.maximum(rng.standard_gamma(shape[:, split]) / rate[:, split], _TINY)
+    """Levels before and after and their ratio, with intervals over the posterior of the time."""
+    time = rng.choice(len(chance), size=_DRAWS, p=chance)
+    drawn = np.maximum(rng.standard_gamma(shape[:, time]) / rate[:, time], _TINY)
     at_best = shape[:, best] / rate[:, best]
     values = (*at_best, at_best[1] / at_best[0])
     tails = [(1 - interval) / 2, (1 + interval) / 2]

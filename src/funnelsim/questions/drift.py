@@ -109,9 +109,14 @@ class Course:
             low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
         return high
 
-    def day_after(self, n_periods: int) -> np.datetime64:
-        """Last day of so many periods."""
-        return self.series.last_day[n_periods - 1]
+    def days_after(self, n_periods: npt.ArrayLike) -> Days:
+        """Last day of so many periods, or of parts of one; the nearest whole day."""
+        ends = self.series.last_day.astype(float)
+        ends = np.concatenate([2 * ends[:1] - ends[1:2], ends])
+        days: Days = np.rint(
+            np.interp(np.asarray(n_periods, dtype=float), np.arange(len(ends)), ends)
+        ).astype("datetime64[D]")
+        return days
 
     def moves(self, period: str) -> str:
         """How the level moves, in words, by the likeliest setting of the filter."""
@@ -128,7 +133,7 @@ class Course:
             return STAYED
         rises = self.change.ratio.value > 1
         words = ("more", "fewer") if self.series.is_arrivals else ("faster", "slower")
-        first_day = self.day_after(self.change.n_before) + np.timedelta64(1, "D")
+        first_day = self.days_after(self.change.n_before) + np.timedelta64(1, "D")
         return f"moved: {words[0] if rises else words[1]} since about {first_day.astype('datetime64[M]')}"
 
 
@@ -178,10 +183,10 @@ class Drift:
         DataFrame
             Index: transition. ``observed`` exits (or arrivals); ``level`` now, as a multiple of the usual
             rate, with central 80 % bounds (from the filter that forecasts use), and ``moves``: how it moves,
-            in words. Then the best single change: ``changed_after`` (last day of the period before it), and
-            ``earliest`` and ``latest`` such day of its 80 % interval; levels ``before`` and ``after`` and
-            their ``ratio``, each with 80 % bounds; ``p_value`` against no change, ``p_adjusted`` for the
-            number of rows, and ``verdict``. Where the verdict is "no sign of a move" the change is the best
+            in words. Then the best single change: ``changed_after`` (last day before it, to a quarter of a
+            period), and ``earliest`` and ``latest`` such day of its 80 % interval; levels ``before`` and
+            ``after`` and their ``ratio``, each with 80 % bounds; ``p_value`` against no change,
+            ``p_adjusted`` for the number of rows, and ``verdict``. Where the verdict is "no sign of a move" the change is the best
             of what luck offers: do not use its date or ratio.
         """
         rows = []
@@ -194,10 +199,9 @@ class Drift:
                 "level_low": tails[0],
                 "level_high": tails[1],
                 "moves": course.moves(self.period),
-                "changed_after": course.day_after(change.n_before),
-                "earliest": course.day_after(change.earliest),
-                "latest": course.day_after(change.latest),
             }
+            dates = course.days_after([change.n_before, change.earliest, change.latest])
+            row |= dict(zip(("changed_after", "earliest", "latest"), dates, strict=True))
             for name in ("before", "after", "ratio"):
                 value, low, high = getattr(change, name)
                 row |= {name: value, f"{name}_low": low, f"{name}_high": high}

@@ -106,10 +106,8 @@ def _level(ax: Axes, course: Course) -> None:
 
 def _change(ax: Axes, course: Course) -> None:
     days, change = course.series.last_day, course.change
-    at = days[change.n_before - 1]
-    span = days[change.earliest - 1 : change.latest]
-    over_all = ax.get_xaxis_transform()
-    ends, colour = span[[0, -1]], style.VERMILLION
+    at, *ends = course.days_after([change.n_before, change.earliest, change.latest])
+    over_all, colour = ax.get_xaxis_transform(), style.VERMILLION
     ax.fill_between(ends, 0, 1, transform=over_all, color=colour, alpha=_SPAN, linewidth=1.5, zorder=1)
     for level, held in ((change.before, (days[0], at)), (change.after, (at, days[-1]))):
         ax.plot(held, [level.value] * 2, color=colour, linewidth=2.0, zorder=5)

@@ -134,7 +134,7 @@ def find_change(
     --------
     >>> found = find_change([9, 11, 8, 12, 31, 28, 30, 33], [10] * 8, np.random.default_rng(0))
     >>> found.n_before, round(found.ratio.value, 1), found.p_value
-    (4.0, 3.0, 0.001)
+    (3.75, 3.3, 0.001)
     """
     o, e = _checked(observed, expected)
     level = _common_level(o, e)

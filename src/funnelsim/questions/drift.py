@@ -186,8 +186,8 @@ class Drift:
             in words. Then the best single change: ``changed_after`` (last day before it, to a quarter of a
             period), and ``earliest`` and ``latest`` such day of its 80 % interval; levels ``before`` and
             ``after`` and their ``ratio``, each with 80 % bounds; ``p_value`` against no change,
-            ``p_adjusted`` for the number of rows, and ``verdict``. Where the verdict is "no sign of a move" the change is the best
-            of what luck offers: do not use its date or ratio.
+            ``p_adjusted`` for the number of rows, and ``verdict``. Where the verdict is "no sign of a move"
+            the change is the best of what luck offers: do not use its date or ratio.
         """
         rows = []
         for course, p_adjusted, is_sure in zip(self.courses, self.p_adjusted, self.is_sure, strict=True):

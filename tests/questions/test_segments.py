@@ -403,6 +403,58 @@ def test_more_groups_than_pairs_of_deals_is_said():
     assert_all_stated(found)
 
 
+def test_an_attribute_made_on_the_way_is_warned_of_with_the_evidence(history):
+    """Offers sent: a count that deals earn by getting further. Every verdict says what it rests on."""
+    offers = np.zeros(len(history.records.deals), dtype=int)
+    np.maximum.at(offers, history.spells.deal, history.spells.stage)
+    leaky = labelled(history, "offers", offers)
+    with pytest.raises(fs.FunnelsimError) as refused:
+        fs.effects(leaky, "offers")
+    with pytest.warns(SegmentWarning, match="'offers' looks as if recorded when deals moved on") as warned:
+        found = fs.segments(leaky, ["offers", "region"], n_draws=50)
+    evidence = found.doubts[0].split("ended: ")[1]
+    assert evidence in str(refused.value)
+    assert evidence in str(warned[0].message)
+    assert len(found.doubts) == 1
+    league = found.league()
+    told = league.loc[league["verdict"] != LUCK, "verdict"]
+    assert len(told) > 3
+    assert set(told) <= {"above, if known when deals began", "below, if known when deals began"}
+    pace = league.loc[league["pace_verdict"] != LUCK, "pace_verdict"]
+    assert pace.str.endswith(", if known when deals began").all()
+    assert "if known when deals began" in found.plot().get_title(loc="left").replace("\n", " ")
+
+
+def test_a_reason_for_the_end_is_doubted_by_its_name(history):
+    told = labelled(history, "lost_reason", history.records.deals["region"])
+    with pytest.warns(SegmentWarning, match=r"'lost_reason' looks .* it says how deals ended"):
+        fs.segments(told, "lost_reason", n_draws=2)
+
+
+def test_without_losses_all_differences_are_in_the_pace():
+    """One way out: a team half as fast is called slower, no win rate differs, and a warning says why."""
+    rng, n = np.random.default_rng(4), 800
+    team = rng.integers(2, size=n)
+    begun = np.datetime64("2025-01-01") + rng.integers(200, size=n).astype("timedelta64[D]")
+    closed = begun + rng.exponential(np.where(team == 0, 40.0, 80.0)).astype("timedelta64[D]")
+    is_open = closed > np.datetime64("2025-08-31")
+    deals = pd.DataFrame(
+        {
+            "deal_id": [f"D{i}" for i in range(n)],
+            "created_at": begun,
+            "closed_at": np.where(is_open, np.datetime64("NaT"), closed),
+            "outcome": np.where(is_open, "open", "won"),
+            "team": np.array(["quick", "slow"])[team],
+        }
+    )
+    history = fs.read_deals(deals, as_of="2025-08-31", tz="UTC")
+    with pytest.warns(SegmentWarning, match="wins less or only later cannot be told"):
+        league = fs.segments(history, "team", n_draws=50).league()
+    assert (league["verdict"] == LUCK).all()
+    assert league["win_rate"].nunique() == 1
+    assert league["pace_verdict"].to_dict() == {"quick": "faster", "slow": "slower"}
+
+
 def test_all_deals_still_open():
     history = with_reps(2, 4, start="2026-01-01", as_of="2026-01-20", window_start=None)
     first = history.records.moves.groupby("deal").head(1)

@@ -15,7 +15,7 @@ from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.hazard_regression import HazardRegression, fit_hazard_regression
 from funnelsim.numerics.rates import chances_of, rates_of
 from funnelsim.questions.columns_of_deals import ColumnsOfDeals, EffectError, describe
-from funnelsim.questions.leaks import leak, tells_the_end
+from funnelsim.questions.leaks import SAYS_THE_END, leak, tells_the_end
 from funnelsim.questions.watched import (
     FAMILIES,
     Stretches,
@@ -120,7 +120,7 @@ def usable(
 
 def _objection(history: DealHistory, deals: pd.DataFrame, name: str, is_dated: bool) -> str:
     if tells_the_end(name):
-        return "it says how deals ended, or when, or why"
+        return SAYS_THE_END
     try:
         describe(deals[name])
     except EffectError as error:

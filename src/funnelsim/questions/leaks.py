@@ -27,6 +27,7 @@ _TELL_THE_END = {
         "probability", "forecast_category", "输单原因", "赢单原因", "关闭日期", "商机状态", "销售阶段",
     )
 }  # fmt: skip
+SAYS_THE_END = "it says how deals ended, or when, or why"
 _LEAST = 10  # deals on either side before anything is called determined
 _NEARLY = 0.97
 _HARDLY = 0.05
@@ -44,11 +45,14 @@ def leak(history: DealHistory, deals: pd.DataFrame, name: str) -> str:
 
     Notes
     -----
-    Filled in (almost) only for lost, only for won, only for closed or only for open deals; missing only for
-    open deals; or whether it is filled in, or its value, tells by itself won from lost deals, or those that
-    passed a stage from those that did not, in 97 of 100 cases. At least ten deals must speak against luck. A
-    class of deals that simply always loses is no leak, nor is a value that older deals lack.
+    Its name says so; or it is filled in (almost) only for lost, only for won, only for closed or only for
+    open deals; or missing only for open deals; or whether it is filled in, or its value, tells by itself won
+    from lost deals, or those that passed a stage from those that did not, in 97 of 100 cases. At least ten
+    deals must speak against luck. A class of deals that simply always loses is no leak, nor is a value that
+    older deals lack.
     """
+    if tells_the_end(name):
+        return SAYS_THE_END
     kind = deals["outcome"].to_numpy(object)
     filled = ~pd.isna(words_of(deals[name]))
     found = _one_sided(filled, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,20 +13,27 @@ import pandas as pd
 from scipy import stats
 
 from funnelsim.fitting.fit import fit
-from funnelsim.fitting.groups import Groups, SegmentError, group_deals
+from funnelsim.fitting.groups import Groups, SegmentError, SegmentWarning, group_deals
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
 from funnelsim.numerics.multipliers import multiplied_win_rates, routes_at_common_pace
 from funnelsim.numerics.pooling import Pool, more_than_luck, poisson_interval, pool
 from funnelsim.questions.given import fitting
+from funnelsim.questions.leaks import leak
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 VERDICTS = {1: "above", -1: "below", 0: "not more than luck"}
 PACE_VERDICTS = {1: "faster", -1: "slower", 0: "not more than luck"}
+IF_KNOWN = ", if known when deals began"
+_ONE_WAY = (
+    "no loss and no move back is on record: whether a group wins less or only later cannot be told, win "
+    "rates at the common pace hardly differ, and what differs is in the pace"
+)
 _FINITE = 1e6  # a ratio of something to nothing, where a win rate is computed from it
 _SAME = 12  # decimals in which equal win rates agree
 
@@ -54,6 +62,8 @@ class Segments:
         Multipliers of the rates after pooling: mean, and the bounds of the interval.
     interval : float
         Share that each interval holds.
+    doubts : tuple of str
+        Why an attribute looks as if it had been recorded when deals moved on or ended.
     """
 
     by: tuple[str, ...]
@@ -65,6 +75,7 @@ class Segments:
     raw_win_rates: Floats
     ratios: Floats
     interval: float
+    doubts: tuple[str, ...] = ()
 
     @property
     def overall_win_rate(self) -> float:
@@ -101,7 +112,9 @@ class Segments:
         The *win rate at the common pace* is the chance that a new deal is won within the ages seen, as in
         :meth:`Funnel.table`, if the group's deals left each stage when all deals do and only went where the
         group's go. So a group whose deals merely wait longer has no lower win rate for it: the waiting is in
-        its pace, and both together decide what it books by a date.
+        its pace, and both together decide what it books by a date. Where no loss is on record there is one
+        way to go: win rates hardly differ then, the pace has what groups differ by, and whether one wins less
+        or only later cannot be told, as a warning says.
 
         Of `raw_win_rate` the ways deals go are the group's own observed over expected exits. Where a group
         was never seen to leave a stage, the common ways stand in and the interval is as wide as half an exit
@@ -204,7 +217,9 @@ class Segments:
             is missing to 1: no difference), ``chance_best``, ``expected_rank`` with its interval, and
             ``verdict``: "above", "below" or "not more than luck". Then ``pace`` with its interval,
             ``chance_faster`` and ``chance_slower`` than all deals, and ``pace_verdict``: "faster", "slower"
-            or "not more than luck".
+            or "not more than luck". Where an attribute looks as if it had been recorded when deals moved on
+            or ended, verdicts end in ", if known when deals began": otherwise they tell what became of deals,
+            not which deals do better.
 
         Raises
         ------
@@ -227,13 +242,18 @@ class Segments:
             expected_rank=ranks.mean(axis=0),
             rank_low=rank_low,
             rank_high=rank_high,
-            verdict=[VERDICTS[int(sign)] for sign in more_than_luck(above, below, most_false)],
+            verdict=self._said(VERDICTS, more_than_luck(above, below, most_false)),
             **table[["pace", "pace_low", "pace_high"]],
             chance_faster=faster,
             chance_slower=slower,
-            pace_verdict=[PACE_VERDICTS[int(sign)] for sign in more_than_luck(faster, slower, most_false)],
+            pace_verdict=self._said(PACE_VERDICTS, more_than_luck(faster, slower, most_false)),
         )
         return league.sort_values("win_rate", ascending=False, kind="stable")
+
+    def _said(self, verdicts: dict[int, str], signs: Ints) -> list[str]:
+        """Verdicts in words, those of a doubtful attribute with the doubt."""
+        doubt = IF_KNOWN if self.doubts else ""
+        return [verdicts[int(sign)] + doubt * bool(sign) for sign in signs]
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the league, raw beside shrunk: :func:`funnelsim.plot_segments` of these groups."""
@@ -287,7 +307,9 @@ def segments(
     Warns
     -----
     SegmentWarning
-        If there is one group only, or fewer than two deals a group.
+        If there is one group only, or fewer than two deals a group; if an attribute looks as if it had been
+        recorded when deals moved on or ended (evidence as in :func:`funnelsim.effects`, which refuses it);
+        if no deal was seen to go any other way than forward.
 
     Notes
     -----
@@ -317,6 +339,8 @@ def segments(
     drawn = [common.hazard_draws(stage, streams, range(n_draws)) for stage in range(n_open)]
     expected = groups.expected(mean)
     observed = groups.observed * (expected.sum(axis=0) > 0)
+    if observed.any() and not observed[:, ~is_forward].any():
+        warnings.warn(_ONE_WAY, SegmentWarning, stacklevel=2)
     rates = pool_groups(observed, expected, is_forward)
     multipliers = rates.draw(streams.generator("segments"), groups.expected(drawn))
     wins = _WinRates(history, common)
@@ -334,7 +358,22 @@ def segments(
         raw_win_rates=_raw_win_rates(wins, mean, observed, expected, own, tails),
         ratios=np.stack([multipliers.mean(axis=0), *np.quantile(multipliers, tails, axis=0)]),
         interval=interval,
+        doubts=_doubts(history, by),
     )
+
+
+def _doubts(history: DealHistory, by: str | Sequence[str]) -> tuple[str, ...]:
+    """Attributes that tell what became of deals, each with the evidence; they are warned of."""
+    deals, found = history.deals, []
+    for name in [by] if isinstance(by, str) else by:
+        if evidence := leak(history, deals, name):
+            found.append(f"{name!r} looks as if recorded when deals moved on or ended: {evidence}")
+            warnings.warn(
+                f"{found[-1]}; groups by it tell what became of deals, not which do better",
+                SegmentWarning,
+                stacklevel=3,
+            )
+    return tuple(found)
 
 
 class _WinRates:

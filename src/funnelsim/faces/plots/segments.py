@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe
-from funnelsim.questions.segments import VERDICTS, Segments
+from funnelsim.questions.segments import IF_KNOWN, VERDICTS, Segments
 
 _MOST_GROUPS = 40
 _ABOVE, _BELOW, _LUCK = VERDICTS[1], VERDICTS[-1], VERDICTS[0]
@@ -40,6 +40,7 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
         part of the win rate. Of more than 40 groups, the 20 highest and the 20 lowest.
     """
     league = segments.league().join(segments.table().filter(like="raw_win_rate"))
+    league = league.replace(IF_KNOWN, "", regex=True)  # said once, in the title
     chosen = league
     if len(league) > _MOST_GROUPS:
         half = _MOST_GROUPS // 2
@@ -54,7 +55,7 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
     some = f", {len(chosen)} of {len(league)}" if len(chosen) < len(league) else ""
     by = " and ".join(drawable(segments.by, "attribute"))
     n_real = int((league["verdict"] != _LUCK).sum())
-    differ = f"{n_real} of {len(league)} differ by more than luck"
+    differ = f"{n_real} of {len(league)} differ by more than luck{IF_KNOWN if segments.doubts else ''}"
     sheet.title(f"Win rate by {by}{some}: {differ}", share=0.85, n_lines=3)
     _legend(sheet, segments, set(chosen["verdict"]), n_lines)
     told = "; ".join(

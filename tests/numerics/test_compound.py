@@ -275,3 +275,16 @@ def test_the_chance_of_nothing_stays_at_nothing() -> None:
     assert law.chance_by_draw(1e-6)[0] == pytest.approx(1 - np.exp(-0.2), abs=1e-10)
     assert law.chance_by_draw(0.5)[0] == pytest.approx(1 - np.exp(-0.2), abs=1e-6)
     assert law.quantile(np.array([0.8]))[0] == 0.0
+
+
+@pytest.mark.parametrize(("n_blocks", "mean", "dispersion"), [(60, 0.7, 0.3), (7, 9.0, 0.5), (40, 0.02, 2.0)])
+def test_blocks_that_swing_alike_add_to_a_negative_binomial(
+    n_blocks: int, mean: float, dispersion: float
+) -> None:
+    """K blocks of size 1/phi are one of size K/phi; a logarithm off by a whole turn would show at once."""
+    blocks = np.full((1, n_blocks), mean)
+    law = sum_law(Portfolio(no_lumps(1), (), Arriving(blocks, np.array([dispersion]), ONE)))
+    expected = stats.nbinom(n_blocks / dispersion, 1.0 / (1.0 + dispersion * mean))
+    wins = np.arange(0, int(expected.ppf(0.999)) + 1)
+    found = [law.chance_by_draw(float(k))[0] for k in wins]
+    np.testing.assert_allclose(found, expected.sf(wins - 1), atol=1e-10)

@@ -31,6 +31,7 @@ _MOST_LATTICE_CELLS = 2**14
 _MOST_CELLS = 2**16
 _LEAST_CELLS_BELOW = 500
 _AT_ONCE = 4_000_000  # complex numbers in memory
+_MOST_TURN = 3.0  # of a product of complex numbers, less than half a turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,9 +309,26 @@ def _log_of_arriving(new: Arriving, amount: Complexes) -> Complexes:
     total[~swings] = new.expected[~swings].sum(axis=1)[:, None] * (amount[~swings] - 1.0)
     if swings.any():
         dispersion, gap = new.dispersion[swings, None], amount[swings] - 1.0
-        for expected in new.expected[swings].T:
-            total[swings] -= np.log(1.0 - dispersion * expected[:, None] * gap) / dispersion
+        total[swings] = -_log_of_product((dispersion * new.expected[swings]).T, gap) / dispersion
     return total
+
+
+def _log_of_product(weight: Floats, gap: Complexes) -> Complexes:
+    """``sum_b log(1 - w_b g)``, one logarithm for many blocks: products are ten times quicker.
+
+    A factor turns by less than its weight, as ``|Im g| <= 1`` and ``Re g <= 0``; so the log of a product
+    is the sum of logarithms, and not off by a whole turn, while the weights add to less than half a turn.
+    """
+    total, product, turned = np.zeros_like(gap), np.ones_like(gap), 0.0
+    for of_block in weight:
+        most = float(of_block.max())
+        if turned + most > _MOST_TURN:
+            total += np.log(product)
+            product[:], turned = 1.0, 0.0
+        factor = of_block[:, None] * gap
+        product *= np.subtract(1.0, factor, out=factor)
+        turned += most
+    return np.asarray(total + np.log(product))
 
 
 def _product(lumps: Lumps, grid: Grid, active: Ints) -> Complexes:

@@ -102,6 +102,31 @@ def test_few_wins_cannot_tell(history):
     assert "cannot tell" in repr(found)
 
 
+@pytest.mark.parametrize(("is_heavy", "least", "most"), [(True, 9, 10), (False, 0, 0)])
+def test_the_table_says_where_the_mean_is_badly_known(history, is_heavy, least, most):
+    """10 seeds: of Pareto amounts with exponent 1.5 nine tables say so at least, of even ones none.
+
+    Of 60 such samples of 300, 58 left a tenth of the chance to shapes from 0.5 on.
+    """
+    n_said, n = 0, len(history.records.deals)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        amount = 1000 * (1 + (rng.pareto(1.5, n) if is_heavy else rng.random(n)))
+        found = fs.amounts(with_amounts(history, amount), n_draws=2)
+        words = found.table().loc["all deals", "words"]
+        n_said += "badly known" in words and "interval is too narrow" in words
+        if not is_heavy or found.fitted_tail.shape >= 0.5:
+            assert words.startswith(found.tail().loc["shape", "words"])
+    assert least <= n_said <= most
+
+
+def test_the_table_cannot_tell_of_the_mean_of_few(history):
+    table = fs.amounts(history, ["region", "source", "owner"]).table()
+    few = table[table["n_with_amount"] < 50]
+    assert len(few) > 3
+    assert few["words"].str.match("cannot tell: .* too few; 50 are needed").all()
+
+
 def test_a_price_list_has_no_tail(history):
     amount = np.random.default_rng(0).choice([10.0, 20.0, 50.0], len(history.records.deals))
     assert "cannot tell: only" in fs.amounts(with_amounts(history, amount)).tail()["words"].iloc[0]

@@ -29,6 +29,8 @@ CANNOT_TELL = "cannot tell"
 NO_REVISIONS = "no amounts are recorded with moves"
 _MISFIT = 1.3  # gap times root of the number above: less in 99 of 100 samples of the law itself
 _CLEAR = 4.0  # of AIC: seen by chance from log-normal amounts in about 1 of 50 histories
+_NO_VARIANCE = 0.5  # shapes from here on have none
+_UNLIKELY = 0.1
 _N_LARGEST = 10
 _YEAR_DAYS, _QUARTER_DAYS = 365.25, 91.3125
 _CHANCES = np.array([0.1, 0.5, 0.9])
@@ -106,24 +108,32 @@ class AmountsReport:
             Index: group. ``n_won``; ``n_with_amount`` of them; ``missing_won`` and ``missing_open``: shares
             of won and of open deals without an amount (0 where there are no such deals); ``mean``, ``p10``,
             ``median``, ``p90`` of the won amounts, each with ``..._low`` and ``..._high`` (Bayesian
-            bootstrap); ``share_of_ten_largest`` in their total.
+            bootstrap); ``share_of_ten_largest`` in their total; ``words``: whether the tail lets the mean be
+            known, as :meth:`tail` says it of all wins.
+
+        Notes
+        -----
+        The bootstrap knows no amount beyond those seen. Where the shape of the tail is 0.5 or more, amounts
+        have no finite variance, and the interval of the mean is too narrow, whatever their number: of 80 %
+        intervals 43 to 63 % held the mean of Pareto amounts with exponent 1.5 (60 to 2,000 wins), and 64 to
+        79 % that of log-normal ones whose logarithm has a deviation of 1.5. Medians are not touched by it.
         """
         rows = {
             name: self._row(name, part) for name, part in self._groups.items() if name not in self.left_out
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis(" / ".join(self.by) or "group")
 
-    def _row(self, name: str, deals: pd.DataFrame) -> dict[str, float]:
+    def _row(self, name: str, deals: pd.DataFrame) -> dict[str, float | str]:
         amount, kind = _known_amounts(deals), deals["outcome"]
         missing = deals["amount"].isna()
-        row: dict[str, float] = {"n_won": int((kind == "won").sum()), "n_with_amount": len(amount)}
+        row: dict[str, float | str] = {"n_won": int((kind == "won").sum()), "n_with_amount": len(amount)}
         for outcome in ("won", "open"):
             chosen = missing[kind == outcome]
             row[f"missing_{outcome}"] = float(chosen.mean()) if len(chosen) else 0.0
         row |= self._summary(amount, name)
         total = float(amount.sum())
         row["share_of_ten_largest"] = float(amount[-_N_LARGEST:].sum()) / total if total > 0 else 1.0
-        return row
+        return row | {"words": _mean_words(self._tail_of(amount))}
 
     def _summary(self, increasing: Floats, name: str) -> dict[str, float]:
         """Mean and quantiles with their intervals."""
@@ -143,7 +153,10 @@ class AmountsReport:
     @cached_property
     def fitted_tail(self) -> Tail | str:
         """The fitted tail of won amounts, or why there is none."""
-        positive = self.won_amounts[self.won_amounts > 0]
+        return self._tail_of(self.won_amounts)
+
+    def _tail_of(self, amounts: Floats) -> Tail | str:
+        positive = amounts[amounts > 0]
         if len(positive) < LEAST_WINS:
             return f"{len(positive)} wins with an amount are too few; {LEAST_WINS} are needed"
         try:
@@ -378,8 +391,23 @@ def _threshold_words(tail: Tail) -> str:
 
 
 def _shape_words(tail: Tail) -> str:
-    if tail.shape >= 0.5:
+    if tail.shape >= _NO_VARIANCE:
         return "very heavy: amounts have no finite variance, so their mean is badly known"
     if tail.shape > 0.05:
         return "heavier than exponential: the larger an amount, the more may lie beyond it"
     return "exponential, or lighter"
+
+
+def _mean_words(tail: Tail | str) -> str:
+    """Whether the mean of amounts with such a tail can be known."""
+    if isinstance(tail, str):
+        return f"{CANNOT_TELL}: {tail}"
+    if tail.shape >= _NO_VARIANCE:
+        return f"{_shape_words(tail)}: its interval is too narrow"
+    chance = float(tail.weight[tail.shapes >= _NO_VARIANCE].sum())
+    if chance < _UNLIKELY:
+        return _shape_words(tail)
+    return (
+        f"with a chance of {chance:.0%} amounts have no finite variance: then their mean is badly known and "
+        "its interval is too narrow"
+    )

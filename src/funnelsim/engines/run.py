@@ -21,6 +21,8 @@ from funnelsim.vocabulary.periods import Periods, PeriodsError
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
+_MOST_BLURRED = 0.002
+
 
 def forecast(
     funnel: Funnel,
@@ -84,6 +86,9 @@ def forecast(
         outlook = run_until(chosen, funnel, pipeline, parsed, streams, target=wanted, measure=measure)
     else:
         outlook = chosen.run(funnel, pipeline, parsed, streams)
+    if engine == "auto" and _is_blurred(outlook, measure, wanted):
+        chosen, reason = MonteCarlo(), "sums of so few amounts lie too far apart for a grid"
+        outlook = chosen.run(funnel, pipeline, parsed, streams)
     return replace(
         outlook,
         engine=f"{outlook.engine} (chosen: {reason})" if reason else outlook.engine,
@@ -92,6 +97,15 @@ def forecast(
         classical=_classical(funnel, pipeline, outlook.realised_bookings),
         notes=(*funnel.notes, *_pipeline_notes(funnel, pipeline, parsed), *outlook.notes),
     )
+
+
+def _is_blurred(outlook: Forecast, measure: Measure | None, target: float | None) -> bool:
+    """Whether the grid of the exact engine moves chances of the total by more than a fifth of a point."""
+    if outlook.n_futures is not None:
+        return False
+    law = outlook.law(measure=measure)
+    asked = [*law.quantile(np.array([0.1, 0.5, 0.9])).tolist(), *([] if target is None else [target])]
+    return max(law.engine_error(amount) for amount in asked) > _MOST_BLURRED
 
 
 def _periods_with_known_wins(

@@ -233,7 +233,11 @@ class Forecast:
         if wanted is None:
             raise ForecastError("no target is known; give one, such as chance(5_000_000)")
         law = self.law(window, measure)
-        return over_draws(law.chance_by_draw(wanted), law.resolution)
+        chance = over_draws(law.chance_by_draw(wanted), law.resolution)
+        if self.n_futures is not None:
+            return chance  # the spread over draws holds the simulation's own error
+        error = np.hypot(chance.standard_error, law.engine_error(wanted))
+        return Estimate(chance.value, float(error))
 
     def accuracy(
         self, target: float | None = None, window: Window = None, measure: Measure | None = None
@@ -252,7 +256,7 @@ class Forecast:
         wanted = self.target if target is None else target_amount(target)
         assert wanted is not None  # as self.chance has checked
         of_engine = self.law(window, measure).engine_error(wanted)
-        of_draws = np.sqrt(max(chance.standard_error**2 - of_engine**2 * bool(self.n_futures), 0.0))
+        of_draws = np.sqrt(max(chance.standard_error**2 - of_engine**2, 0.0))
         parts = {"of_draws": float(of_draws), "of_engine": of_engine}
         return pd.Series({"chance": chance.value, "standard_error": chance.standard_error, **parts})
 

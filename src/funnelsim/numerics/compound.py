@@ -201,10 +201,10 @@ def sum_law(portfolio: Portfolio, *, n_cells: int = 8192) -> GridLaw:
 
 
 def _is_coarse(mass: Floats) -> bool:
-    """Whether a small quantile lies so few cells from 0 that a cell is a visible part of it."""
+    """Whether the median, or a small quantile, lies so few cells from 0 that a cell is visible in it."""
     below = np.cumsum(mass.mean(axis=0))
     low, middle = (int(np.searchsorted(below, chance)) for chance in (0.05, 0.5))
-    return (low or middle) < _LEAST_CELLS_BELOW
+    return 0 < low < _LEAST_CELLS_BELOW // 10 or 0 < middle < _LEAST_CELLS_BELOW
 
 
 def _without_giants(portfolio: Portfolio) -> tuple[Lumps, Portfolio]:
@@ -226,7 +226,9 @@ def _without_giants(portfolio: Portfolio) -> tuple[Lumps, Portfolio]:
 
 def _common_unit(portfolio: Portfolio, span: float) -> float | None:
     """A unit that divides all amounts, if it is not too fine for a grid; else None."""
-    amounts = [portfolio.lumps.amount, portfolio.arriving.prizes.points]
+    amounts = [portfolio.lumps.amount]
+    if portfolio.arriving.expected.any():
+        amounts.append(portfolio.arriving.prizes.points)
     amounts += [np.outer(some.factor, some.prizes.points).ravel() for some in portfolio.unsure]
     every = np.unique(np.concatenate(amounts))
     every = every[every > 0]

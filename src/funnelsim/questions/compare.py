@@ -50,7 +50,11 @@ class LeverComparison:
             return Estimate(0.0, 0.0)
         with_it, without = outlook.law(), self.base.law()
         by_draw = with_it.chance_by_draw(self.target) - without.chance_by_draw(self.target)
-        return over_draws(by_draw, with_it.resolution)
+        change = over_draws(by_draw, with_it.resolution)
+        if outlook.n_futures is not None:
+            return change
+        of_engine = (law.engine_error(self.target) for law in (with_it, without))
+        return Estimate(change.value, float(np.hypot.reduce([change.standard_error, *of_engine])))
 
     def table(self) -> pd.DataFrame:
         """Levers by their effect on the chance of the target, largest first.
@@ -143,5 +147,7 @@ def compare_levers(
 
     base = run(funnel, engine)
     paired = settled(engine, base)
+    if engine == "auto":  # every lever by the engine that was chosen for the base
+        paired = "exact" if base.n_futures is None else "montecarlo"
     outlooks = tuple(run(lever.apply(funnel), paired) for lever in chosen)
     return LeverComparison(base, chosen, outlooks, wanted)

@@ -151,7 +151,7 @@ class Drawing:
     draws: int
     workers: int
 
-    def method(self, funnel: Funnel, pipeline: Pipeline) -> Engine:
+    def method(self, funnel: Funnel, pipeline: Pipeline) -> Engine | EngineName:
         """The engine with these settings; a number of futures asks for one that draws them."""
         from funnelsim.engines.choose import choose
         from funnelsim.engines.montecarlo import MonteCarlo
@@ -160,6 +160,8 @@ class Drawing:
             raise click.UsageError("--futures: the exact engine draws none; use --engine montecarlo")
         if self.futures:
             return MonteCarlo(n_futures=self.futures, n_draws=self.draws, workers=self.workers)
+        if (self.engine, self.draws, self.workers) == ("auto", 100, 1):
+            return "auto"
         return choose(self.engine, funnel, pipeline, n_draws=self.draws, workers=self.workers)[0]
 
 

@@ -37,28 +37,24 @@ def test_limits(factor, left):
 
 
 def test_at_the_common_pace_only_the_split_differs():
-    """Age by age the chance to leave is the common one, shared out by multiplied rates; a pace cancels."""
+    """As many leave as of all deals, shared out by multiplied routes; a pace cancels."""
     factors = np.array([2.5, 0.3, 1.1])
-    total = HAZARDS.sum(axis=1, keepdims=True)
-    split = HAZARDS * factors / (HAZARDS * factors).sum(axis=1, keepdims=True)
-    expected = incidence_by_age(FIRST_AGE, total * split, 9).sum(axis=0)
+    plain = observed_routes(FIRST_AGE, HAZARDS)
+    expected = plain.sum() * plain * factors / (plain * factors).sum()
     both = np.stack([factors, 7.0 * factors])
     routes = routes_at_common_pace(FIRST_AGE, HAZARDS[None], both[None])[0]
     np.testing.assert_allclose(routes, [expected, expected], rtol=1e-12)
     assert not np.allclose(multiplied_routes(FIRST_AGE, HAZARDS[None], both[None])[0], routes, rtol=0.05)
 
 
-def test_who_never_took_an_open_way_splits_as_all_do():
-    """Without any exit, and where the only ways open at an age are ones that a group never took."""
-    hazards = HAZARDS.copy()
-    hazards[2] = [0.6, 0.0, 0.0]
-    routes = routes_at_common_pace(FIRST_AGE, hazards[None], np.array([[[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]))[
-        0
-    ]
-    plain = observed_routes(FIRST_AGE, hazards)
-    np.testing.assert_allclose(routes[0], plain, rtol=1e-12)
-    assert routes[1].sum() == pytest.approx(plain.sum())
-    assert routes[1, 0] == pytest.approx(incidence_by_age(FIRST_AGE, hazards, 9)[4:, 0].sum())
+def test_who_never_took_a_way_there_is_splits_as_all_do():
+    """Without any exit, and where the only way there is is one that a group never took."""
+    factors = np.array([[[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
+    plain = observed_routes(FIRST_AGE, HAZARDS)
+    np.testing.assert_allclose(routes_at_common_pace(FIRST_AGE, HAZARDS[None], factors)[0, 0], plain)
+    one_way = HAZARDS * [1.0, 0.0, 0.0]
+    routes = routes_at_common_pace(FIRST_AGE, one_way[None], factors)[0]
+    np.testing.assert_allclose(routes, [observed_routes(FIRST_AGE, one_way)] * 2, rtol=1e-12)
 
 
 def test_win_rates_by_draw_do_not_depend_on_the_batches(monkeypatch):

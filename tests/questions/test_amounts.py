@@ -121,7 +121,7 @@ def test_the_table_says_where_the_mean_is_badly_known(history, is_heavy, least, 
 
 
 def test_the_table_cannot_tell_of_the_mean_of_few(history):
-    table = fs.amounts(history, ["region", "source", "owner"]).table()
+    table = fs.amounts(history, ["region", "source", "owner"], n_draws=2).table()
     few = table[table["n_with_amount"] < 50]
     assert len(few) > 3
     assert few["words"].str.match("cannot tell: .* too few; 50 are needed").all()

@@ -255,10 +255,10 @@ def with_odds_and_pace(seed: int, log_odds: np.ndarray, log_pace: np.ndarray) ->
     return fs.read_deals(deals, as_of="2025-12-31", tz="UTC")
 
 
-def by_rep(history: fs.DealHistory) -> Segments:
+def by_rep(history: fs.DealHistory, n_draws: int = 100) -> Segments:
     """Segments against rates without a level or a calendar, of which these worlds have none."""
     plain = fs.fit(history, level_period=None, calendar=False)
-    return fs.segments(history, "rep", funnel=plain, n_draws=100)
+    return fs.segments(history, "rep", funnel=plain, n_draws=n_draws)
 
 
 def against_its_own_figure(found: Segments) -> int:
@@ -308,6 +308,24 @@ def test_other_odds_are_found_and_are_no_pace():
     assert stats.binomtest(n_false, n_given, 0.1, alternative="greater").pvalue > 1e-4
     assert n_against == 0
     assert stats.binomtest(with_pace, 8, 0.1, alternative="greater").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("n_reps", "spread"), [(150, 0.6), (20, 0.6), (20, 0.0)])
+def test_intervals_of_thin_segments_hold_what_they_say(n_reps, spread):
+    """Four deals a rep, or 30: 80 % intervals hold 66 to 90 % of true win rates; more without differences.
+
+    With an even chance of no differences, and splits age by age, they held 54 and 60 % (24 worlds). The mean
+    of six worlds has a standard error of 4 points; 24 worlds gave 75 and 73 %.
+    """
+    inside = []
+    for seed in range(6):
+        x = np.random.default_rng(400 + seed).normal(0.0, spread, n_reps)
+        found = by_rep(with_odds_and_pace(500 + seed, x, np.zeros(n_reps)), n_draws=200)
+        table = found.table()
+        true = pd.Series(special.expit(np.log(2.0) + x), index=[f"rep {i:02d}" for i in range(n_reps)])
+        true = true.reindex(table.index)
+        inside.append(((table["win_rate_low"] <= true) & (true <= table["win_rate_high"])).mean())
+    assert 0.66 < np.mean(inside) < (0.90 if spread else 1.01)
 
 
 def test_a_verdict_can_be_had(by_owner):

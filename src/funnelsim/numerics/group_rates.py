@@ -44,7 +44,7 @@ class GroupRates:
     odds: OddsPool
     departures: dict[tuple[int, int], Pool]
 
-    def draw(self, rng: np.random.Generator, expected: Floats) -> Floats:
+    def draw(self, rng: np.random.Generator, expected: Floats, *, if_any: bool = False) -> Floats:
         """Joint posterior draws of the multipliers.
 
         Parameters
@@ -52,6 +52,8 @@ class GroupRates:
         rng : Generator
         expected : ndarray of shape (n_draws, n_groups, n_stages, n_places)
             Expected exits under each draw of the hazards.
+        if_any : bool
+            Whether to take for granted that odds differ, as :meth:`OddsPool.draw` does.
 
         Returns
         -------
@@ -59,7 +61,7 @@ class GroupRates:
             1 for transitions that nobody is expected to make.
         """
         pace = self.pace.draw(rng, (self.weight * expected).sum(axis=(2, 3)))
-        tilts = self._tilts(self.odds.draw(rng, len(expected)))
+        tilts = self._tilts(self.odds.draw(rng, len(expected), if_any=if_any))
         multipliers = pace[:, :, None, None] * tilts
         for (stage, place), departure in self.departures.items():
             common = multipliers[:, :, stage, place]

@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 Routes = Callable[[Ints, Floats, Floats], Floats]
 
 _LARGEST_BATCH = 1_000_000  # numbers by draw, group and bin held at once: 8 MB each
-_LEAST_FACTOR = 1e-100  # where a group takes none of the ways open at an age, the common split stands in
+_LEAST_FACTOR = 1e-100  # where a group takes none of the ways there are, the common split stands in
 
 
 def multiplied_routes(first_age: Ints, hazards: Floats, multipliers: Floats) -> Floats:
@@ -63,16 +63,15 @@ def routes_at_common_pace(first_age: Ints, hazards: Floats, multipliers: Floats)
 
     Notes
     -----
-    In every bin of age the chance to leave is the common one, ``1 - exp(-n r)``, and it is shared out by the
-    multiplied rates: ``r_j m_j / sum_k r_k m_k``. A factor on all rates of a group, its pace, cancels.
+    The chance to leave within the ages seen is the common one, and it is shared out by the common routes q
+    times the multipliers: ``q_j m_j / sum_k q_k m_k``. A factor on all rates of a group, its pace, cancels.
+    Shared out age by age, with splits of single ages as uncertain as they are, the same multipliers would
+    make groups differ by 6 % less than they do.
     """
-    rates = rates_of(hazards[:, :-1])
-    of_bin = rates.sum(axis=2) * np.diff(first_age)
-    leaves = -np.expm1(-of_bin) * np.exp(of_bin - np.cumsum(of_bin, axis=1))
-    factors = np.maximum(multipliers, _LEAST_FACTOR)
-    total = np.einsum("dbp,dgp->dgb", rates, factors)
-    per_rate = np.divide(leaves[:, None], total, out=np.zeros_like(total), where=total > 0)
-    taken: Floats = np.einsum("dgb,dbp->dgp", per_rate, rates) * factors
+    routes = multiplied_routes(first_age, hazards, np.ones_like(multipliers[:, :1]))
+    split = routes * np.maximum(multipliers, _LEAST_FACTOR)
+    of_all, total = (part.sum(axis=2, keepdims=True) for part in (routes, split))
+    taken: Floats = split * np.divide(of_all, total, out=np.zeros_like(total), where=total > 0)
     return taken
 
 

@@ -31,6 +31,8 @@ class OddsPool:
         Of each group at each log odds ratio; 0 at its largest.
     weight : ndarray of shape (n_spreads + 1,)
         Posterior weight of no differences, then of each spread.
+    weight_if_any : ndarray of shape (n_spreads,)
+        Posterior weight of each spread if groups do differ, all spreads being alike before the data.
     log_ratio : float
         Log-likelihood of the best spread, less that of none; >= 0.
     likeliest_spread : float
@@ -39,11 +41,13 @@ class OddsPool:
 
     log_likelihood: Floats
     weight: Floats
+    weight_if_any: Floats
     log_ratio: float
     likeliest_spread: float
 
     def __post_init__(self) -> None:
-        self.log_likelihood.flags.writeable = self.weight.flags.writeable = False
+        for column in (self.log_likelihood, self.weight, self.weight_if_any):
+            column.flags.writeable = False
 
     @property
     def p_value(self) -> float:
@@ -74,15 +78,24 @@ class OddsPool:
             mean += self.weight[spread + 1] * (self._posterior(int(spread)) @ _GRID)
         return mean
 
-    def draw(self, rng: np.random.Generator, n_draws: int) -> Floats:
+    def draw(self, rng: np.random.Generator, n_draws: int, *, if_any: bool = False) -> Floats:
         """Joint posterior draws, one spread for all groups in a draw; exactly 0 where groups do not differ.
+
+        Parameters
+        ----------
+        rng : Generator
+        n_draws : int
+        if_any : bool
+            Whether to take for granted that groups differ, as intervals must that are to hold what they say
+            for groups that do.
 
         Returns
         -------
         ndarray of shape (n_draws, n_groups)
         """
         n_groups, step = len(self.log_likelihood), _GRID[1] - _GRID[0]
-        which = rng.choice(len(self.weight), size=n_draws, p=self.weight)
+        weight = np.append(0.0, self.weight_if_any) if if_any and n_groups > 1 else self.weight
+        which = rng.choice(len(weight), size=n_draws, p=weight)
         chance, within = rng.random((n_draws, n_groups)), rng.random((n_draws, n_groups)) - 0.5
         drawn: Floats = np.zeros((n_draws, n_groups))
         for spread in np.unique(which[which > 0]):
@@ -117,6 +130,11 @@ def pool_odds(forward: Floats, exits: Floats, expected_share: Floats) -> OddsPoo
     so that nothing is approximated for groups with few exits; the spread is averaged as in
     :func:`funnelsim.numerics.pooling.spread_weights`.
 
+    That average has an even chance of no differences, and a spread of 0.3 as its usual one. Where groups are
+    thin the data cannot overrule it: with 150 groups of four exits and a true spread of 0.5, 80 % intervals
+    held 53 % of the log odds ratios. With the spread averaged over a flat law, and none set aside for no
+    differences, they held 74 % (20 groups of 37 exits: 77 instead of 72 %) [2]_: ``weight_if_any``.
+
     Gamma multipliers of forward moves and of losses, each pooled for itself, lose this: what makes a group
     win more often moves both, in opposite ways. In simulated worlds (8 reps, odds apart by up to 0.35) they
     gave twice the squared error of raw win rates, and this 0.8 times.
@@ -124,6 +142,8 @@ def pool_odds(forward: Floats, exits: Floats, expected_share: Floats) -> OddsPoo
     References
     ----------
     .. [1] Gelman et al. (2013), *Bayesian Data Analysis*, 3rd ed., section 5.3 (a hierarchy of binomials).
+    .. [2] Gelman (2006), Prior distributions for variance parameters in hierarchical models, *Bayesian
+       Analysis* 1(3), 515-534, section 7.1 (uniform laws of the spread).
     """
     x = _GRID
     log_likelihood = np.zeros((len(forward), len(x)))
@@ -132,12 +152,14 @@ def pool_odds(forward: Floats, exits: Floats, expected_share: Floats) -> OddsPoo
     log_likelihood -= log_likelihood.max(axis=1, keepdims=True)
     marginal = np.exp(log_likelihood) @ np.exp(_NORMAL).T
     gain = np.log(np.maximum(marginal, 1e-300)).sum(axis=0) - log_likelihood[:, _NONE].sum()
+    if_any = np.gradient(_SPREADS) * np.exp(gain - gain.max())
     weight = np.append(1.0, np.zeros(len(_SPREADS))) if len(forward) < 2 else spread_weights(_SPREADS, gain)
     best = int(gain.argmax())
     differs = len(forward) > 1 and gain[best] > _LEAST_GAIN
     return OddsPool(
         log_likelihood,
         weight,
+        if_any / if_any.sum(),
         float(gain[best]) if differs else 0.0,
         float(_SPREADS[best]) if differs else 0.0,
     )

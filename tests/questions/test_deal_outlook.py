@@ -106,6 +106,9 @@ def test_total_probability_holds_for_every_deal_of_the_sample() -> None:
     assert (table["chance_if_lost"] <= table["chance_if_won"] + 1e-6).all()
     assert not table.drop(columns=["won_p10", "won_p50", "won_p90"]).isna().any().any()
     assert set(table["deal_id"]) == set(history.pipeline().deal_ids)
+    # Deals without an amount count with their expected one: they are marked.
+    assert table["effect_is_approximate"].equals(table["amount_is_imputed"].rename("effect_is_approximate"))
+    assert table["effect_is_approximate"].any()
 
 
 # --- when ---------------------------------------------------------------------------------------------------

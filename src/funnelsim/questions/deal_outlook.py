@@ -64,7 +64,9 @@ class DealOutlook:
             ever won; ``stuck``: the chance that it never moves again, as good as dead, at the usual rates.
             With a target also ``chance_if_lost`` and ``chance_if_won`` (of the target), ``costs_if_lost``
             (what the deal adds to the chance, and losing it would take away) with ``costs_if_lost_se``, and
-            ``gains_if_won``. Deals whose amount is drawn count with their expected amount there.
+            ``gains_if_won``. Deals whose amount is drawn, for want of one or because it is still revised,
+            count with their expected amount there: ``effect_is_approximate`` marks them, and their chances
+            may be off by a few points.
         """
         frame = self.outlook.by_deal()
         order = pd.Index(self.outlook.deals.deal_ids).get_indexer(pd.Index(frame["deal_id"]))
@@ -77,7 +79,7 @@ class DealOutlook:
         by = "costs_if_lost" if "costs_if_lost" in frame else None
         return frame.sort_values(by, ascending=False, ignore_index=True) if by else frame
 
-    def _effects(self, target: float) -> dict[str, Floats]:
+    def _effects(self, target: float) -> dict[str, npt.NDArray[Any]]:
         """What each deal does to the chance of the target."""
         outlook, outcome, law = self.outlook, self.outlook.outcome, self.outlook.law()
         assert isinstance(outcome, ExactOutcome)
@@ -94,7 +96,17 @@ class DealOutlook:
             "costs_if_lost": costs.mean(axis=0),
             "costs_if_lost_se": np.array([error_over_draws(column) for column in costs.T]),
             "gains_if_won": won.mean(axis=0) - reached.mean(),
+            "effect_is_approximate": self._is_drawn(outcome),
         }
+
+    def _is_drawn(self, outcome: ExactOutcome) -> npt.NDArray[np.bool_]:
+        """Whether the amount of each deal is drawn; no matter where wins are counted."""
+        drawn = np.zeros(len(self.stuck), dtype=bool)
+        if self.outlook.measure == "bookings" and outcome.money is not None:
+            drawn |= np.isnan(outcome.money.amount)
+            for deals, _ in outcome.money.revised:
+                drawn[deals] = True
+        return drawn
 
     def __repr__(self) -> str:
         n_stuck = int((self.stuck > 0.5).sum())

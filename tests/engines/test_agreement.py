@@ -211,10 +211,28 @@ def test_exact_has_no_futures_and_names_the_engine_that_has() -> None:
         outlook.draws()
 
 
-@pytest.mark.parametrize("settings", [{"n_draws": 1}, {"n_cells": 100}, {"n_cells": 32}, {"workers": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_draws": 1},
+        {"n_cells": 100},
+        {"n_cells": 32},
+        {"workers": 0},
+        {"n_draws": 2.5},
+        {"workers": "x"},
+    ],
+)
 def test_settings_that_make_no_sense(settings: dict[str, int]) -> None:
     with pytest.raises(EngineError):
         fs.Exact(**settings)
+
+
+def test_what_is_no_engine_is_refused() -> None:
+    with pytest.raises(EngineError, match=r"n_futures=10000\.0 must be a whole number"):
+        fs.MonteCarlo(n_futures=1e4)  # type: ignore[arg-type]
+    for engine in (None, 5, fs.Exact):
+        with pytest.raises(EngineError, match="is no engine"):
+            fs.forecast(looping(), position(), engine=engine)  # type: ignore[arg-type]
 
 
 def test_answer_does_not_depend_on_workers() -> None:

@@ -37,6 +37,8 @@ def choose(
         If no engine has that name.
     """
     if not isinstance(engine, str):
+        if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
+            raise EngineError(f"{engine!r} is no engine; use one such as Exact(), MonteCarlo(), or 'auto'")
         return engine, ""
     if engine not in get_args(EngineName):
         names = ", ".join(map(repr, get_args(EngineName)))

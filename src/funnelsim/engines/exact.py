@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from funnelsim.engines.assemble import assembled, check_match
 from funnelsim.engines.chances import Chances, Positions, batch_chances, draw_batches
-from funnelsim.engines.protocol import EngineError
+from funnelsim.engines.protocol import EngineError, check_whole
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
@@ -57,6 +57,7 @@ class Exact:
     workers: int = 1
 
     def __post_init__(self) -> None:
+        check_whole(n_draws=self.n_draws, n_cells=self.n_cells, workers=self.workers)
         if self.workers == 0:
             raise EngineError("workers=0: give the number of processes, or -1 for all cores")
         if self.n_draws < 2 or self.n_cells < 64 or self.n_cells & (self.n_cells - 1):

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from funnelsim.engines.assemble import assembled, check_match
 from funnelsim.engines.chances import Positions, batch_chances, draw_batches
 from funnelsim.engines.futures import batch_futures
-from funnelsim.engines.protocol import EngineError
+from funnelsim.engines.protocol import EngineError, check_whole
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Futures
@@ -72,6 +72,7 @@ class MonteCarlo:
     most_futures: int = 2_000_000
 
     def __post_init__(self) -> None:
+        check_whole(n_futures=self.n_futures, n_draws=self.n_draws, workers=self.workers)
         if self.workers == 0:
             raise EngineError("workers=0: give the number of processes, or -1 for all cores")
         if self.n_draws < 2 or self.n_futures < self.n_draws:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Protocol
 
 from funnelsim.nouns.forecast import Forecast
@@ -14,6 +15,18 @@ from funnelsim.vocabulary.randomness import Streams
 
 class EngineError(FunnelsimError):
     """A request an engine cannot honour; the message names one that can, or what to change."""
+
+
+def check_whole(**settings: object) -> None:
+    """Refuse settings that must be whole numbers and are not.
+
+    Raises
+    ------
+    EngineError
+    """
+    for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise EngineError(f"{name}={value!r} must be a whole number, such as {name}=100")
 
 
 class Engine(Protocol):

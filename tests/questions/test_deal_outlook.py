@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ from funnelsim.engines.exact import ExactLaw, ExactOutcome
 from funnelsim.nouns.forecast import ForecastError
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
-from funnelsim.numerics.compound import Arriving, Lumps, Portfolio, Prizes, sum_law
+from funnelsim.numerics.compound import Arriving, Lumps, Portfolio, Prizes, Unsure, sum_law
 from funnelsim.numerics.hazards import StageHazards
-from funnelsim.numerics.leave_one_out import chances_if_lost_and_won
+from funnelsim.numerics.leave_one_out import LeaveOneOut
 
 DAY = fs.Clock("day")
 CUTOFF = "2026-09-30"
@@ -52,15 +53,32 @@ def position(amount: list[float], age: list[int]) -> fs.Pipeline:
 
 
 def portfolio(n_deals: int) -> Portfolio:
+    """Deals of listed amounts and, every tenth, of drawn ones; two of them giants."""
     rng = np.random.default_rng(8)
     base = rng.beta(0.7, 2, n_deals)
-    base[:4] = [0.5, 0.49, 0.52, 0.97]  # the recursion turns round at one half
+    base[:4] = [0.5, 0.49, 0.52, 0.97]  # the circle changes at one half
     chance = np.clip(base * rng.lognormal(0, 0.1, (3, n_deals)), 0, 0.999)
     amount = rng.lognormal(9, 1.3, n_deals)
     amount[:2] = [3e5, 1e4]
     prizes = Prizes(np.sort(rng.lognormal(9, 1.3, 50)), rng.dirichlet(np.ones(50), 3))
     arriving = Arriving(rng.gamma(5, 2, (3, 13)), rng.uniform(0, 0.2, 3), prizes)
-    return Portfolio(Lumps(chance, amount, np.ones(n_deals, np.int64)), (), arriving)
+    drawn = np.arange(n_deals) % 10 == 9
+    n_drawn = int(drawn.sum())
+    unsure = Unsure(chance[:, drawn], np.linspace(0.5, 3, n_drawn), np.ones(n_drawn, np.int64), prizes)
+    lumps = Lumps(chance[:, ~drawn], amount[~drawn], np.ones(n_deals - n_drawn, np.int64))
+    return Portfolio(lumps, (unsure,), arriving)
+
+
+def without_lump(whole: Portfolio, deal: int) -> Portfolio:
+    return replace(whole, lumps=whole.lumps.keep(np.arange(len(whole.lumps.amount)) != deal))
+
+
+def without_drawn(whole: Portfolio, deal: int) -> Portfolio:
+    some = whole.unsure[0]
+    keep = np.arange(len(some.factor)) != deal
+    return replace(
+        whole, unsure=(Unsure(some.chance[:, keep], some.factor[keep], some.count[keep], some.prizes),)
+    )
 
 
 @pytest.mark.parametrize("level", [0.2, 0.6, 0.95])
@@ -69,16 +87,47 @@ def test_a_deal_is_taken_out_as_if_it_had_never_been(level: float) -> None:
     whole = portfolio(120)
     law = sum_law(whole, n_cells=65_536)
     target = float(law.quantile(np.array([level]))[0])
-    chance, amount = whole.lumps.chance, whole.lumps.amount
-    lost, won = chances_if_lost_and_won(law.chances_by_draw, target, chance, amount)
-    for deal in [0, 1, 2, 3, *np.argsort(-amount)[:10].tolist(), 50, 60]:
-        others = sum_law(
-            Portfolio(whole.lumps.keep(np.arange(120) != deal), (), whole.arriving), n_cells=65_536
+    asked = LeaveOneOut(law, target)
+    lumps, some = whole.lumps, whole.unsure[0]
+    one = np.ones((3, 1))
+    cases = [
+        (lumps.chance[:, i], Prizes(lumps.amount[[i]], one), without_lump(whole, i))
+        for i in [0, 1, 2, 3, *np.argsort(-lumps.amount)[:10].tolist(), 50, 60]
+    ]
+    cases += [
+        (
+            some.chance[:, i],
+            Prizes(some.factor[i] * some.prizes.points, some.prizes.shares),
+            without_drawn(whole, i),
         )
-        np.testing.assert_allclose(lost[:, deal], others.chance_by_draw(target), atol=1e-4)
-        np.testing.assert_allclose(won[:, deal], others.chance_by_draw(target - amount[deal]), atol=1e-4)
-    reached = law.chance_by_draw(target)[:, None]
-    np.testing.assert_allclose(chance * won + (1 - chance) * lost, np.repeat(reached, 120, 1), atol=1e-4)
+        for i in (0, 5, 11)
+    ]
+    reached = law.chance_by_draw(target)
+    for chance, prizes, others in cases:
+        lost, won = asked.if_lost_and_won(chance, prizes)
+        anew = sum_law(others, n_cells=65_536)
+        left = target - prizes.points
+        anew_won = (np.stack([anew.chance_by_draw(x) for x in left.tolist()], axis=1) * prizes.shares).sum(
+            axis=1
+        )
+        np.testing.assert_allclose(lost, anew.chance_by_draw(target), atol=1e-4)
+        np.testing.assert_allclose(won, anew_won, atol=1e-4)
+        np.testing.assert_allclose(chance * won + (1 - chance) * lost, reached, atol=1e-6)
+
+
+def test_a_coin_is_taken_out_though_its_factor_vanishes() -> None:
+    """Twelve deals of 1 or 2, each won by the toss of a coin: the others by counting. Exact to rounding."""
+    amount = np.repeat([1.0, 2.0], 6)
+    coins = Lumps(np.full((1, 12), 0.5), amount, np.ones(12, np.int64))
+    nothing = Arriving(np.zeros((1, 1)), np.zeros(1), Prizes(np.ones(1), np.ones((1, 1))))
+    law = sum_law(Portfolio(coins, (), nothing))
+    asked = LeaveOneOut(law, 10.0)
+    for worth in (1, 2):
+        others = np.delete(amount, worth * 6 - 1)
+        sums = np.array([bits @ others for bits in np.array(list(product([0, 1], repeat=11)))])
+        lost, won = asked.if_lost_and_won(np.array([0.5]), Prizes(np.array([float(worth)]), np.ones((1, 1))))
+        assert lost[0] == pytest.approx((sums >= 10).mean(), abs=1e-9)
+        assert won[0] == pytest.approx((sums >= 10 - worth).mean(), abs=1e-9)
 
 
 def test_effects_of_two_deals_by_hand() -> None:
@@ -106,9 +155,10 @@ def test_total_probability_holds_for_every_deal_of_the_sample() -> None:
     assert (table["chance_if_lost"] <= table["chance_if_won"] + 1e-6).all()
     assert not table.drop(columns=["won_p10", "won_p50", "won_p90"]).isna().any().any()
     assert set(table["deal_id"]) == set(history.pipeline().deal_ids)
-    # Deals without an amount count with their expected one: they are marked.
-    assert table["effect_is_approximate"].equals(table["amount_is_imputed"].rename("effect_is_approximate"))
-    assert table["effect_is_approximate"].any()
+    reached = table["chance"] * table["chance_if_won"] + (1 - table["chance"]) * table["chance_if_lost"]
+    assert table["amount_is_imputed"].any()
+    # Means over draws of products are not products of means, but by less than a point here.
+    np.testing.assert_allclose(reached, asked.outlook.chance().value, atol=0.01)
 
 
 # --- when ---------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ class ExactOutcome:
 
     def portfolio(self, columns: Sequence[int], measure: Measure) -> Portfolio:
         """All that may be won in some periods together: chances of one deal are disjoint, so they add."""
-        chance = np.minimum(self.chances.open_deals[:, :, list(columns)].sum(axis=2), 1.0 - 1e-15)
+        chance = self.chance_in(columns)
         expected = self.chances.new_wins[:, :, list(columns)].sum(axis=2)
         if measure == "wins" or self.money is None:
             return self._counting(chance, expected)
@@ -200,6 +200,24 @@ class ExactOutcome:
             tuple(some for some in unsure if len(some.factor)),
             Arriving(expected, self.chances.dispersion, money.new),
         )
+
+    def chance_in(self, columns: Sequence[int]) -> Floats:
+        """Chance of each position to be won in some periods together, shape (n_draws, n_positions)."""
+        return np.minimum(self.chances.open_deals[:, :, list(columns)].sum(axis=2), 1.0 - 1e-15)
+
+    def worth(self, measure: Measure) -> list[Prizes]:
+        """What each open deal brings if it is won."""
+        one = np.ones((self.n_draws, 1))
+        if measure == "wins" or self.money is None:
+            return [Prizes(np.ones(1), one)] * len(self.positions.of_deal)
+        money = self.money
+        worth = [
+            money.new if np.isnan(amount) else Prizes(np.array([amount]), one) for amount in money.amount
+        ]
+        for deals, ratios in money.revised:
+            for deal in deals.tolist():
+                worth[deal] = Prizes(money.amount[deal] * ratios.points, ratios.shares)
+        return worth
 
     def _counting(self, chance: Floats, expected: Floats) -> Portfolio:
         """The same when every win counts 1."""

@@ -98,25 +98,27 @@ class GridLaw:
         tails = [self._tail(amount - won, self._below, self.none, every) for won in sums.tolist()]
         return np.asarray(np.einsum("ib,bi->b", np.array(tails), chance))
 
-    def chances_by_draw(self, amounts: Floats) -> Floats:
-        """The same for many amounts, shape (n_draws, n_amounts)."""
-        sums, chance = self._shifts
-        total = np.zeros((len(self.mass), len(amounts)))
-        for won, of_sum in zip(sums.tolist(), chance.T, strict=True):
-            left = amounts - 1e-9 * np.maximum(np.abs(amounts), 1.0) - won
-            total += of_sum[:, None] * self._tails(left)
-        return total
+    def reaching(self, amount: float) -> Floats:
+        """Weights of the cells whose scalar product with the mass is the chance of reaching `amount`.
 
-    def _tails(self, amounts: Floats) -> Floats:
-        at, n_cells = amounts / self.grid.step, self.grid.n_cells
-        if self.grid.is_lattice:
-            cell = np.clip(np.ceil(at), 0, n_cells).astype(np.int64)
-            return np.where(at <= 0, 1.0, np.maximum(1.0 - self._below[:, cell], 0.0))
-        cell = np.clip(at + 0.5, 0, n_cells - 1).astype(np.int64)
-        inside = np.clip(at + 0.5 - cell, 0.0, 1.0) * self.mass[:, cell]
-        first = self.none[:, None] + np.maximum(self.mass[:, :1] - self.none[:, None], 0.0) * 2.0 * at
-        below = np.where(cell == 0, first, self._below[:, cell] + inside)
-        return np.where(at <= 0, 1.0, np.maximum(1.0 - below, 0.0))
+        Returns
+        -------
+        ndarray of shape (n_draws, n_cells)
+            The same as :meth:`chance_by_draw`, but for what lies within half a cell of nothing.
+        """
+        sums, chance = self._shifts
+        weights = np.zeros((len(sums), self.grid.n_cells))
+        for row, won in zip(weights, sums.tolist(), strict=True):
+            at = (amount - _slack(amount) - won) / self.grid.step
+            if at <= 0:
+                row[:] = 1.0
+            elif self.grid.is_lattice:
+                row[int(min(np.ceil(at), self.grid.n_cells)) :] = 1.0
+            else:
+                cell = int(min(at + 0.5, self.grid.n_cells - 1))
+                row[cell + 1 :] = 1.0
+                row[cell] = max(cell + 0.5 - at, 0.0) if cell else 0.0
+        return np.asarray(chance @ weights)
 
     def _tail(self, amount: float, below: Floats, none: Floats, total: Floats) -> Floats:
         """Mass of the part on the grid that reaches an amount, of `total` in all; a number for each row."""

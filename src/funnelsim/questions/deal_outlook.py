@@ -16,7 +16,7 @@ from funnelsim.engines.run import forecast
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
-from funnelsim.numerics.leave_one_out import chances_if_lost_and_won
+from funnelsim.numerics.leave_one_out import LeaveOneOut
 from funnelsim.numerics.strata import error_over_draws
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -64,9 +64,7 @@ class DealOutlook:
             ever won; ``stuck``: the chance that it never moves again, as good as dead, at the usual rates.
             With a target also ``chance_if_lost`` and ``chance_if_won`` (of the target), ``costs_if_lost``
             (what the deal adds to the chance, and losing it would take away) with ``costs_if_lost_se``, and
-            ``gains_if_won``. Deals whose amount is drawn, for want of one or because it is still revised,
-            count with their expected amount there: ``effect_is_approximate`` marks them, and their chances
-            may be off by a few points.
+            ``gains_if_won``; an amount that is missing, or still revised, is drawn there as everywhere.
         """
         frame = self.outlook.by_deal()
         order = pd.Index(self.outlook.deals.deal_ids).get_indexer(pd.Index(frame["deal_id"]))
@@ -81,14 +79,10 @@ class DealOutlook:
 
     def _effects(self, target: float) -> dict[str, npt.NDArray[Any]]:
         """What each deal does to the chance of the target."""
-        outlook, outcome, law = self.outlook, self.outlook.outcome, self.outlook.law()
-        assert isinstance(outcome, ExactOutcome)
+        law = self.outlook.law()
         assert isinstance(law, ExactLaw)
-        chance = outcome.chances.open_deals.sum(axis=2)[:, outcome.positions.of_deal]
-        worth = outlook.deals.amount if outlook.measure == "bookings" else np.ones(chance.shape[1])
-        left = target - law.realised
-        lost, won = chances_if_lost_and_won(law.still_to_win.chances_by_draw, left, chance, worth)
         reached = law.chance_by_draw(target)
+        lost, won = self._lost_and_won(LeaveOneOut(law.still_to_win, target - law.realised))
         costs = reached[:, None] - lost
         return {
             "chance_if_lost": lost.mean(axis=0),
@@ -96,17 +90,23 @@ class DealOutlook:
             "costs_if_lost": costs.mean(axis=0),
             "costs_if_lost_se": np.array([error_over_draws(column) for column in costs.T]),
             "gains_if_won": won.mean(axis=0) - reached.mean(),
-            "effect_is_approximate": self._is_drawn(outcome),
         }
 
-    def _is_drawn(self, outcome: ExactOutcome) -> npt.NDArray[np.bool_]:
-        """Whether the amount of each deal is drawn; no matter where wins are counted."""
-        drawn = np.zeros(len(self.stuck), dtype=bool)
-        if self.outlook.measure == "bookings" and outcome.money is not None:
-            drawn |= np.isnan(outcome.money.amount)
-            for deals, _ in outcome.money.revised:
-                drawn[deals] = True
-        return drawn
+    def _lost_and_won(self, without: LeaveOneOut) -> tuple[Floats, Floats]:
+        """Chance of the target if each deal is lost, and if it is won, shape (n_draws, n_deals) each."""
+        outcome, deals = self.outlook.outcome, self.outlook.deals
+        assert isinstance(outcome, ExactOutcome)
+        chance = outcome.chance_in(range(len(self.outlook.periods.labels)))
+        position, worth = outcome.positions.of_deal, outcome.worth(self.outlook.measure)
+        lost, won = (np.empty((len(chance), len(position))) for _ in range(2))
+        first_alike: dict[tuple[int, float, bool], int] = {}
+        for deal, alike in enumerate(zip(position, deals.amount, deals.is_imputed, strict=True)):
+            first = first_alike.setdefault(alike, deal)
+            if first == deal:
+                lost[:, deal], won[:, deal] = without.if_lost_and_won(chance[:, alike[0]], worth[deal])
+            else:
+                lost[:, deal], won[:, deal] = lost[:, first], won[:, first]
+        return lost, won
 
     def __repr__(self) -> str:
         n_stuck = int((self.stuck > 0.5).sum())

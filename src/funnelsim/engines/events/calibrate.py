@@ -61,7 +61,7 @@ def calibrated(funnel: Funnel, work: Work, hours: Floats, staff: Staff, streams:
     -----
     Deals of the usual load are walked for a long time, first as if no deal had waited, then with the split
     found from the waits seen. Waits hardly depend on the customers' delays (deals are many and independent),
-    so the second round is the last.
+    so the second round is the last, and the waits of both count: near full load they are hard to know.
     """
     flow = Flow.of(funnel)
     longest = max(len(of_stage) for of_stage in flow.leaving)
@@ -76,9 +76,10 @@ def calibrated(funnel: Funnel, work: Work, hours: Floats, staff: Staff, streams:
     alone = _work_alone(work, hours, before, rng)
     rep_hours = _hours_per_step(before) / len(before.team.reps)
     usual = _split(funnel, hours, flow, alone, np.zeros(len(hours)), load, rng)
+    walks: list[Walk] = []
     for round_ in range(_ROUNDS if requests_per_step > 0 else 0):
-        walk = _walked(funnel, work, hours, before, flow, usual, n_steps, round_, streams)
-        parts, neglected = _seen(walk, n_warm, alone)
+        walks.append(_walked(funnel, work, hours, before, flow, usual, n_steps, round_, streams))
+        parts, neglected = _seen(walks, n_warm, alone)
         usual = _split(funnel, hours, flow, parts, neglected, load, rng)
     return replace(usual, rep_hours=rep_hours)
 
@@ -179,12 +180,13 @@ def _usual_course(funnel: Funnel, flow: Flow, n_steps: int) -> Course:
     return Course(0, Routes(stages, None, n_sight, 0), leads, flow.win_rate.tolist(), amounts)
 
 
-def _seen(walk: Walk, n_warm: int, alone: list[Floats]) -> tuple[list[Floats], Floats]:
+def _seen(walks: list[Walk], n_warm: int, alone: list[Floats]) -> tuple[list[Floats], Floats]:
     """Waits and work after the warm-up, by stage, and the share of requests that was neglected."""
-    assert walk.took is not None
     parts = []
-    for took, of_work_alone in zip(walk.took, alone, strict=True):
-        of_stage = np.array([part for asked_at, *part in took if asked_at >= n_warm]).reshape(-1, 2)
-        parts.append(of_stage if len(of_stage) >= _LEAST_SEEN else of_work_alone)
-    asked, neglected = np.array(walk.tally.asked)[:, 0], np.array(walk.tally.neglected)[:, 0]
+    for s, of_work_alone in enumerate(alone):
+        took = [walk.took[s] for walk in walks if walk.took is not None]
+        of_stage = np.array([part for each in took for asked_at, *part in each if asked_at >= n_warm])
+        parts.append(of_stage.reshape(-1, 2) if len(of_stage) >= _LEAST_SEEN else of_work_alone)
+    asked = np.sum([walk.tally.asked for walk in walks], axis=0)[:, 0]
+    neglected = np.sum([walk.tally.neglected for walk in walks], axis=0)[:, 0]
     return parts, neglected / np.maximum(asked, 1.0)

@@ -15,6 +15,30 @@ _STRATA = 4_000
 _ROUNDS = 40
 _MOST_KNOTS = 150
 _LEAST_NEAR = 20
+_MOST_QUEUES = 16  # lengths of queues told apart
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Steps of a stay until a rep began and until the work was done, and of the own delay after it."""
+
+    begins: float
+    ends: float
+    own_delay: float
+
+
+@dataclass(frozen=True)
+class UsualStay:
+    """A stay as they usually are: its steps, infinite if it does not end within sight, and its parts."""
+
+    stay: float
+    parts: Parts
+
+    def stretched(self, stay: float) -> Parts:
+        """Its parts, were it so long: the customer's own delay gives way."""
+        parts = self.parts
+        own = parts.own_delay + stay - self.stay if self.stay < np.inf else stay - parts.ends
+        return Parts(parts.begins, parts.ends, max(own, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +55,10 @@ class StageSplit:
         Usual stays, sorted; infinite for deals that do not leave within sight.
     rep_parts : ndarray of float, shape (n_samples, 2)
         Steps of each of these until a rep began, and until the work was done.
+    own_delays : ndarray of shape (n_samples,)
+        Customer's own delay in each of these.
+    by_wait : ndarray of int, shape (n_samples,)
+        These in order of their wait.
     neglected : float
         Share of stays that end by neglect as things usually are: part of the losses of the history.
     """
@@ -39,7 +67,14 @@ class StageSplit:
     slope: float
     stays: Floats
     rep_parts: Floats
+    own_delays: Floats
+    by_wait: Ints
     neglected: float = 0.0
+
+    @property
+    def knows_waits(self) -> bool:
+        """Whether waits were found, and no share of stays was stated."""
+        return len(self.stays) > 0
 
     def own_delay(self, stay: int) -> float:
         """Customer's own delay, in steps."""
@@ -48,29 +83,54 @@ class StageSplit:
             return float(self.own[stay])
         return float(self.own[last]) + self.slope * (stay - last)
 
-    def rep_part(self, stay: float, chance: float) -> tuple[float, float]:
-        """Steps until a rep begins, and until the work is done, of a deal that usually stays so long in all.
+    def parts(self, stay: float) -> Parts:
+        """Rep's part of a stay whose length is all that counts: under a stated share nobody waits."""
+        work = stay * (1.0 - self.slope) if stay < np.inf else 0.0
+        return Parts(0.0, work, stay - work)
+
+    def open_stay(self, age: int, queue: float, chance: float, within: float) -> tuple[float, UsualStay]:
+        """A usual stay that lasts longer than some steps, by the length of the queue that it met.
 
         Parameters
         ----------
-        stay : float
-            Infinite for a deal that does not leave within sight.
-        chance : float
-            0..1; picks among the usual stays nearest to this one.
+        age : int
+            Steps that it has lasted.
+        queue : float
+            0..1; rank of the wait among those of all such stays. Those who share a queue share it.
+        chance, within : float
+            0..1; pick among stays with such a wait, and within those of equal length.
+
+        Returns
+        -------
+        rank : float
+            0..1; of its length among all such stays. Over all queues it is as likely to be low as high.
+        stay : UsualStay
+
+        Notes
+        -----
+        The wait comes first and the length of the stay follows from it: nobody leaves a stage while still in
+        its queue. Were lengths drawn without regard to the queue, in long queues too many would be about to
+        leave.
         """
-        if self.slope < 1.0:
-            return 0.0, stay * (1.0 - self.slope) if stay < np.inf else 0.0
-        low, high = np.searchsorted(self.stays, [stay - 0.5, stay + 0.5])
-        if high - low < _LEAST_NEAR:
-            low, high = max(low - _LEAST_NEAR, 0), min(high + _LEAST_NEAR, len(self.stays))
-        begins, ends = self.rep_parts[low + int(chance * (high - low))].tolist()
-        return begins, ends
+        first = int(np.searchsorted(self.stays, age, side="right"))
+        n = len(self.stays) - first
+        if n == 0:
+            return chance, UsualStay(np.inf, Parts(0.0, 0.0, np.inf))
+        n_blocks = min(_MOST_QUEUES, -(-n // _LEAST_NEAR))
+        # Which of the stays in order of wait: within a block of neighbours luck decides.
+        nth = int((int(queue * n_blocks) + chance) / n_blocks * n)
+        at = int(self.by_wait[self.by_wait >= first][nth])
+        low, high = (int(np.searchsorted(self.stays, self.stays[at], side)) for side in ("left", "right"))
+        rank = (low - first + within * (high - low)) / n
+        begins, ends = self.rep_parts[at].tolist()
+        return rank, UsualStay(float(self.stays[at]), Parts(begins, ends, float(self.own_delays[at])))
 
 
 def by_share(customer_share: float, n_steps: int) -> StageSplit:
     """The customer's own delay as a stated share of every stay."""
     own = customer_share * np.arange(n_steps, dtype=np.float64)
-    return StageSplit(own, customer_share, np.zeros(1), np.zeros((1, 2)))
+    none = np.zeros(0)
+    return StageSplit(own, customer_share, none, none.reshape(0, 2), none, none.astype(np.int64))
 
 
 def by_usual_waits(
@@ -113,8 +173,11 @@ def by_usual_waits(
     delay = _own_of(stay, knots, own)
     made = np.floor(within + part + delay)
     order = np.argsort(made, kind="stable")
+    made, both, delay = made[order], both[order], delay[order]
+    # Many do not wait at all: among equals chance decides, or short stays would count as short waits.
+    by_wait = np.lexsort((rng.random(_STRATA), both[:, 0]))
     steps = np.arange(len(leaving), dtype=float)
-    return StageSplit(_own_of(steps, knots, own), 1.0, made[order], both[order], neglected)
+    return StageSplit(_own_of(steps, knots, own), 1.0, made, both, delay, by_wait, neglected)
 
 
 def _knots(at: Ints) -> tuple[Floats, Ints]:

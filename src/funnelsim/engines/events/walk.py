@@ -13,6 +13,7 @@ from funnelsim.engines.events.leads import entry_stages
 from funnelsim.engines.events.luck import Luck, Sample
 from funnelsim.engines.events.pool import Pool, RepAtWork, Task, later
 from funnelsim.engines.events.routes import NEVER, Law
+from funnelsim.engines.events.split import UsualStay
 from funnelsim.engines.events.tally import Tally
 from funnelsim.engines.protocol import EngineError
 
@@ -38,8 +39,8 @@ class Deal(Task):
     skill : int
     """
 
-    __slots__ = ("amount", "began_at", "hop", "is_dropped", "is_gone", "is_old", "place", "row", "stage",
-                 "stay", "won_amount")  # fmt: skip
+    __slots__ = ("amount", "began_at", "hop", "is_dropped", "is_gone", "is_old", "own_delay", "place", "row",
+                 "stage", "stay", "won_amount")  # fmt: skip
 
     def __init__(
         self, row: int, is_old: bool, began_at: float, amount: float, won_amount: float, skill: int
@@ -47,7 +48,7 @@ class Deal(Task):
         super().__init__(skill=skill)
         self.row, self.is_old, self.began_at = row, is_old, began_at
         self.amount, self.won_amount = amount, won_amount
-        self.stage, self.stay, self.place, self.hop = 0, 0, NEVER, 0
+        self.stage, self.stay, self.place, self.hop, self.own_delay = 0, 0, NEVER, 0, 0.0
         self.is_dropped = self.is_gone = False
 
 
@@ -86,6 +87,7 @@ class Walk:
         self._need = self._luck("hours", hours_sampler(work.spread))
         self._patient = self._luck("patience", np.random.Generator.standard_exponential)
         self._decisions, self._moment = self._luck("decisions"), self._luck("moments")
+        self._queues = self._luck("queues")
         self.took: list[list[tuple[float, float, float]]] | None = None
         self.wins = np.zeros((2, len(edges) - 1), np.int64)
         self.bookings = np.zeros((2, len(edges) - 1))
@@ -99,29 +101,47 @@ class Walk:
 
     def take_up(self, deal: Deal, stage: int, age: int, owner: RepAtWork | None = None) -> None:
         """Let a deal go on that has been in a stage for some steps by the cutoff, and so will be after it."""
+        self._own(deal, stage, owner)
+        chance, usual, split = self._moves.at(deal.row, deal.hop), None, self._splits[stage]
+        if split is not None and split.knows_waits:
+            luck = self._moment.at(deal.row, 1), self._moment.at(deal.row, 5)
+            chance, usual = split.open_stay(age, self._queue_luck(deal), *luck)
         law = self.course.routes.at_age(stage, age)
-        steps, place = self._drawn(law, stage, deal.row, 0)
-        self.go_on_after(deal, stage, age, steps, place, owner)
+        steps, place = self._drawn(law, chance, stage, deal.row, deal.hop)
+        self._go_on_after(deal, age, steps, place, usual)
 
-    def go_on_after(
-        self, deal: Deal, stage: int, age: int, steps: int, place: int, owner: RepAtWork | None = None
-    ) -> None:
-        """The same where it is known when and to where it leaves; it may still wait for a rep."""
-        deal.stage, deal.stay, deal.place, deal.hop = stage, age + steps, place, deal.hop + 1
+    def _own(self, deal: Deal, stage: int, owner: RepAtWork | None) -> None:
+        """Let a deal be in a stage, and belong to a rep if deals of this team must."""
+        deal.stage = stage
         if owner is None and self._keeps:
             owner = self._some_owner(deal, stage)
         if owner is not None:
             self._give(deal, owner)
-        split = self._splits[stage]
+
+    def _go_on_after(self, deal: Deal, age: int, steps: int, place: int, usual: UsualStay | None) -> None:
+        """Let a deal leave its stage after so many steps; it may still wait for a rep."""
+        deal.stay, deal.place, deal.hop = age + steps, place, deal.hop + 1
+        split = self._splits[deal.stage]
         if split is not None:
             total, since = np.inf if place == NEVER else float(deal.stay), age + self._moment.at(deal.row, 2)
-            begins, ends = split.rep_part(total, self._moment.at(deal.row, 1))
-            if since < ends:
-                deal.hours = self._hours_left(deal, ends - begins, ends - max(since, begins))
-                self._pending.append((begins > since, -float(age), len(self._pending), deal))
+            parts = split.parts(total) if usual is None else usual.stretched(total)
+            if since < parts.ends:
+                deal.own_delay, left = parts.own_delay, parts.ends - max(since, parts.begins)
+                deal.hours = self._hours_left(deal, parts.ends - parts.begins, left)
+                self._pending.append((parts.begins > since, -float(age), len(self._pending), deal))
                 return
         if place != NEVER:
             self._move_after(deal, steps - 1 + self._moment.at(deal.row, 0))
+
+    def _queue_luck(self, deal: Deal) -> float:
+        """Rank of the queue that a deal met, the same for all who share it.
+
+        Deals of one queue wait long together. Were their waits drawn apart, long and short ones would cancel
+        out, every queue begin at a middling length, and reps be idle less than they are: for a while more
+        would be won.
+        """
+        queue = len(self._plan.staff.team.reps) if deal.owner is None else deal.owner.number
+        return self._queues.at(queue, deal.skill)
 
     def _hours_left(self, deal: Deal, work_steps: float, left_steps: float) -> float:
         """Hours that a deal still needs at the cutoff, of whose work so many steps are left.
@@ -154,13 +174,21 @@ class Walk:
         for _ in range(MOST_HOPS):
             steps, place = self._leaving(deal.row, stage, step, deal.hop)
             if place == NEVER or step + steps > self._n_before:
-                age = self._n_before - step
-                self.go_on_after(deal, stage, age, steps - age, place)
+                self._stay_on(deal, stage, self._n_before - step, steps, place)
                 return
             if place >= self._n_open:
                 return
             stage, step, deal.hop = place, step + steps, deal.hop + 1
         raise EngineError(TOO_FAST)
+
+    def _stay_on(self, deal: Deal, stage: int, age: int, steps: int, place: int) -> None:
+        """Let a deal go on that was walked up to the cutoff."""
+        split = self._splits[stage]
+        if split is not None and split.knows_waits:
+            self.take_up(deal, stage, age)  # how long it stays is drawn anew, with the queue it met
+        else:
+            self._own(deal, stage, None)
+            self._go_on_after(deal, age, steps - age, place, None)
 
     def enter(self, deal: Deal, stage: int) -> None:
         """Let a deal enter an open stage now, and those after it that it passes at once."""
@@ -175,6 +203,8 @@ class Walk:
                 hours = self._checked(deal, step, hours)
             deal.hop += 1
             if hours > 0.0:
+                split = self._splits[stage]
+                deal.own_delay = float(deal.stay) if split is None else split.own_delay(deal.stay)
                 self._ask(deal, self.env.now, hours)
                 return
             if deal.is_dropped:
@@ -194,11 +224,12 @@ class Walk:
     # --- where it goes
 
     def _leaving(self, row: int, stage: int, step: int, hop: int) -> tuple[int, int]:
-        return self._drawn(self.course.routes.on_entry(stage, step), stage, row, hop)
+        law = self.course.routes.on_entry(stage, step)
+        return self._drawn(law, self._moves.at(row, hop), stage, row, hop)
 
-    def _drawn(self, law: Law, stage: int, row: int, hop: int) -> tuple[int, int]:
+    def _drawn(self, law: Law, chance: float, stage: int, row: int, hop: int) -> tuple[int, int]:
         """Steps and destination; the losses that neglect makes of itself are taken out of the history's."""
-        steps, place = law.draw(self._moves.at(row, hop))
+        steps, place = law.draw(chance)
         split = self._splits[stage]
         if split is None or split.neglected == 0.0:
             return steps, place
@@ -284,8 +315,7 @@ class Walk:
         if deal.is_dropped:
             self._drop(deal)
         elif deal.place != NEVER:
-            split = self._splits[deal.stage]
-            self._move_after(deal, float(deal.stay) if split is None else split.own_delay(deal.stay))
+            self._move_after(deal, deal.own_delay)
 
     def _on_give_up(self, task: Task) -> None:
         assert isinstance(task, Deal)

@@ -11,7 +11,7 @@ from montecarlo_parts.memory import peak_mb
 from engines_parts.cases import open_deals
 from funnelsim.engines.chances import Chances, Positions
 from funnelsim.engines.exact import ExactOutcome, _Money
-from funnelsim.numerics.compound import Lumps, Prizes
+from funnelsim.numerics.portfolio import Lumps, Prizes
 
 Floats = npt.NDArray[np.float64]
 N_DEALS, N_PERIODS, N_DRAWS = 10_000, 12, 100

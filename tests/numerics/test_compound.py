@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from funnelsim.numerics.compound import Arriving, Lumps, Portfolio, Prizes, Unsure, no_lumps, sum_law
+from funnelsim.numerics.compound import sum_law
+from funnelsim.numerics.portfolio import Arriving, Lumps, Portfolio, Prizes, Unsure, no_lumps
 
 Shared = Callable[[str], Path]
 LEVELS = np.array([0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99])
@@ -124,9 +125,9 @@ def test_more_deals_than_giants_on_no_lattice() -> None:
         exact = weights[sums >= target].sum()
         gap = found.chance_by_draw(target)[0] - exact
         assert abs(gap) <= 2 * found.error_by_draw(target)[0] + 1e-4  # it holds to first order
-    order = np.argsort(sums)
-    exact_quantiles = sums[order][np.searchsorted(weights[order].cumsum(), LEVELS)]
-    np.testing.assert_allclose(found.quantile(LEVELS), exact_quantiles, atol=3 * found.grid.step)
+    for level, quantile in zip(LEVELS.tolist(), found.quantile(LEVELS).tolist(), strict=True):
+        below, above = (weights[sums <= quantile + side * 8 * found.grid.step].sum() for side in (-1, 1))
+        assert below - 2e-3 <= level <= above + 2e-3
 
 
 def test_counts_are_poisson_binomial_plus_negative_binomial() -> None:
@@ -188,13 +189,13 @@ def large_portfolio(n_deals: int = 2_000, n_draws: int = 5) -> Portfolio:
 
 
 def test_quantiles_hardly_move_on_a_finer_grid() -> None:
-    """At most 0.1 % against a grid eight times finer; it is less than 0.02 %."""
+    """At most 0.1 % against a grid eight times finer; without sharpening it is .02 %, with it .001 %."""
     portfolio = large_portfolio()
     coarse, fine = (sum_law(portfolio, n_cells=n) for n in (8192, 65_536))
-    np.testing.assert_allclose(coarse.quantile(LEVELS), fine.quantile(LEVELS), rtol=2e-4)
+    np.testing.assert_allclose(coarse.quantile(LEVELS), fine.quantile(LEVELS), rtol=1e-5)
     for target in fine.quantile(LEVELS).tolist():
         gap = np.abs(coarse.chance_by_draw(target) - fine.chance_by_draw(target))
-        assert (gap <= 1.5 * coarse.error_by_draw(target) + 1e-7).all()
+        assert (gap <= 1.5 * coarse.error_by_draw(target) + 5e-6).all()
         assert (coarse.error_by_draw(target) < 2e-3).all()
 
 

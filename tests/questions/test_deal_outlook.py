@@ -14,9 +14,10 @@ from funnelsim.engines.exact import ExactLaw, ExactOutcome
 from funnelsim.nouns.forecast import ForecastError
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
-from funnelsim.numerics.compound import Arriving, Lumps, Portfolio, Prizes, Unsure, sum_law
+from funnelsim.numerics.compound import sum_law
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.leave_one_out import LeaveOneOut
+from funnelsim.numerics.portfolio import Arriving, Lumps, Portfolio, Prizes, Unsure
 
 DAY = fs.Clock("day")
 CUTOFF = "2026-09-30"

@@ -20,8 +20,9 @@ from funnelsim.engines.protocol import EngineError, check_whole
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
-from funnelsim.numerics.compound import Arriving, Lumps, Portfolio, Prizes, Unsure, no_lumps, sum_law
+from funnelsim.numerics.compound import sum_law
 from funnelsim.numerics.grid_law import GridLaw
+from funnelsim.numerics.portfolio import Arriving, Lumps, Portfolio, Prizes, Unsure, no_lumps
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams

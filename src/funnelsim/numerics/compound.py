@@ -5,15 +5,16 @@ The first axis of every array of chances is the draw of the parameters. Given a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.fft import irfft, rfft
+from scipy.fft import rfft
 
 from funnelsim.numerics.grid_law import Grid, GridLaw
+from funnelsim.numerics.portfolio import Arriving, Lumps, Portfolio, Prizes, Unsure, blocks
+from funnelsim.numerics.splitting import sharpened, splitting_error
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,131 +29,11 @@ _DEVIATIONS = 10.0
 _MOST_TOP_MASS = 1e-9
 _MOST_DOUBLINGS = 24
 _MOST_LATTICE_CELLS = 2**14
-_MOST_CELLS = 2**16
+_MOST_CELLS = 2**17
+_MOST_BLUR = 1e-3  # of a chance
 _LEAST_CELLS_BELOW = 500
 _AT_ONCE = 4_000_000  # complex numbers in memory
 _MOST_TURN = 3.0  # of a product of complex numbers, less than half a turn
-
-
-@dataclass(frozen=True, eq=False)
-class Lumps:
-    """Independent deals, each worth a fixed amount if it is won.
-
-    Parameters
-    ----------
-    chance : ndarray of shape (n_draws, n_lumps)
-    amount : ndarray of shape (n_lumps,)
-    count : ndarray of int, shape (n_lumps,)
-        Deals that are alike.
-    """
-
-    chance: Floats
-    amount: Floats
-    count: Ints
-
-    def keep(self, which: npt.NDArray[np.bool_] | Ints) -> Lumps:
-        """Some of the lumps."""
-        return Lumps(self.chance[:, which], self.amount[which], self.count[which])
-
-
-@dataclass(frozen=True, eq=False)
-class Prizes:
-    """Amount of a win, drawn from points.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_points,)
-    shares : ndarray of shape (n_draws, n_points)
-    """
-
-    points: Floats
-    shares: Floats
-
-    def moment(self, power: int) -> Floats:
-        """Expected amount to a power, shape (n_draws,)."""
-        return np.asarray(self.shares @ self.points**power)
-
-
-@dataclass(frozen=True, eq=False)
-class Unsure:
-    """Independent deals whose amount, if won, is a factor times a prize.
-
-    Parameters
-    ----------
-    chance : ndarray of shape (n_draws, n_deals)
-    factor : ndarray of shape (n_deals,)
-    count : ndarray of int, shape (n_deals,)
-        Deals that are alike.
-    prizes : Prizes
-    """
-
-    chance: Floats
-    factor: Floats
-    count: Ints
-    prizes: Prizes
-
-
-@dataclass(frozen=True, eq=False)
-class Arriving:
-    """Wins of deals yet to arrive, in blocks: Poisson, or negative binomial where a block swings as a whole.
-
-    Parameters
-    ----------
-    expected : ndarray of shape (n_draws, n_blocks)
-    dispersion : ndarray of shape (n_draws,)
-        Variance of the swing of a block; 0 is Poisson.
-    prizes : Prizes
-    """
-
-    expected: Floats
-    dispersion: Floats
-    prizes: Prizes
-
-
-@dataclass(frozen=True, eq=False)
-class Portfolio:
-    """All that may be won in a window: what the law of the sum is asked of."""
-
-    lumps: Lumps
-    unsure: tuple[Unsure, ...]
-    arriving: Arriving
-
-    def mean(self) -> Floats:
-        """Expected sum by draw, in closed form."""
-        lumps, new = self.lumps, self.arriving
-        mean = lumps.chance @ (lumps.amount * lumps.count) + new.expected.sum(axis=1) * new.prizes.moment(1)
-        for some in self.unsure:
-            mean = mean + some.chance @ (some.factor * some.count) * some.prizes.moment(1)
-        return np.asarray(mean)
-
-    def variance(self) -> Floats:
-        """Variance of the sum by draw, in closed form."""
-        lumps, new = self.lumps, self.arriving
-        variance = (lumps.chance * (1 - lumps.chance)) @ (lumps.amount**2 * lumps.count)
-        variance = variance + new.expected.sum(axis=1) * new.prizes.moment(2)
-        variance = variance + new.dispersion * (new.expected**2).sum(axis=1) * new.prizes.moment(1) ** 2
-        for some in self.unsure:
-            weight = some.factor**2 * some.count
-            variance = variance + (some.chance @ weight) * some.prizes.moment(2)
-            variance = variance - (some.chance**2 @ weight) * some.prizes.moment(1) ** 2
-        return np.asarray(np.maximum(variance, 0.0))
-
-    def none_won(self) -> Floats:
-        """Chance that nothing of a positive amount is won, by draw."""
-        lumps, new = self.lumps, self.arriving
-        nothing = lumps.amount == 0
-        log_none = np.log1p(-np.where(nothing, 0.0, lumps.chance)) @ lumps.count
-        for some in self.unsure:
-            worth = some.factor[:, None] * some.prizes.points > 0
-            pays = some.chance * (some.prizes.shares @ worth.T.astype(float))
-            log_none = log_none + np.log1p(-pays) @ some.count
-        paying = new.expected * (new.prizes.shares @ (new.prizes.points > 0).astype(float))[:, None]
-        return np.asarray(np.exp(log_none - _blocks(paying, new.dispersion[:, None]).sum(axis=1)))
-
-    def largest(self) -> float:
-        """Largest amount that a single deal, the lumps apart, may bring."""
-        points = [some.factor.max(initial=0.0) * some.prizes.points.max(initial=0.0) for some in self.unsure]
-        return float(max([self.arriving.prizes.points.max(initial=0.0), *points]))
 
 
 def sum_law(portfolio: Portfolio, *, n_cells: int = 8192) -> GridLaw:
@@ -162,8 +43,9 @@ def sum_law(portfolio: Portfolio, *, n_cells: int = 8192) -> GridLaw:
     ----------
     portfolio : Portfolio
     n_cells : int
-        Cells of the grid: more, up to 65,536, where small quantiles need them, as below a heavy tail; and
-        whole-number amounts take as many as divide them, up to 16,384.
+        Cells of the grid: more, up to 131,072, where small quantiles need them, as below a heavy tail, or
+        where some draws have laws far narrower than all together; and whole-number amounts take as many as
+        divide them, up to 16,384.
 
     Returns
     -------
@@ -190,14 +72,15 @@ def sum_law(portfolio: Portfolio, *, n_cells: int = 8192) -> GridLaw:
     unit = _common_unit(rest, span)
     for _ in range(_MOST_DOUBLINGS):
         grid = Grid.covering(span, n_cells, unit)
-        mass = _mass(rest, grid)
+        mass, error = sharpened(_transform_of(rest, grid), splitting_error(rest, grid), grid)
+        law = GridLaw(grid, mass, rest.none_won(), giants.amount, giants.chance, error.cumulants)
         if mass[:, -len(mass[0]) // 20 :].sum(axis=1).max(initial=0.0) > _MOST_TOP_MASS:
             span *= 2.0
-        elif not grid.is_lattice and n_cells < _MOST_CELLS and _is_coarse(mass):
+        elif not grid.is_lattice and n_cells < _MOST_CELLS and (_is_coarse(mass) or law.blur() > _MOST_BLUR):
             n_cells *= 2
         else:
             break
-    return GridLaw(grid, mass, rest.none_won(), giants.amount, giants.chance, _added_variance(rest, grid))
+    return law
 
 
 def _is_coarse(mass: Floats) -> bool:
@@ -238,13 +121,13 @@ def _common_unit(portfolio: Portfolio, span: float) -> float | None:
     return unit if span / unit <= _MOST_LATTICE_CELLS else None
 
 
-def _mass(portfolio: Portfolio, grid: Grid) -> Floats:
-    """Mass on the cells of the grid, shape (n_draws, n_cells); what lies beyond wraps around."""
+def _transform_of(portfolio: Portfolio, grid: Grid) -> Complexes:
+    """Characteristic function of the sum on the grid, shape (n_draws, n_frequencies)."""
     lumps, new = portfolio.lumps, portfolio.arriving
     slow = lumps.chance.max(axis=0, initial=0.0) > _MOST_IN_SERIES
     series = _log_of_series(lumps.keep(~slow), grid)
     new_amount = _transform(new.prizes, grid)
-    bound = series.real - _blocks(
+    bound = series.real - blocks(
         new.expected.sum(axis=1)[:, None] * (1 - new_amount.real), new.dispersion[:, None]
     )
     bound += _log_bound(lumps.keep(slow), grid)
@@ -254,7 +137,7 @@ def _mass(portfolio: Portfolio, grid: Grid) -> Floats:
     phi[:, active] = np.exp(log_phi) * _product(lumps.keep(slow), grid, active)
     for some in portfolio.unsure:
         phi[:, active] *= _product_of_unsure(some, grid, active)
-    return np.maximum(irfft(phi, n=grid.n_cells, axis=1), 0.0)
+    return phi
 
 
 def _log_of_series(lumps: Lumps, grid: Grid) -> Complexes:
@@ -295,13 +178,6 @@ def _transform(prizes: Prizes, grid: Grid) -> Complexes:
     """Characteristic function of a prize at every frequency, shape (n_draws, n_frequencies)."""
     split = _splitting(prizes.points, grid, np.ones(len(prizes.points)))
     return np.asarray(rfft(split @ prizes.shares.T, axis=0).T)
-
-
-def _blocks(expected: Floats, dispersion: Floats) -> Floats:
-    """``log(1 + phi x) / phi``, which is x when the dispersion phi is 0."""
-    swings = dispersion > 0
-    safe = np.where(swings, dispersion, 1.0)
-    return np.where(swings, np.log1p(safe * expected) / safe, expected)
 
 
 def _log_of_arriving(new: Arriving, amount: Complexes) -> Complexes:
@@ -364,26 +240,3 @@ def _waves(amount: Floats, grid: Grid, active: Ints) -> Complexes:
     cell, upper = grid.split(amount)
     low = grid.wave(cell[:, None], active[None, :, None])
     return np.asarray(low * (1.0 + upper[:, None] * (grid.wave(np.int64(1), active)[None, :, None] - 1.0)))
-
-
-def _added_variance(portfolio: Portfolio, grid: Grid) -> float:
-    """Variance that splitting on cells adds to the sum at most, over the draws; squared cells."""
-
-    def added(amount: Floats) -> Floats:
-        _, upper = grid.split(amount)
-        return upper * (1.0 - upper)
-
-    lumps, new = portfolio.lumps, portfolio.arriving
-    total = lumps.chance @ (added(lumps.amount) * lumps.count)
-    total = total + new.expected.sum(axis=1) * (new.prizes.shares @ added(new.prizes.points))
-    for some in portfolio.unsure:
-        total = total + 0.25 * some.chance @ some.count
-    return float(total.max(initial=0.0))
-
-
-def no_lumps(n_draws: int) -> Lumps:
-    """Lumps that are not there."""
-    return Lumps(np.zeros((n_draws, 0)), np.zeros(0), np.zeros(0, dtype=np.int64))
-
-
-__all__: Sequence[str] = ["Arriving", "Lumps", "Portfolio", "Prizes", "Unsure", "no_lumps", "sum_law"]

@@ -14,7 +14,7 @@ Complexes = npt.NDArray[np.complex128]
 
 _NOISE = 1e-13  # of the transform
 _BISECTIONS = 80
-_BESIDE = 4  # cells on each side that tell how smooth the mass is
+_BESIDE = 8  # cells on each side that tell how smooth the mass is
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class GridLaw:
         Chance that the part on the grid is exactly 0.
     giant_amount : ndarray of shape (n_giants,)
     giant_chance : ndarray of shape (n_draws, n_giants)
-    added_variance : float
-        Variance, in squared cells, that the grid has added to the sum at most.
+    added : tuple of ndarray of shape (n_draws,)
+        Variance, third and (at most) fourth cumulant, in cells, that the grid has added to the sum.
     """
 
     grid: Grid
@@ -74,7 +74,7 @@ class GridLaw:
     none: Floats
     giant_amount: Floats
     giant_chance: Floats
-    added_variance: float
+    added: tuple[Floats, Floats, Floats]
 
     @cached_property
     def _shifts(self) -> tuple[Floats, Floats]:
@@ -171,9 +171,9 @@ class GridLaw:
     def error_by_draw(self, amount: float) -> Floats:
         """What the grid may add to, or take from, the chance of reaching `amount`; shape (n_draws,).
 
-        Splitting amounts on cells widens the sum: to first order by half the added variance times the slope
-        of the mass; and what lies within a cell is spread evenly. On a lattice only the noise of the
-        transform is left.
+        Splitting amounts on cells moves a chance by the added cumulants over 2!, 3! and 4! times the slope,
+        the bend and the third difference of the mass (Edgeworth); and what lies within a cell is spread
+        evenly. On a lattice only the noise of the transform is left.
         """
         error = np.full(len(self.mass), _NOISE)
         if self.grid.is_lattice:
@@ -182,9 +182,15 @@ class GridLaw:
         for won, of_sum in zip(sums.tolist(), chance.T, strict=True):
             cell = int(np.clip((amount - won) / self.grid.step, _BESIDE, self.grid.n_cells - 1 - _BESIDE))
             near = self.mass[:, cell - _BESIDE : cell + _BESIDE + 1]
-            slope, bend = (np.abs(np.diff(near, n, axis=1)).max(axis=1) for n in (1, 2))
-            error += of_sum * (0.5 * self.added_variance * slope + bend)
+            slope, bend, third = (np.abs(np.diff(near, n, axis=1)).max(axis=1) for n in (1, 2, 3))
+            widened, skewed, peaked = (np.abs(cumulant) for cumulant in self.added)
+            error += of_sum * (widened / 2 * slope + (skewed / 6 + 1) * bend + peaked / 24 * third)
         return error
+
+    def blur(self) -> float:
+        """Largest error, over the deciles at both ends and the median, of the chance to reach them."""
+        amounts = self.quantile(np.array([0.1, 0.5, 0.9]))
+        return float(max(self.error_by_draw(amount).mean() for amount in amounts.tolist()))
 
 
 def _mass_below(mass: Floats) -> Floats:

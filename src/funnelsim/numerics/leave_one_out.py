@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import rfft
 
-from funnelsim.numerics.compound import Prizes
 from funnelsim.numerics.grid_law import Grid, GridLaw
+from funnelsim.numerics.portfolio import Prizes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from math import isfinite
-from numbers import Real
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Stages
+from funnelsim.vocabulary.words import did_you_mean
 
 Rule = Literal["first come", "oldest", "strongest intent", "largest value", "value per hour"]
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_HUGE = 1e12  # no number of hours or days is larger
+_MOST_REPS = 100_000
 SELLING_SHARE = 0.22  # of their time that reps sell, by the manuals of the trade
 
 
@@ -23,20 +25,45 @@ class TeamError(FunnelsimError):
     """A team, or its work, that cannot be; the message names the value and the way out."""
 
 
-def _check(value: object, what: str, least: float, most: float = float("inf")) -> None:
+def _check(value: object, what: str, least: float, most: float = _HUGE) -> None:
     is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not (least <= float(value) <= most and isfinite(float(value))):  # type: ignore[arg-type]
-        bounds = f"of {least:g} or more" if most == float("inf") else f"between {least:g} and {most:g}"
+    if not is_number or not least <= value <= most:  # type: ignore[operator]  # also refuses NaN
+        bounds = f"of {least:g} or more" if most == _HUGE else f"between {least:g} and {most:g}"
         raise TeamError(f"{what} must be a number {bounds}, not {value!r}")
 
 
-def _day(text: object, what: str) -> date | None:
-    if text is None:
+def _check_text(value: object, what: str, example: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise TeamError(f"{what} must be a text, such as {example!r}, not {value!r}")
+
+
+def _check_yes_or_no(value: object, what: str) -> None:
+    if not isinstance(value, bool):
+        raise TeamError(f"{what} must be True or False, not {value!r}")
+
+
+def _texts(values: object, what: str, example: str) -> tuple[str, ...]:
+    """Several texts as a tuple."""
+    if isinstance(values, str):
+        raise TeamError(f"{what} are several: write ({values!r},)")
+    if not isinstance(values, Iterable) or isinstance(values, Mapping):
+        raise TeamError(f"{what} are given as a list, such as [{example!r}], not {values!r}")
+    texts = tuple(values)
+    for text in texts:
+        _check_text(text, f"each of {what}", example)
+    return texts
+
+
+def _day(value: object, what: str) -> str | None:
+    """A day, given as text or as a date, written as 2026-10-01."""
+    if value is None:
         return None
     try:
-        return date.fromisoformat(str(text))
+        if not isinstance(value, str | date):
+            raise ValueError
+        return date.fromisoformat(str(value)).isoformat()
     except ValueError as error:
-        raise TeamError(f"{what} {text!r} is no day; write it as 2026-10-01") from error
+        raise TeamError(f"{what} {value!r} is no day; write it as 2026-10-01") from error
 
 
 @dataclass(frozen=True)
@@ -75,13 +102,14 @@ class Rep:
     ramp_from: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.skills, str):
-            raise TeamError(f"rep {self.name!r}: skills are several: write ({self.skills!r},)")
-        object.__setattr__(self, "skills", tuple(self.skills))
+        _check_text(self.name, "name of a rep", "Ada")
+        object.__setattr__(self, "skills", _texts(self.skills, f"rep {self.name!r}: skills", "West"))
         start, leave = (
             _day(self.start, f"rep {self.name!r}: start"),
             _day(self.leave, f"rep {self.name!r}: leave"),
         )
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "leave", leave)
         if start and leave and leave <= start:
             raise TeamError(f"rep {self.name!r} leaves on {leave}, before or on the first day, {start}")
         _check(self.ramp_days, f"rep {self.name!r}: ramp_days", 0)
@@ -91,8 +119,19 @@ class Rep:
     def several(
         cls, n: int, *, name: str = "rep", start: str | None = None, ramp_days: float = 0.0
     ) -> tuple[Rep, ...]:
-        """So many reps who are alike, named "rep 1", "rep 2" and so on."""
-        return tuple(cls(f"{name} {i + 1}", start=start, ramp_days=ramp_days) for i in range(n))
+        """So many reps who are alike, named "rep 1", "rep 2" and so on.
+
+        Raises
+        ------
+        TeamError
+            If `n` is no whole number of 0 or more, or `start` no day.
+        """
+        if isinstance(n, bool) or not isinstance(n, Integral) or not 0 <= n <= _MOST_REPS:
+            raise TeamError(
+                f"n={n!r}: the number of reps must be a whole number between 0 and {_MOST_REPS:,}; a rep of "
+                "fewer hours has a Team of fewer hours_per_day, or a ramp"
+            )
+        return tuple(cls(f"{name} {i + 1}", start=start, ramp_days=ramp_days) for i in range(int(n)))
 
 
 @dataclass(frozen=True)
@@ -154,9 +193,10 @@ class Team:
     replaced_after_days: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.reps, Iterable) or not all(isinstance(rep, Rep) for rep in self.reps):
-            raise TeamError("reps are given as a list of Rep, such as Rep.several(5)")
-        object.__setattr__(self, "reps", tuple(self.reps))
+        reps = tuple(self.reps) if isinstance(self.reps, Iterable) else (self.reps,)
+        if not isinstance(self.reps, Iterable) or not all(isinstance(rep, Rep) for rep in reps):
+            raise TeamError(f"reps are given as a list of Rep, such as Rep.several(5), not {self.reps!r}")
+        object.__setattr__(self, "reps", reps)
         repeated = [name for name, n in Counter(rep.name for rep in self.reps).items() if n > 1]
         if repeated:
             raise TeamError(f"two reps are called {repeated[0]!r}; give each a name of its own")
@@ -167,21 +207,35 @@ class Team:
         _check(self.opens_at, "opens_at", 0, 23)
         if self.replaced_after_days is not None:
             _check(self.replaced_after_days, "replaced_after_days", 0)
+        _check_yes_or_no(self.keeps_deals, "keeps_deals")
+        _check_text(self.owner_attribute, "owner_attribute", "owner")
         self._check_week()
         self._check_skills()
 
     def _check_week(self) -> None:
-        odd = [day for day in self.working_days if day not in WEEKDAYS]
-        if odd or isinstance(self.working_days, str):
+        object.__setattr__(self, "working_days", _texts(self.working_days, "working_days", "Mon"))
+        if any(day not in WEEKDAYS for day in self.working_days):
             raise TeamError(f"working_days are of {', '.join(WEEKDAYS)}, not {self.working_days!r}")
         if self.opens_at + self.hours_per_day > 24:
             raise TeamError(
                 f"a day of {self.hours_per_day:g} hours that opens at {self.opens_at} ends too late"
             )
-        for day in self.holidays:
-            _day(day, "holiday")
+        if isinstance(self.holidays, str) or not isinstance(self.holidays, Iterable):
+            raise TeamError(
+                f"holidays are given as a list of days, such as ['2026-12-25'], not {self.holidays!r}"
+            )
+        object.__setattr__(self, "holidays", tuple(_day(day, "holiday") for day in self.holidays))
+        if None in self.holidays:
+            raise TeamError("holiday None is no day; write it as 2026-10-01")
 
     def _check_skills(self) -> None:
+        if self.skill_attribute is not None:
+            _check_text(self.skill_attribute, "skill_attribute", "region")
+        if not isinstance(self.skill_shares, Mapping):
+            raise TeamError(
+                "skill_shares are given by value, such as {'West': 0.4, 'East': 0.6}, not "
+                f"{self.skill_shares!r}"
+            )
         for value, share in self.skill_shares.items():
             _check(share, f"skill_shares of {value!r}", 0)
         if self.skill_attribute is None and (self.skill_shares or any(rep.skills for rep in self.reps)):
@@ -212,6 +266,7 @@ class Parking:
     stage: str
 
     def __post_init__(self) -> None:
+        _check_text(self.stage, "stage that parked deals come back to", "Qualify")
         _check(self.share, "share of parked losses", 0, 1)
         _check(self.wake_up_days, "wake_up_days", 0.01)
 
@@ -238,6 +293,7 @@ class Qualification:
     hours: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_text(self.stage, "stage of a check", "Qualify")
         _check(self.catches, "share of bad leads a check catches", 0, 1)
         _check(self.mistakes, "share of good leads a check drops", 0, 1)
         _check(self.hours, "hours of a check", 0)
@@ -265,6 +321,10 @@ class LeadsFromWins:
     def __post_init__(self) -> None:
         _check(self.per_win, "leads per win", 0, 100)
         _check(self.lag_days, "lag_days", 0.01)
+        _check_yes_or_no(self.in_arrivals, "in_arrivals")
+
+
+_PARTS = {"parking": Parking, "qualification": Qualification, "leads_from_wins": LeadsFromWins}
 
 
 @dataclass(frozen=True)
@@ -309,8 +369,13 @@ class Work:
     def __post_init__(self) -> None:
         for name in ("hours", "patience_days"):
             if not isinstance(getattr(self, name), Mapping):
-                raise TeamError(f"{name} are given by stage, such as {{'Qualify': 2.0}}")
+                given = getattr(self, name)
+                raise TeamError(f"{name} are given by stage, such as {{'Qualify': 2.0}}, not {given!r}")
             object.__setattr__(self, name, dict(getattr(self, name)))
+        for name, kind in _PARTS.items():
+            part = getattr(self, name)
+            if part is not None and not isinstance(part, kind):
+                raise TeamError(f"{name} is given as a {kind.__name__}(...), or left out, not {part!r}")
         for stage, hours in self.hours.items():
             _check(hours, f"hours of work in {stage!r}", 0)
         for stage, days in self.patience_days.items():
@@ -341,5 +406,11 @@ class Work:
         named += [part.stage for part in (self.parking, self.qualification) if part is not None]
         for name in named:
             if stages.codes.get(name, stages.n_open) >= stages.n_open:
-                known = ", ".join(stage.name for stage in stages.open)
-                raise TeamError(f"{name!r} is no open stage of this funnel; open stages are {known}")
+                raise TeamError(no_open_stage(name, stages))
+
+
+def no_open_stage(name: object, stages: Stages) -> str:
+    """What to tell who names a stage that a funnel does not have."""
+    known = [stage.name for stage in stages.open]
+    hint = did_you_mean(str(name), known)
+    return f"{name!r} is no open stage of this funnel; open stages are {', '.join(known)}{hint}"

@@ -103,8 +103,18 @@ def test_what_cannot_be_honoured_is_refused_with_the_way_out(one_stage) -> None:
     refused = {
         "'t' is no open stage": (TeamError, fs.Events(TEAM, fs.Work({"t": 1.0}))),
         "'won' is no open stage": (TeamError, fs.Events(work=fs.Work(parking=fs.Parking(0.1, 9, "won")))),
-        "customer_share of 's' must be": (EngineError, fs.Events(TEAM, WORK, customer_share=1.2)),
-        "customer_share of 's' must ": (EngineError, fs.Events(TEAM, WORK, customer_share={"t": 0.5})),
+        "customer_share: 't' is no open stage of this funnel; open stages are s": (
+            EngineError,
+            fs.Events(TEAM, WORK, customer_share={"s": 0.5, "t": 0.5}),
+        ),
+        r"customer_share: 'S.' is no open stage .* did you mean 's'": (
+            EngineError,
+            fs.Events(customer_share={"S ": 0.5}),
+        ),
+        "customer_share has no 's', which needs 4 hours": (
+            EngineError,
+            fs.Events(TEAM, WORK, customer_share={}),
+        ),
     }
     for words, (error, engine) in refused.items():
         with pytest.raises(error, match=words):
@@ -138,7 +148,7 @@ def test_skills_that_nobody_has_or_that_are_not_recorded_are_refused(one_stage) 
     west = one_stage.pipeline([0, 0], attributes={"region": np.array(["East", "West"], dtype=object)})
     with pytest.raises(EngineError, match="nobody takes deals with region 'West'"):
         one_stage.run(engine, west)
-    with pytest.raises(EngineError, match="give skill_shares"):
+    with pytest.raises(EngineError, match=r"give skill_shares"):
         one_stage.run(engine)
     missing = one_stage.pipeline([0, 0], attributes={"region": np.array(["East", None], dtype=object)})
     one_stage.run(engine, missing)
@@ -208,3 +218,55 @@ def test_the_engine_answers_through_the_front_door(one_stage) -> None:
     assert outlook.engine == "discrete events"
     assert 0 <= outlook.chance().value <= 1
     assert outlook.by_deal()["chance"].between(0, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"team": "x"}, r"team must be a Team, such as team=Team\(Rep.several\(5\)\), not 'x'"),
+        ({"team": fs.Rep.several(2)}, "team must be a Team"),
+        ({"work": {}}, r"work must be a Work, such as .* not \{\}"),
+        ({"work": None}, "work must be a Work"),
+        ({"usual_team": 3}, "usual_team must be a Team"),
+        ({"n_futures": 1.5}, "n_futures=1.5 must be a whole number"),
+        ({"n_draws": "9"}, "n_draws='9' must be a whole number"),
+        ({"workers": True}, "workers=True must be a whole number"),
+        (
+            {"customer_share": 1.2},
+            "customer_share must be a number between 0 and 1, .* not 1.2; leave it out",
+        ),
+        ({"customer_share": "0.5"}, "customer_share must be a number"),
+        ({"customer_share": True}, "customer_share must be a number"),
+        ({"customer_share": float("nan")}, "customer_share must be a number"),
+        ({"customer_share": {"s": -0.1}}, "customer_share of 's' must be a number .* not -0.1"),
+        ({"customer_share": [0.5]}, "customer_share must be a number"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_refused_at_once(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(EngineError, match=words):
+        fs.Events(**settings)
+
+
+def test_leads_that_would_feed_themselves_are_refused_before_the_run(one_stage) -> None:
+    """Four in ten leads are won: from 2.5 leads per win on, each win brings another, without end."""
+
+    def run(per_win: float, **work: object) -> None:
+        brought = fs.LeadsFromWins(per_win, 5.0, in_arrivals=False)
+        one_stage.run(fs.Events(work=fs.Work(leads_from_wins=brought, **work), **FEW), periods="1M")
+
+    with pytest.raises(
+        EngineError, match=r"10 leads per win, of which 40\.0% are won: each win brings 4 fur"
+    ):
+        run(10.0)
+    with pytest.raises(EngineError, match=r"give fewer than 2\.5 leads per win"):
+        run(2.51)
+    run(2.4)
+    run(2.51, qualification=fs.Qualification("s", 0.0, mistakes=0.1))
+    # Half of the lost come back: 0.4 / (1 - 0.6 * 0.5) = 57 % are won in the end.
+    with pytest.raises(EngineError, match=r"2 leads per win, of which 57\.1% are won"):
+        run(2.0, parking=fs.Parking(0.5, 10.0, "s"))
+    better = fs.Conversion(3.0).apply(one_stage.funnel)
+    with pytest.raises(EngineError, match=r"2 leads per win, of which 66\.7% are won"):
+        one_stage.run(
+            fs.Events(work=fs.Work(leads_from_wins=fs.LeadsFromWins(2.0, 5.0, False)), **FEW), funnel=better
+        )

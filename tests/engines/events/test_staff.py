@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -130,6 +131,36 @@ def test_the_usual_team_is_who_was_there_without_ramps() -> None:
         (lambda: fs.Parking(1.5, 10, "s"), "share of parked losses"),
         (lambda: fs.Qualification("s", catches=80), "share of bad leads a check catches"),
         (lambda: fs.LeadsFromWins(-1, 10), "leads per win"),
+        (lambda: fs.LeadsFromWins(1, 10, in_arrivals="no"), "in_arrivals must be True or False, not 'no'"),
+        (lambda: fs.LeadsFromWins("1", 10), "leads per win must be a number between 0 and 100, not '1'"),
+        (lambda: fs.Rep.several(1.5), "n=1.5: the number of reps must be a whole number"),
+        (lambda: fs.Rep.several(-1), "n=-1: the number of reps must be a whole number"),
+        (lambda: fs.Rep.several(True), "n=True: the number of reps"),
+        (lambda: fs.Rep.several("3"), "n='3': the number of reps"),
+        (lambda: fs.Rep(5), "name of a rep must be a text, such as 'Ada', not 5"),
+        (lambda: fs.Rep("a", skills=5), r"skills are given as a list, such as \['West'\], not 5"),
+        (lambda: fs.Rep("a", skills=(5,)), "each of rep 'a': skills must be a text"),
+        (lambda: fs.Rep("a", ramp_days="9"), "ramp_days must be a number of 0 or more, not '9'"),
+        (lambda: fs.Rep("a", start=20261001), "start 20261001 is no day; write it as 2026-10-01"),
+        (lambda: fs.Team(5), "reps are given as a list of Rep, .* not 5"),
+        (lambda: fs.Team(keeps_deals="no"), "keeps_deals must be True or False, not 'no'"),
+        (lambda: fs.Team(hours_per_day=True), "hours_per_day must be a number between 0 and 24, not True"),
+        (lambda: fs.Team(hours_per_day=10**400), "hours_per_day must be a number"),
+        (lambda: fs.Team(working_days=5), "working_days are given as a list"),
+        (lambda: fs.Team(working_days="Mon"), r"working_days are several: write \('Mon',\)"),
+        (lambda: fs.Team(holidays="2026-12-25"), "holidays are given as a list of days"),
+        (lambda: fs.Team(holidays=[None]), "holiday None is no day"),
+        (lambda: fs.Team(skill_attribute=1), "skill_attribute must be a text"),
+        (lambda: fs.Team(skill_shares=[1]), "skill_shares are given by value"),
+        (lambda: fs.Team(owner_attribute=None), "owner_attribute must be a text"),
+        (lambda: fs.Work(parking=0.1), r"parking is given as a Parking\(...\), or left out, not 0.1"),
+        (lambda: fs.Work(qualification="s"), "qualification is given as a Qualification"),
+        (lambda: fs.Work(leads_from_wins=2), "leads_from_wins is given as a LeadsFromWins"),
+        (lambda: fs.Work(rule=["fifo"]), "rule .* is unknown"),
+        (lambda: fs.Work({"s": "4"}), "hours of work in 's' must be a number of 0 or more, not '4'"),
+        (lambda: fs.Parking("0.1", 9, "s"), "share of parked losses must be a number"),
+        (lambda: fs.Parking(0.1, 9, ["s"]), "stage that parked deals come back to must be a text"),
+        (lambda: fs.Qualification(None, 0.5), "stage of a check must be a text"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_way_out(make: object, words: str) -> None:
@@ -142,3 +173,9 @@ def test_a_team_prints_what_it_is() -> None:
     assert "Rep(name='Ada'" in repr(team)
     assert "attrition_per_year=0.2" in repr(team)
     assert replace(team, selling_share=0.5).selling_hours_per_week == 20.0
+
+
+def test_days_may_be_dates() -> None:
+    rep = fs.Rep("a", start=date(2026, 10, 1))
+    assert rep.start == "2026-10-01"
+    assert fs.Team(holidays=[date(2026, 12, 25)]).holidays == ("2026-12-25",)

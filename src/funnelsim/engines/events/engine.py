@@ -15,10 +15,11 @@ from funnelsim.engines.chances import Positions
 from funnelsim.engines.events.calibrate import calibrated
 from funnelsim.engines.events.course import Course, Plan
 from funnelsim.engines.events.future import Told, simulate
+from funnelsim.engines.events.leads import check_leads
 from funnelsim.engines.events.skills import needed_skills, owners
 from funnelsim.engines.events.staff import Staff
-from funnelsim.engines.events.usual import Flow, Usual, stated
-from funnelsim.engines.protocol import EngineError
+from funnelsim.engines.events.usual import Flow, Usual, check_shares, stated
+from funnelsim.engines.protocol import EngineError, check_whole
 from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
@@ -60,7 +61,7 @@ class Events:
     Raises
     ------
     EngineError
-        If a number is out of range.
+        If a number is out of range, or a setting is of the wrong kind.
 
     Notes
     -----
@@ -95,6 +96,12 @@ class Events:
     workers: int = 1
 
     def __post_init__(self) -> None:
+        check_whole(n_futures=self.n_futures, n_draws=self.n_draws, workers=self.workers)
+        _check_kind("team", self.team, Team, "Team(Rep.several(5))")
+        _check_kind("work", self.work, Work, "Work({'Qualify': 2.0})")
+        if self.usual_team is not None:
+            _check_kind("usual_team", self.usual_team, Team, "Team(Rep.several(5))")
+        check_shares(self.customer_share)
         if self.workers == 0:
             raise EngineError("workers=0: give the number of processes, or -1 for all cores")
         if self.n_draws < 2 or self.n_futures < self.n_draws:
@@ -163,6 +170,7 @@ class Events:
 
     def _check(self, funnel: Funnel, pipeline: Pipeline) -> None:
         self.work.check(funnel.stages)
+        check_shares(self.customer_share, funnel.stages)
         check_match(funnel, pipeline)
         if funnel.classes is not None:
             raise EngineError(
@@ -173,12 +181,7 @@ class Events:
             raise EngineError(
                 f"rule {self.work.rule!r} needs amounts and no won deal has one; use 'strongest intent'"
             )
-        bring, flow = self.work.leads_from_wins, Flow.of(funnel)
-        if bring and bring.in_arrivals and bring.per_win * flow.wins_per_step > flow.entries.sum():
-            raise EngineError(
-                f"{bring.per_win:g} leads per win are more than all arrivals; give fewer, or say that they "
-                "come on top: in_arrivals=False"
-            )
+        check_leads(self.work, funnel)
 
     def _forecast(self, plan: Plan, futures: list[Told]) -> Forecast:
         """The futures as a forecast."""
@@ -199,6 +202,11 @@ class Events:
             seed=plan.streams.seed,
         )
         return replace(outlook, deals=replace(outlook.deals, chance_sd=chance_sd))
+
+
+def _check_kind(name: str, value: object, kind: type, example: str) -> None:
+    if not isinstance(value, kind):
+        raise EngineError(f"{name} must be a {kind.__name__}, such as {name}={example}, not {value!r}")
 
 
 def _run_draw(plan: Plan, draw: int, n_futures: int) -> list[Told]:

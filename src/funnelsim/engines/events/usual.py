@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,9 @@ from funnelsim.engines.events.split import StageSplit, by_share
 from funnelsim.engines.events.staff import DAYS_PER_STEP
 from funnelsim.engines.protocol import EngineError
 from funnelsim.nouns.funnel import Changes, Funnel
-from funnelsim.nouns.team import Work
+from funnelsim.nouns.team import Work, no_open_stage
 from funnelsim.numerics.incidence import incidence_by_age, win_rates
+from funnelsim.vocabulary.stages import Stages
 
 Floats = npt.NDArray[np.float64]
 
@@ -115,20 +117,49 @@ class Usual:
         return pd.DataFrame(columns, index=pd.Index(self.stage_names, name="stage"))
 
 
+def check_shares(customer_share: object, stages: Stages | None = None) -> None:
+    """See that stated shares are numbers between 0 and 1, and of stages that there are.
+
+    Raises
+    ------
+    EngineError
+        If one is not; the message lists the stages.
+    """
+    if customer_share is None:
+        return
+    if not isinstance(customer_share, Mapping):
+        _check_share(customer_share, "customer_share")
+        return
+    for name, share in customer_share.items():
+        if stages is not None and stages.codes.get(name, stages.n_open) >= stages.n_open:
+            raise EngineError(f"customer_share: {no_open_stage(name, stages)}")
+        _check_share(share, f"customer_share of {name!r}")
+
+
+def _check_share(share: object, what: str) -> None:
+    is_number = isinstance(share, Real) and not isinstance(share, bool)
+    if not is_number or not 0.0 <= share <= 1.0:  # type: ignore[operator]  # also refuses NaN
+        raise EngineError(
+            f"{what} must be a number between 0 and 1, the part of a stay that no rep changes, not "
+            f"{share!r}; leave it out to have it found"
+        )
+
+
 def stated(funnel: Funnel, hours: Floats, customer_share: float | Mapping[str, float], n_steps: int) -> Usual:
     """Splits by a stated share, one for all stages or one each.
 
     Raises
     ------
     EngineError
-        If a share is not within 0..1, or one is missing for a stage with work.
+        If a share is missing for a stage with work.
     """
     names = tuple(stage.name for stage in funnel.stages.open)
     shares = customer_share if isinstance(customer_share, Mapping) else dict.fromkeys(names, customer_share)
     for name, need in zip(names, hours, strict=True):
-        if need > 0 and not 0.0 <= shares.get(name, -1.0) <= 1.0:
+        if need > 0 and name not in shares:
             raise EngineError(
-                f"customer_share of {name!r} must be between 0 and 1, the part of a stay that no rep changes"
+                f"customer_share has no {name!r}, which needs {need:g} hours of work: add the part of its "
+                "stays that no rep changes, 0..1"
             )
     splits = tuple(
         by_share(shares[name], n_steps) if need > 0 else None for name, need in zip(names, hours, strict=True)

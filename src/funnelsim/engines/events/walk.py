@@ -9,7 +9,7 @@ import simpy
 
 from funnelsim.engines.events.asks import hours_sampler, queue_key
 from funnelsim.engines.events.course import Course, Plan
-from funnelsim.engines.events.leads import entry_stages
+from funnelsim.engines.events.leads import MOST_LEADS, entry_stages
 from funnelsim.engines.events.luck import Luck, Sample
 from funnelsim.engines.events.pool import Pool, RepAtWork, Task, later
 from funnelsim.engines.events.routes import NEVER, Law
@@ -389,6 +389,8 @@ class Walk:
 
     def _brought(self, row: int, _: simpy.Event) -> None:
         """A referral or repeat order comes in."""
+        if row > MOST_LEADS:  # rates of single draws may let leads feed themselves where the expected do not
+            raise EngineError(f"wins bring more than {MOST_LEADS:,} leads in one future: give fewer per win")
         rng = self._plan.streams.generator("events brought lead", *self._index, row)
         (amount,), (skill,) = self.course.traits(self._plan, rng, 1)
         booked = 0.0 if self._plan.funnel.amounts is None else amount

@@ -14,6 +14,7 @@ from funnelsim.engines.events.leads import LeadLaw
 from funnelsim.engines.events.routes import Routes
 from funnelsim.engines.events.split import StageSplit, by_usual_waits, mean_stay
 from funnelsim.engines.events.staff import Staff
+from funnelsim.engines.events.start import Start
 from funnelsim.engines.events.usual import Flow, Usual, mean_stays
 from funnelsim.engines.events.walk import Walk
 from funnelsim.engines.protocol import EngineError
@@ -161,7 +162,7 @@ def _walked(
     walk = Walk(plan, _usual_course(funnel, flow, n_steps), _USUAL + round_)
     walk.took = [[] for _ in hours]
     come_and_go(walk, staff.stints(None), n_steps)
-    expect_leads(plan, walk, streams.generator("events usual leads", round_))
+    expect_leads(plan, walk, Start(walk), streams.generator("events usual leads", round_))
     walk.env.run(until=n_steps)
     return walk
 

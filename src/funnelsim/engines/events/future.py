@@ -10,11 +10,13 @@ import numpy.typing as npt
 import simpy
 
 from funnelsim.engines.events.course import Course, Plan
+from funnelsim.engines.events.deal import Deal
 from funnelsim.engines.events.leads import Leads
 from funnelsim.engines.events.pool import RepAtWork, later
 from funnelsim.engines.events.staff import Stint
+from funnelsim.engines.events.start import Start
 from funnelsim.engines.events.tally import Tally
-from funnelsim.engines.events.walk import Deal, Walk
+from funnelsim.engines.events.walk import Walk
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,15 +54,16 @@ def simulate(plan: Plan, course: Course, number: int) -> Told:
         Number of the future within its draw.
     """
     walk, edges = Walk(plan, course, number), plan.edges
+    start = Start(walk)
 
     def rng(name: str) -> np.random.Generator:
         return plan.streams.generator(f"events {name}", course.draw, number)
 
     stints = plan.staff.stints(rng("departures"))
     reps = come_and_go(walk, stints, edges[-1])
-    _take_up_open_deals(plan, course, walk, reps, rng("amounts"))
-    expect_leads(plan, walk, rng("leads"))
-    walk.begin()
+    _take_up_open_deals(plan, course, start, reps, rng("amounts"))
+    expect_leads(plan, walk, start, rng("leads"))
+    start.begin()
     for period, edge in enumerate(edges[1:-1]):
         later(walk.env, edge, partial(walk.on_edge, period))
     walk.env.run(until=edges[-1])
@@ -86,16 +89,15 @@ def _join(walk: Walk, rep: RepAtWork, _: simpy.Event) -> None:
 
 
 def _take_up_open_deals(
-    plan: Plan, course: Course, walk: Walk, reps: dict[int, RepAtWork], rng: np.random.Generator
+    plan: Plan, course: Course, start: Start, reps: dict[int, RepAtWork], rng: np.random.Generator
 ) -> None:
     """Deals of the pipeline: some wait for a rep still, by how things usually are at their age."""
     pipeline = plan.pipeline
-    walk.next_row = pipeline.n_deals
     facts = (pipeline.stage, pipeline.age_steps, plan.skill, plan.owner, *_amounts(plan, course, rng))
     rows = zip(*(column.tolist() for column in facts), strict=True)
     for row, (stage, age, skill, owner, amount, won_amount) in enumerate(rows):
         deal = Deal(row, True, -float(age), amount, won_amount, skill)
-        walk.take_up(deal, stage, age, reps.get(owner))
+        start.take_up(deal, stage, age, reps.get(owner))
 
 
 def _amounts(plan: Plan, course: Course, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -113,7 +115,7 @@ def _amounts(plan: Plan, course: Course, rng: np.random.Generator) -> tuple[Floa
     return listed, booked
 
 
-def expect_leads(plan: Plan, walk: Walk, rng: np.random.Generator) -> None:
+def expect_leads(plan: Plan, walk: Walk, start: Start, rng: np.random.Generator) -> None:
     """New leads, one after the other; those not recorded yet are taken up where they stand."""
     leads = Leads.drawn(walk.course.leads, rng, _leads_of_known_wins(plan, rng))
     amount, skill = walk.course.traits(plan, rng, len(leads.at))
@@ -130,7 +132,7 @@ def expect_leads(plan: Plan, walk: Walk, rng: np.random.Generator) -> None:
 
     n_early = sum(at < 0.0 for at in leads.at)
     for i in range(n_early):
-        walk.unrecorded(lead(i), leads.stage[i])
+        start.unrecorded(lead(i), leads.stage[i])
     if n_early < len(leads.at):
         later(walk.env, leads.at[n_early], partial(arrive, n_early))
 

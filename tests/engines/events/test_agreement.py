@@ -15,6 +15,7 @@ from scipy import stats
 
 import funnelsim as fs
 from funnelsim.nouns.calendar import Calendar
+from funnelsim.nouns.classes import Classes
 from funnelsim.nouns.pace import ArrivalPace, Pace
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
@@ -87,6 +88,20 @@ def with_levers(funnel: fs.Funnel) -> fs.Funnel:
     return fs.Together(levers).apply(funnel)
 
 
+def in_classes(funnel: fs.Funnel) -> fs.Funnel:
+    """Two regions with rates of their own; deals of a third move at the usual rates."""
+    rng = np.random.default_rng(4)
+    mean, shape = rng.uniform(0.4, 2.5, (2, 3, 5)), np.full((2, 3, 5), 50.0)
+    base = tuple(rng.uniform(0.8, 1.2, (5, 5)) for _ in range(3))
+    entries = np.array([[3.0, 9.0, 0.0], [9.0, 2.0, 0.0]])
+    return replace(funnel, classes=Classes(("region",), ("east", "west"), mean, shape, base, entries))
+
+
+def by_region(pipeline: fs.Pipeline) -> fs.Pipeline:
+    region = np.resize(np.array(["east", "west", "west", "north", "east"], dtype=object), pipeline.n_deals)
+    return replace(pipeline, attributes={"region": region})
+
+
 RATIOS = (None, *2 * [Amounts(np.array([1.0, 2.0, 3.0]), np.array([30.0, 50.0, 20.0]))])
 CASES = {
     "loops": (looping(), position()),
@@ -97,8 +112,10 @@ CASES = {
     "revised amounts": (looping(revisions=RATIOS), position(120)),
     "unrecorded arrivals": (looping(), position(20, unrecorded=25)),
     "unrecorded, moving": (with_levels_and_calendar(), position(20, unrecorded=12)),
+    "classes": (in_classes(looping(certain=False)), by_region(position())),
+    "classes, moving": (in_classes(with_levels_and_calendar()), by_region(position(30, unrecorded=12))),
 }
-SHORT = ("loops", "levers on levels", "revised amounts", "unrecorded, moving")
+SHORT = ("loops", "levers on levels", "revised amounts", "unrecorded, moving", "classes", "classes, moving")
 RUNS = [
     *(pytest.param(case, 300, id=case) for case in SHORT),
     *(pytest.param(case, 12_000, id=f"{case}, long", marks=pytest.mark.slow) for case in CASES),
@@ -150,4 +167,15 @@ def test_deals_taken_for_fresh_ones_would_be_seen() -> None:
         funnel, fresh, periods=EDGES, engine=fs.MonteCarlo(n_futures=9_000, n_draws=30), seed=3
     )
     one = fs.forecast(funnel, pipeline, periods=EDGES, engine=fs.Events(n_futures=300, n_draws=30), seed=3)
+    assert max(abs(gap) for gap in gaps(one, other).values()) > 6
+
+
+def test_deals_of_classes_taken_for_all_alike_would_be_seen() -> None:
+    """The negative control."""
+    funnel, pipeline = CASES["classes"]
+    alike = replace(funnel, classes=None)
+    one = fs.forecast(funnel, pipeline, periods=EDGES, engine=fs.Events(n_futures=300, n_draws=30), seed=SEED)
+    other = fs.forecast(
+        alike, pipeline, periods=EDGES, engine=fs.MonteCarlo(n_futures=9_000, n_draws=30), seed=SEED
+    )
     assert max(abs(gap) for gap in gaps(one, other).values()) > 6

@@ -10,6 +10,7 @@ import pytest
 import funnelsim as fs
 from funnelsim.engines.protocol import EngineError
 from funnelsim.nouns.capacity import CapacityError
+from funnelsim.nouns.classes import Classes
 from funnelsim.nouns.team import TeamError
 
 TEAM = fs.Team(fs.Rep.several(7), selling_share=0.25)
@@ -133,11 +134,14 @@ def test_what_cannot_be_honoured_is_refused_with_the_way_out(one_stage) -> None:
             fs.Events(**settings)
 
 
-def test_rates_by_class_are_refused_with_engines_that_know_them(one_stage) -> None:
-    by_class = replace(one_stage.funnel)
-    object.__setattr__(by_class, "classes", object())
-    with pytest.raises(EngineError, match=r"use Exact\(\) or MonteCarlo\(\)"):
-        one_stage.run(FREE, funnel=by_class)
+def test_skills_by_the_attribute_of_the_classes_are_refused(one_stage) -> None:
+    """Class and skill of a new deal would be drawn apart, and a deal of the east need a rep for the west."""
+    one, base = np.ones((1, 1, 3)), (np.ones((3, 3)),)
+    classes = Classes(("region",), ("East",), one, 1e6 * one, base, np.ones((1, 1)))
+    by_class = replace(one_stage.funnel, classes=classes)
+    with pytest.raises(EngineError, match="rates of their 'region', and skills speak of it, too"):
+        one_stage.run(fs.Events(replace(TEAM, skill_attribute="region"), WORK, **FEW), funnel=by_class)
+    one_stage.run(WITH_WORK, funnel=by_class)
 
 
 def test_skills_that_nobody_has_or_that_are_not_recorded_are_refused(one_stage) -> None:

@@ -217,7 +217,7 @@ def test_near_full_load_open_deals_wait_as_in_the_queue_they_stand_in(case_of) -
         age = open_deals_of_steady_state(rng, 8.0, 0.9)
         nobody = np.full(len(age), -1)
         here = replace(
-            plan, pipeline=case.pipeline([0] * len(age), age), skill=nobody + 1, owner=nobody,
+            plan, pipeline=case.pipeline([0] * len(age), age), skill=nobody + 1, owner=nobody, klass=nobody,
             streams=Streams(seed),
         )  # fmt: skip
         told = [simulate(here, Course.of(here, 0), number) for number in range(4)]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.engines.events.asks import hours_sampler
-from funnelsim.engines.events.course import Course, Plan
+from funnelsim.engines.events.course import Course, Moves, Plan
 from funnelsim.engines.events.future import come_and_go, expect_leads
 from funnelsim.engines.events.leads import LeadLaw
 from funnelsim.engines.events.routes import Routes
@@ -18,6 +18,7 @@ from funnelsim.engines.events.start import Start
 from funnelsim.engines.events.usual import Flow, Usual, mean_stays
 from funnelsim.engines.events.walk import Walk
 from funnelsim.engines.protocol import EngineError
+from funnelsim.nouns.classes import UNKNOWN
 from funnelsim.nouns.funnel import Changes, Funnel
 from funnelsim.nouns.team import Work
 from funnelsim.numerics.recursion import StageRates
@@ -157,6 +158,7 @@ def _walked(
         hours=hours,
         skill=none,
         owner=none,
+        klass=none,
         streams=streams,
     )
     walk = Walk(plan, _usual_course(funnel, flow, n_steps), _USUAL + round_)
@@ -178,7 +180,8 @@ def _usual_course(funnel: Funnel, flow: Flow, n_steps: int) -> Course:
     shares = flow.entries / flow.entries.sum()
     leads = LeadLaw(np.full(n_steps, flow.entries.sum()), law.block_steps, law.dispersion, shares, 0)
     amounts = np.zeros(0) if funnel.amounts is None else funnel.amounts.weights / funnel.amounts.weights.sum()
-    return Course(0, Routes(stages, None, n_sight, 0), leads, flow.win_rate.tolist(), amounts)
+    moves = Moves(Routes(stages, None, n_sight, 0), flow.win_rate.tolist())
+    return Course(0, {UNKNOWN: moves}, {UNKNOWN: np.ones(len(stages))}, leads, amounts)
 
 
 def _seen(walks: list[Walk], n_warm: int, alone: list[Floats]) -> tuple[list[Floats], Floats]:

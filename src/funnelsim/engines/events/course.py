@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from funnelsim.engines.events.usual import Flow, Usual, mean_patience
 from funnelsim.nouns.funnel import Funnel, Span
 from funnelsim.nouns.team import Work
 from funnelsim.numerics.incidence import observed_routes, win_rates
+from funnelsim.numerics.rates import chances_of
 from funnelsim.numerics.recursion import StageRates
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -40,8 +42,9 @@ class Plan:
         The long run of the funnel without levers.
     hours : ndarray of shape (n_open,)
         Mean hours of work by stage.
-    skill, owner : ndarray of int, shape (n_deals,)
-        Of open deals: code of the skill they need, number of the rep they belong to (-1: nobody).
+    skill, owner, klass : ndarray of int, shape (n_deals,)
+        Of open deals: code of the skill they need, number of the rep they belong to (-1: nobody), code of the
+        class whose rates they move at.
     streams : Streams
     """
 
@@ -55,6 +58,7 @@ class Plan:
     hours: Floats
     skill: npt.NDArray[np.int64]
     owner: npt.NDArray[np.int64]
+    klass: npt.NDArray[np.int64]
     streams: Streams
 
     @property
@@ -96,44 +100,78 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
+class Moves:
+    """How deals of one class move, under one draw of the parameters.
+
+    Parameters
+    ----------
+    routes : Routes
+    win_rate : list of float
+        Chance to be won in the end, by stage.
+    """
+
+    routes: Routes
+    win_rate: list[float]
+
+    @classmethod
+    def of(cls, plan: Plan, draw: int, klass: int, factors: list[Floats] | None) -> Moves:
+        """The moves of a class."""
+        funnel, streams = plan.funnel, plan.streams
+        stages = funnel.rates(streams, [draw], klass)
+        seen = np.zeros((funnel.stages.n_open, len(funnel.stages.names)))
+        for s, stage in enumerate(stages):
+            seen[s, stage.places] = observed_routes(stage.first_age, chances_of(stage.rates[0]))
+        routes = Routes(stages, factors, _sight(plan, stages), plan.span.n_before)
+        return cls(routes, win_rates(seen, funnel.stages.is_won).tolist())
+
+
+@dataclass(frozen=True, eq=False)
 class Course:
     """What all futures of one draw of the parameters share.
 
     Parameters
     ----------
     draw : int
-    routes : Routes
+    moves : mapping of int to Moves
+        By code of a class of deals.
+    class_shares : mapping of int to ndarray of shape (n_open,)
+        Share of each class among the new deals of every stage.
     leads : LeadLaw
-    win_rate : ndarray of shape (n_open,)
-        Chance to be won in the end, by stage.
     amount_shares : ndarray of shape (n_points,)
     """
 
     draw: int
-    routes: Routes
+    moves: Mapping[int, Moves]
+    class_shares: Mapping[int, Floats]
     leads: LeadLaw
-    win_rate: list[float]
     amount_shares: Floats
 
     @classmethod
     def of(cls, plan: Plan, draw: int) -> Course:
         """The course of a draw."""
         funnel, streams, span = plan.funnel, plan.streams, plan.span
-        stages = funnel.rates(streams, [draw])
         factors = None
         if not funnel.is_steady:
             factors = [by_place[0] for by_place in funnel.factors(streams, [draw], span)]
         kept, brought = plan.leads_of_old_wins()
-        hazards = [funnel.hazard_draws(stage, streams, [draw])[0] for stage in range(funnel.stages.n_open)]
-        ages = [stage.first_age for stage in funnel.hazards]
-        seen = np.stack([observed_routes(age, h) for age, h in zip(ages, hazards, strict=True)])
+        shares = funnel.class_shares(streams, draw)
+        classes = sorted({*plan.klass.tolist(), *shares})
         return cls(
             draw,
-            Routes(stages, factors, _sight(plan, stages), span.n_before),
+            {klass: Moves.of(plan, draw, klass, factors) for klass in classes},
+            shares,
             LeadLaw.of(funnel, streams, draw, span, kept, brought),
-            win_rates(seen, funnel.stages.is_won).tolist(),
             funnel.amount_draw(streams, draw),
         )
+
+    def klass(self, stage: int, chance: float) -> int:
+        """Class of a new deal that enters a stage, picked by a number between 0 and 1."""
+        *first, last = self.class_shares
+        for klass in first:
+            chance -= self.class_shares[klass][stage]
+            if chance < 0.0:
+                return klass
+        return last
 
     def traits(self, plan: Plan, rng: np.random.Generator, n: int) -> tuple[list[float], list[int]]:
         """Amounts (1 where there are none) and skills of so many new deals."""

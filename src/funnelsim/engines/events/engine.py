@@ -74,7 +74,10 @@ class Events:
 
     A deal asks for work when it enters a stage; when the work is done the customer's own delay begins. A rep
     does one task at a time and does not interrupt it for a better one. Open deals wait at the cutoff as often
-    as deals of their age usually do.
+    as deals of their age usually do; those who share a queue wait long together.
+
+    Deals of classes (``fit(classes=)``) move at the rates of their class; the split of stays is that of all
+    classes together.
 
     Examples
     --------
@@ -144,7 +147,7 @@ class Events:
                 "there is work to do and nobody has an hour for it: give the team reps, selling_share, "
                 "hours_per_day and working_days above 0, or leave the hours of work out"
             )
-        usual = self._usual(funnel, hours, staff, streams)
+        usual, positions = self._usual(funnel, hours, staff, streams), Positions.of(funnel, pipeline)
         return Plan(
             funnel=funnel,
             pipeline=pipeline,
@@ -156,6 +159,7 @@ class Events:
             hours=hours,
             skill=skill,
             owner=owners(self.team, pipeline),
+            klass=positions.klass[positions.of_deal],
             streams=streams,
         )
 
@@ -172,10 +176,12 @@ class Events:
         self.work.check(funnel.stages)
         check_shares(self.customer_share, funnel.stages)
         check_match(funnel, pipeline)
-        if funnel.classes is not None:
+        by_skill = self.team.skill_attribute
+        if funnel.classes is not None and by_skill is not None and by_skill in funnel.classes.attributes:
             raise EngineError(
-                "the deals of this funnel move at rates of their class, and events walk all alike: use "
-                "Exact() or MonteCarlo(), or drop the classes with dataclasses.replace(funnel, classes=None)"
+                f"deals of this funnel move at rates of their {by_skill!r}, and skills speak of it, too, but "
+                "class and skill of a new deal are drawn apart: drop the skills, or the classes with "
+                "dataclasses.replace(funnel, classes=None)"
             )
         if funnel.amounts is None and self.work.rule in ("largest value", "value per hour"):
             raise EngineError(

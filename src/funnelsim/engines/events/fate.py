@@ -32,7 +32,7 @@ class Fate:
         self._n_open, self._is_lost = plan.funnel.stages.n_open, plan.funnel.stages.is_lost.tolist()
         self._splits = plan.usual.splits
         self._moves, self._again = self.luck("routes"), self.luck("routes again")
-        self._decisions = self.luck("decisions")
+        self._decisions, self._classes = self.luck("decisions"), self.luck("classes")
 
     def luck(self, name: str, sample: Sample = np.random.Generator.random) -> Luck:
         """Random numbers of a name by deal and occasion."""
@@ -46,15 +46,21 @@ class Fate:
         """Chance, 0..1, by which a decision about a deal in its stay falls."""
         return self._decisions.at(deal.row, _KINDS * deal.hop + kind)
 
-    def on_entry(self, row: int, stage: int, step: int, hop: int) -> tuple[int, int]:
+    def klass(self, row: int, stage: int) -> int:
+        """Class of a new deal that enters a stage."""
+        several = len(self._course.class_shares) > 1
+        return self._course.klass(stage, self._classes.at(row, 0) if several else 0.0)
+
+    def on_entry(self, deal: Deal, stage: int, step: int, hop: int) -> tuple[int, int]:
         """Steps and destination of a deal that enters a stage in a step."""
-        law = self._course.routes.on_entry(stage, step)
-        return self._drawn(law, self._moves.at(row, hop), stage, row, hop)
+        law = self._course.moves[deal.klass].routes.on_entry(stage, step)
+        return self._drawn(law, self._moves.at(deal.row, hop), stage, deal.row, hop)
 
     def at_age(self, deal: Deal, stage: int, age: int, rank: float | None = None) -> tuple[int, int]:
         """The same of one that has been there for some steps; a rank takes the place of its luck."""
         chance = self._moves.at(deal.row, deal.hop) if rank is None else rank
-        return self._drawn(self._course.routes.at_age(stage, age), chance, stage, deal.row, deal.hop)
+        law = self._course.moves[deal.klass].routes.at_age(stage, age)
+        return self._drawn(law, chance, stage, deal.row, deal.hop)
 
     def will_be_lost(self, deal: Deal, step: int) -> bool:
         """Whether this deal's own luck leads to a loss; beyond all sight, as often as such deals are."""
@@ -62,11 +68,11 @@ class Fate:
         for _ in range(MOST_HOPS):
             if place == NEVER:
                 chance = self._decisions.at(deal.row, _KINDS * hop + OUT_OF_SIGHT)
-                return chance >= self._course.win_rate[stage]
+                return chance >= self._course.moves[deal.klass].win_rate[stage]
             if place >= self._n_open:
                 return bool(self._is_lost[place])
             stage, hop = place, hop + 1
-            steps, place = self.on_entry(deal.row, stage, step, hop)
+            steps, place = self.on_entry(deal, stage, step, hop)
             step += steps
         raise EngineError(TOO_FAST)
 

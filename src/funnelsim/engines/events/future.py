@@ -93,10 +93,11 @@ def _take_up_open_deals(
 ) -> None:
     """Deals of the pipeline: some wait for a rep still, by how things usually are at their age."""
     pipeline = plan.pipeline
-    facts = (pipeline.stage, pipeline.age_steps, plan.skill, plan.owner, *_amounts(plan, course, rng))
+    amounts = _amounts(plan, course, rng)
+    facts = (pipeline.stage, pipeline.age_steps, plan.skill, plan.owner, plan.klass, *amounts)
     rows = zip(*(column.tolist() for column in facts), strict=True)
-    for row, (stage, age, skill, owner, amount, won_amount) in enumerate(rows):
-        deal = Deal(row, True, -float(age), amount, won_amount, skill)
+    for row, (stage, age, skill, owner, klass, amount, won_amount) in enumerate(rows):
+        deal = Deal(row, True, -float(age), amount, won_amount, skill, klass)
         start.take_up(deal, stage, age, reps.get(owner))
 
 
@@ -123,7 +124,9 @@ def expect_leads(plan: Plan, walk: Walk, start: Start, rng: np.random.Generator)
     has_money = plan.funnel.amounts is not None
 
     def lead(i: int) -> Deal:
-        return Deal(first_row + i, False, leads.at[i], amount[i], amount[i] if has_money else 0.0, skill[i])
+        row, booked = first_row + i, amount[i] if has_money else 0.0
+        klass = walk.fate.klass(row, leads.stage[i])
+        return Deal(row, False, leads.at[i], amount[i], booked, skill[i], klass)
 
     def arrive(i: int, _: simpy.Event) -> None:
         if i + 1 < len(leads.at):

@@ -46,7 +46,7 @@ class Start:
         """Walk a deal that came before the cutoff but is not recorded yet, as usual up to the cutoff."""
         step = self._n_before + int(np.floor(deal.began_at)) + 1
         for _ in range(MOST_HOPS):
-            steps, place = self._fate.on_entry(deal.row, stage, step, deal.hop)
+            steps, place = self._fate.on_entry(deal, stage, step, deal.hop)
             if place == NEVER or step + steps > self._n_before:
                 self._stay_on(deal, stage, self._n_before - step, steps, place)
                 return

@@ -57,7 +57,7 @@ class Walk:
         for _ in range(MOST_HOPS):
             deal.stage = stage
             step = self._n_before + int(self.env.now) + 1
-            deal.stay, deal.place = self.fate.on_entry(deal.row, stage, step, deal.hop)
+            deal.stay, deal.place = self.fate.on_entry(deal, stage, step, deal.hop)
             hours = self._hours[stage]
             if hours > 0.0:
                 hours *= self._need.at(deal.row, deal.hop)
@@ -119,7 +119,7 @@ class Walk:
         stage = deal.stage
         deal.hours = hours
         deal.key = queue_key(
-            self._rule, asked_at, deal.began_at, self.course.win_rate[stage], deal.amount,
+            self._rule, asked_at, deal.began_at, self.course.moves[deal.klass].win_rate[stage], deal.amount,
             max(self._hours[stage], 1e-9),
         )  # fmt: skip
         patience = self._patience[stage]
@@ -229,7 +229,8 @@ class Walk:
         (amount,), (skill,) = self.course.traits(self.plan, rng, 1)
         booked = 0.0 if self.plan.funnel.amounts is None else amount
         (stage,) = entry_stages(self.course.leads.entry_shares, rng, 1)
-        self.enter(Deal(row, False, self.env.now, amount, booked, skill), stage)
+        klass = self.fate.klass(row, stage)
+        self.enter(Deal(row, False, self.env.now, amount, booked, skill, klass), stage)
 
     # --- counts
 

@@ -62,6 +62,45 @@ def test_one_period_of_one_day(one_stage, engine) -> None:
     assert (capacity.worked <= capacity.available + 1e-9).all()
 
 
+@pytest.mark.parametrize(
+    ("day", "holidays"), [("2026-10-01", ("2026-10-01",)), ("2026-10-03", ())], ids=["holiday", "Saturday"]
+)
+def test_on_a_day_off_deals_wait(one_stage, day, holidays) -> None:
+    """Nothing is worked on; only deals whose work was done by then can still be won."""
+    next_day = str(np.datetime64(day) + 1)
+    engine = replace(WITH_WORK, team=replace(TEAM, holidays=holidays))
+    outlook, capacity = one_stage.run(engine, one_stage.pipeline([0] * 40), [day, next_day])
+    assert capacity.worked[..., -1].sum() == 0
+    assert np.isnan(capacity.use().value)
+    assert capacity.waiting_deals[:, -1].min() > 0
+    assert outlook.outcome.new_wins[:, -1].sum() == 0
+
+
+def test_a_rep_who_is_not_there_yet_works_no_hour(one_stage) -> None:
+    team = replace(TEAM, reps=(*TEAM.reps, fs.Rep("late", start="2031-01-01")))
+    with_late, capacity = one_stage.run(replace(WITH_WORK, team=team), one_stage.pipeline([0] * 20))
+    without, _ = one_stage.run(WITH_WORK, one_stage.pipeline([0] * 20))
+    np.testing.assert_array_equal(with_late.draws("wins"), without.draws("wins"))
+    assert capacity.by_rep().loc["late", ["available", "worked"]].sum() == 0
+
+
+@pytest.mark.parametrize(("step", "per_step"), [("hour", 0.05), ("month", 20.0)])
+def test_clocks_of_hours_and_of_months(case_of, step, per_step) -> None:
+    case = case_of({"s": [0.0, 0.04, 0.06]}, per_step, step=step)
+    outlook, capacity = case.run(WITH_WORK, case.pipeline([0] * 5))
+    assert (capacity.worked <= capacity.available + 1e-9).all()
+    assert 0 < outlook.mean(None, "wins").value < 60
+    assert capacity.asked.sum() > 0
+
+
+def test_when_all_reps_leave_what_is_not_worked_on_waits(one_stage) -> None:
+    reps = tuple(fs.Rep(f"r{i}", leave="2026-10-10") for i in range(7))
+    outlook, capacity = one_stage.run(replace(WITH_WORK, team=replace(TEAM, reps=reps)))
+    assert capacity.worked[..., 1:].sum() == 0
+    assert (np.diff(capacity.waiting_deals, axis=1) > 0).all()
+    assert outlook.outcome.new_wins[:, 2].mean() < 3
+
+
 @both
 def test_ten_years_by_month(one_stage, engine) -> None:
     outlook, capacity = one_stage.run(replace(engine, n_futures=2, n_draws=2), periods="120M")

@@ -142,7 +142,9 @@ class Events:
         values, shares, skill = needed_skills(self.team, pipeline)
         ahead = int(periods.steps_ahead[-1])
         staff = Staff(self.team, funnel.clock, pipeline.cutoff_step + 1, ahead, values, shares)
-        if self.work.needs_reps and not any(stint.rep.clock.total for stint in staff.stints(None)):
+        # Reps who are there and off for all these days are no mistake: deals just wait.
+        has_reps = bool(staff.stints(None)) and self.team.selling_hours_per_week > 0
+        if self.work.needs_reps and not has_reps:
             raise EngineError(
                 "there is work to do and nobody has an hour for it: give the team reps, selling_share, "
                 "hours_per_day and working_days above 0, or leave the hours of work out"

@@ -100,7 +100,7 @@ class Start:
         out, every queue begin at a middling length, and reps be idle less than they are: for a while more
         would be won.
         """
-        queue = len(self._plan.staff.team.reps) if deal.owner is None else deal.owner.number
+        queue = 0 if deal.owner is None else deal.owner.number + 1  # so that hires change no one's luck
         return self._queues.at(queue, deal.skill)
 
     def _hours_left(self, deal: Deal, work_steps: float, left_steps: float) -> float:

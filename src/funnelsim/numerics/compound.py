@@ -29,10 +29,10 @@ _DEVIATIONS = 10.0
 _MOST_TOP_MASS = 1e-9
 _MOST_DOUBLINGS = 24
 _MOST_LATTICE_CELLS = 2**14
-_MOST_CELLS = 2**17
-_MOST_BLUR = 1e-3  # of a chance
-_LEAST_CELLS_BELOW = 500
+_MOST_CELLS = 2**16
+_LEAST_CELLS_BELOW = 200
 _AT_ONCE = 4_000_000  # complex numbers in memory
+_SMALL_WEIGHT = 0.1  # 25 terms of its series are enough
 _MOST_TURN = 3.0  # of a product of complex numbers, less than half a turn
 
 
@@ -43,9 +43,8 @@ def sum_law(portfolio: Portfolio, *, n_cells: int = 8192) -> GridLaw:
     ----------
     portfolio : Portfolio
     n_cells : int
-        Cells of the grid: more, up to 131,072, where small quantiles need them, as below a heavy tail, or
-        where some draws have laws far narrower than all together; and whole-number amounts take as many as
-        divide them, up to 16,384.
+        Cells of the grid: more, up to 65,536, where small quantiles need them, as below a heavy tail; and
+        whole-number amounts take as many as divide them, up to 16,384.
 
     Returns
     -------
@@ -73,14 +72,13 @@ def sum_law(portfolio: Portfolio, *, n_cells: int = 8192) -> GridLaw:
     for _ in range(_MOST_DOUBLINGS):
         grid = Grid.covering(span, n_cells, unit)
         mass, error = sharpened(_transform_of(rest, grid), splitting_error(rest, grid), grid)
-        law = GridLaw(grid, mass, rest.none_won(), giants.amount, giants.chance, error.cumulants)
         if mass[:, -len(mass[0]) // 20 :].sum(axis=1).max(initial=0.0) > _MOST_TOP_MASS:
             span *= 2.0
-        elif not grid.is_lattice and n_cells < _MOST_CELLS and (_is_coarse(mass) or law.blur() > _MOST_BLUR):
+        elif not grid.is_lattice and n_cells < _MOST_CELLS and _is_coarse(mass):
             n_cells *= 2
         else:
             break
-    return law
+    return GridLaw(grid, mass, rest.none_won(), giants.amount, giants.chance, error.cumulants)
 
 
 def _is_coarse(mass: Floats) -> bool:
@@ -192,21 +190,34 @@ def _log_of_arriving(new: Arriving, amount: Complexes) -> Complexes:
 
 
 def _log_of_product(weight: Floats, gap: Complexes) -> Complexes:
-    """``sum_b log(1 - w_b g)``, one logarithm for many blocks: products are ten times quicker.
+    """``sum_b log(1 - w_b g)``, shape of `gap`; weights have the shape (n_blocks, n_draws).
 
-    A factor turns by less than its weight, as ``|Im g| <= 1`` and ``Re g <= 0``; so the log of a product
-    is the sum of logarithms, and not off by a whole turn, while the weights add to less than half a turn.
+    Small weights share one series in powers of g, with their power sums; others are multiplied, which is
+    ten times quicker than a logarithm each. A factor turns by less than its weight, as ``|Im g| <= 1`` and
+    ``Re g <= 0``; so the log of a product is not off by a whole turn while weights add to less than half of
+    one.
     """
-    total, product, turned = np.zeros_like(gap), np.ones_like(gap), 0.0
-    for of_block in weight:
-        most = float(of_block.max())
-        if turned + most > _MOST_TURN:
+    most = weight.max(axis=1)
+    small = weight[most < _SMALL_WEIGHT]
+    total, product, turned = _log_by_series(small, gap), np.ones_like(gap), 0.0
+    for of_block, largest in zip(weight[most >= _SMALL_WEIGHT], most[most >= _SMALL_WEIGHT], strict=True):
+        if turned + largest > _MOST_TURN:
             total += np.log(product)
             product[:], turned = 1.0, 0.0
         factor = of_block[:, None] * gap
         product *= np.subtract(1.0, factor, out=factor)
-        turned += most
-    return np.asarray(total + np.log(product))
+        turned += largest
+    return np.asarray(total + np.log(product)) if turned else total
+
+
+def _log_by_series(weight: Floats, gap: Complexes) -> Complexes:
+    """The same by ``-sum_k g**k sum_b w_b**k / k``; as ``|g| <= 2`` it needs few terms."""
+    total = np.zeros_like(gap)
+    ratio = 2.0 * float(weight.max(initial=0.0))
+    n_terms = int(np.ceil(np.log(_LEAST_TERM) / np.log(ratio))) if ratio > 0 else 0
+    for k in range(max(n_terms, 1 if ratio else 0), 0, -1):
+        total = (total - (weight**k).sum(axis=0)[:, None] / k) * gap
+    return total
 
 
 def _product(lumps: Lumps, grid: Grid, active: Ints) -> Complexes:

@@ -187,11 +187,6 @@ class GridLaw:
             error += of_sum * (widened / 2 * slope + (skewed / 6 + 1) * bend + peaked / 24 * third)
         return error
 
-    def blur(self) -> float:
-        """Largest error, over the deciles at both ends and the median, of the chance to reach them."""
-        amounts = self.quantile(np.array([0.1, 0.5, 0.9]))
-        return float(max(self.error_by_draw(amount).mean() for amount in amounts.tolist()))
-
 
 def _mass_below(mass: Floats) -> Floats:
     return np.concatenate([np.zeros((len(mass), 1)), np.cumsum(mass, axis=1)], axis=1)

@@ -92,10 +92,10 @@ def sharpened(phi: Complexes, error: SplittingError, grid: Grid) -> tuple[Floats
 
     Notes
     -----
-    A factor ``exp(v (1 - cos w))`` lowers the variance, and the fourth cumulant, by v. It never makes a sum of
-    split amounts larger than 1 in magnitude: with c = cos(w / 2) the logarithm of a part halfway between
-    cells is at most ``p (c - 1 + (1 - c * c) / 2) = -p (1 - c)**2 / 2``. Where single amounts stand out, or most are smaller
-    than a cell, it would leave negative mass; such draws stay as they are.
+    A factor ``exp(v (1 - cos w))`` lowers the variance, and the fourth cumulant, by v. It never makes a sum
+    of split amounts larger than 1 in magnitude: with c = cos(w / 2) the logarithm of a part halfway between
+    cells is at most ``p (c - 1 + (1 - c * c) / 2) = -p (1 - c)**2 / 2``. Where single amounts stand out, or
+    most are smaller than a cell, it would leave negative mass; such draws stay as they are.
     """
     turn = 1.0 - np.cos(2.0 * np.pi / grid.n_cells * np.arange(phi.shape[1]))
     sharper = np.zeros_like(phi)

@@ -99,6 +99,9 @@ def test_deals_in_a_stage_that_nobody_leaves_are_never_won(engine: Engine) -> No
     outlook = fs.forecast(funnel(), pipeline([10.0] * 9, [1] * 9), periods="4Q", target=1.0, engine=engine)
     assert outlook.mean().value == 0
     assert outlook.chance().value == pytest.approx(0.0, abs=1e-9)
+    told = [note for note in outlook.notes if "that no deal has been seen to leave" in note]
+    assert told[0].startswith("9 of 9 open deals, worth 90 EUR, stand")
+    assert not any("older in their stage" in note for note in outlook.notes)
 
 
 @pytest.mark.parametrize("target", [1e6, 2e6])

@@ -56,6 +56,13 @@ def ask(**keywords: Any) -> fs.Forecast:
     )
 
 
+def test_numbers_that_are_none_are_refused(outlook: fs.Forecast) -> None:
+    with pytest.raises(ForecastError, match="is no amount"):
+        ask(target=10**400)
+    with pytest.raises(ForecastError, match="window True is no number of periods"):
+        outlook.mean(True)
+
+
 @pytest.mark.parametrize("seed", ["a", 1.5, True, [1], -1])
 def test_a_seed_is_a_whole_number(seed: object) -> None:
     with pytest.raises(FunnelsimError, match="seed"):
@@ -82,7 +89,7 @@ def test_periods_are_a_text_or_dates(periods: object) -> None:
         ask(periods=periods)
 
 
-@pytest.mark.parametrize("month", [0, 13, "4", 4.0, None])
+@pytest.mark.parametrize("month", [0, 13, "4", 4.0, None, True])
 def test_a_fiscal_year_begins_in_a_month(month: object) -> None:
     with pytest.raises(FunnelsimError, match="fiscal_start_month must be"):
         ask(fiscal_start_month=month)

@@ -172,13 +172,23 @@ def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> lis
             f"{int(unknown.sum()):,} wins of the running period have no amount: what is realised counts each "
             f"with the mean of won deals, {mean}"
         )
+    return [*notes, *_notes_on_age(funnel, pipeline)]
+
+
+def _notes_on_age(funnel: Funnel, pipeline: Pipeline) -> list[str]:
+    """What to know of deals older than the history can speak of."""
+    was_left = np.array([hazards.n_exits > 0 for hazards in funnel.hazards])[pipeline.stage]
     tails = np.array([hazards.first_age[-1] for hazards in funnel.hazards])
-    old = pipeline.age_steps >= tails[pipeline.stage]
-    if old.any():
-        listed = float(np.nansum(pipeline.amount[old]))
-        worth = f", worth {listed:,.0f} {funnel.unit}".rstrip() + "," if listed else ""
-        notes.append(
-            f"{int(old.sum()):,} of {pipeline.n_deals:,} open deals{worth} are older in their stage than any "
-            "deal that ever left it; they stay in, with the small chance the evidence leaves them"
-        )
+    old = was_left & (pipeline.age_steps >= tails[pipeline.stage])
+    stand = {
+        "are older in their stage than any deal that ever left it; they stay in, with the small chance the "
+        "evidence leaves them": old,
+        "stand in a stage that no deal has been seen to leave; they stay in, hardly ever won": ~was_left,
+    }
+    notes = []
+    for what, which in stand.items():
+        if which.any():
+            listed = float(np.nansum(pipeline.amount[which]))
+            worth = f", worth {listed:,.0f} {funnel.unit}".rstrip() + "," if listed else ""
+            notes.append(f"{int(which.sum()):,} of {pipeline.n_deals:,} open deals{worth} {what}")
     return notes

@@ -171,7 +171,7 @@ class Forecast:
 
     def _columns(self, window: Window) -> list[int]:
         labels = self.periods.labels
-        if isinstance(window, int | np.integer):
+        if isinstance(window, int | np.integer) and not isinstance(window, bool):
             if not 1 <= window <= len(labels):
                 raise ForecastError(f"a window of {window} leading periods is not within 1..{len(labels)}")
             return list(range(window))
@@ -343,9 +343,16 @@ def target_amount(target: object) -> float:
     ForecastError
         If it is no finite number of 0 or more.
     """
-    if isinstance(target, bool) or not isinstance(target, Real) or not 0 <= float(target) < np.inf:
+    if isinstance(target, bool) or not isinstance(target, Real) or not _is_amount(target):
         raise ForecastError(f"target {target!r} is no amount; give a number of 0 or more, such as 5_000_000")
     return float(target)
+
+
+def _is_amount(target: Real) -> bool:
+    try:
+        return 0.0 <= float(target) < np.inf
+    except OverflowError:  # an integer too large for a float
+        return False
 
 
 def _within(window: slice, n_periods: int) -> list[int]:

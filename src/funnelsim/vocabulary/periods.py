@@ -94,7 +94,11 @@ class Periods:
         >>> Periods.parse("2Q", clock, cutoff, fiscal_start_month=4).labels
         ('FY2027-Q2', 'FY2027-Q3')
         """
-        if not isinstance(fiscal_start_month, int) or not 1 <= fiscal_start_month <= 12:
+        if (
+            isinstance(fiscal_start_month, bool)
+            or not isinstance(fiscal_start_month, int)
+            or not 1 <= fiscal_start_month <= 12
+        ):
             raise PeriodsError(f"fiscal_start_month must be 1..12, not {fiscal_start_month!r}")
         if isinstance(text, str):
             edges, labels = _calendar(text, clock.start_of(cutoff_step + 1), fiscal_start_month)

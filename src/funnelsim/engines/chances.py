@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,33 @@ class Chances:
 
 
 def batch_chances(
+    funnel: Funnel, positions: Positions, periods: Periods, streams: Streams, draws: Sequence[int]
+) -> Chances:
+    """Chances for a batch of draws: by the recursion, times the shared shock.
+
+    The arguments are those of :func:`chances_without_shock`.
+    """
+    return shocked(
+        chances_without_shock(funnel, positions, periods, streams, draws), funnel, periods, streams, draws
+    )
+
+
+def shocked(
+    chances: Chances, funnel: Funnel, periods: Periods, streams: Streams, draws: Sequence[int]
+) -> Chances:
+    """Chances under the funnel's shared shock: what is still to be won is multiplied by period.
+
+    A deal that is all but won cannot be won more than once: its chances are scaled back to 1.
+    """
+    if funnel.shock is None:
+        return chances
+    factors = funnel.shock_factors(streams, draws, periods.steps_ahead)
+    open_deals = chances.open_deals * factors[:, None]
+    open_deals /= np.maximum(open_deals.sum(axis=2, keepdims=True), 1.0)
+    return replace(chances, open_deals=open_deals, new_wins=chances.new_wins * factors[:, None])
+
+
+def chances_without_shock(
     funnel: Funnel, positions: Positions, periods: Periods, streams: Streams, draws: Sequence[int]
 ) -> Chances:
     """Chances by the recursion for a batch of parameter draws.

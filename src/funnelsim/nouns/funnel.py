@@ -13,6 +13,7 @@ import pandas as pd
 from funnelsim.nouns.calendar import Calendar
 from funnelsim.nouns.classes import UNKNOWN, Classes
 from funnelsim.nouns.pace import Pace, period_name
+from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
@@ -32,6 +33,7 @@ from funnelsim.vocabulary.stages import Stages
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 class FunnelError(FunnelsimError):
@@ -123,6 +125,8 @@ class Funnel:
         empty tuple, where listed amounts stand.
     classes : Classes, optional
         Classes of deals with rates of their own; None: all deals move alike.
+    shock : Shock, optional
+        What moves all business still to be won together; None: nothing does.
     """
 
     stages: Stages
@@ -139,6 +143,7 @@ class Funnel:
     calendar: Calendar | None = None
     revisions: tuple[Amounts | None, ...] = ()
     classes: Classes | None = None
+    shock: Shock | None = None
 
     def __post_init__(self) -> None:
         if self.changes is None:
@@ -166,6 +171,24 @@ class Funnel:
     def with_changes(self, changes: Changes) -> Funnel:
         """The same funnel under other changes."""
         return replace(self, changes=changes)
+
+    def with_shock(self, shock: Shock | None) -> Funnel:
+        """The same funnel with another shared shock, or with none."""
+        return replace(self, shock=shock)
+
+    def shock_factors(self, streams: Streams, draws: Sequence[int], steps_ahead: Ints) -> Floats:
+        """Common factors on what is still to be won, shape (n_draws, n_periods).
+
+        Parameters
+        ----------
+        streams : Streams
+        draws : sequence of int
+        steps_ahead : ndarray of int, shape (n_periods + 1,)
+            Steps after the cutoff at which each period ends, from 0 on.
+        """
+        if self.shock is None:
+            return np.ones((len(draws), len(steps_ahead) - 1))
+        return np.stack([self.shock.factors(stratum(streams, "shock", b), steps_ahead) for b in draws])
 
     def hazard_draws(self, stage: int, streams: Streams, draws: Sequence[int]) -> Floats:
         """Chances per step of a batch of draws, changes included; shape (n_draws, n_bins, n_places)."""

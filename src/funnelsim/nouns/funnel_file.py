@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from funnelsim.nouns.funnel_schema import (
     FunnelPart,
     OutcomePart,
     RoutesPart,
+    ShockPart,
     StagePart,
     told,
 )
@@ -36,6 +38,7 @@ from funnelsim.nouns.pace_file import (
     pace_from_part,
     pace_to_part,
 )
+from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards, extend_until_gone, hazards_by_hand
@@ -145,6 +148,7 @@ def funnel_to_json(funnel: Funnel) -> str:
         "pace": funnel.pace and pace_to_part(funnel.pace, names),
         "calendar": funnel.calendar and calendar_to_part(funnel.calendar),
         "classes": funnel.classes and classes_to_part(funnel.classes, names),
+        "shock": funnel.shock and asdict(funnel.shock) | {"variances": list(funnel.shock.variances)},
         "notes": list(funnel.notes),
     }
     return _dump(content) + "\n"
@@ -251,7 +255,12 @@ def _funnel(part: FunnelPart) -> Funnel:
         pace=pace_from_part(part.pace, stages) if part.pace else None,
         calendar=calendar_from_part(part.calendar) if part.calendar else None,
         classes=_classes(part, hazards, stages),
+        shock=_shock(part.shock) if part.shock else None,
     )
+
+
+def _shock(part: ShockPart) -> Shock:
+    return Shock(tuple(part.variances), part.correlation, part.period_steps, part.n_origins)
 
 
 def _classes(part: FunnelPart, hazards: Sequence[StageHazards], stages: Stages) -> Classes | None:

@@ -168,6 +168,15 @@ class ClassesPart(_Part):
     base: dict[str, dict[str, list[Positive]]] = {}
 
 
+class ShockPart(_Part):
+    """What moves all business still to be won together."""
+
+    variances: Annotated[list[NotNegative], Field(min_length=1)]
+    correlation: Annotated[float, Field(ge=0, le=1)]
+    period_steps: Annotated[int, Field(ge=1)] | None = None
+    n_origins: Annotated[int, Field(ge=0)] = 0
+
+
 class ChangesPart(_Part):
     """What levers have changed."""
 
@@ -220,6 +229,7 @@ class FunnelPart(_Part):
     pace: PacePart | None = None
     calendar: CalendarPart | None = None
     classes: ClassesPart | None = None
+    shock: ShockPart | None = None
     notes: list[str] = []
 
 
@@ -234,6 +244,7 @@ _PARTS: dict[str, type[_Part]] = {
     "pace": PacePart,
     "calendar": CalendarPart,
     "classes": ClassesPart,
+    "shock": ShockPart,
 }
 
 

@@ -51,19 +51,20 @@ class Stratum:
     def __init__(self, rng: np.random.Generator, number: int) -> None:
         self._rng, self._number = rng, number
 
-    def _uniform(self, shape: tuple[int, ...]) -> Floats:
+    def uniform(self, shape: tuple[int, ...]) -> Floats:
+        """Uniform variables."""
         order = self._rng.random((DRAWS_PER_GROUP, *shape)).argsort(axis=0)
         within = self._rng.random((DRAWS_PER_GROUP, *shape))
         return np.asarray((order[self._number] + within[self._number]) / DRAWS_PER_GROUP)
 
     def standard_gamma(self, shape: Floats) -> Floats:
         """Gamma variables of scale 1, by inversion; of a shape of 0 they are 0."""
-        drawn = special.gammaincinv(np.where(shape > 0, shape, 1.0), self._uniform(np.shape(shape)))
+        drawn = special.gammaincinv(np.where(shape > 0, shape, 1.0), self.uniform(np.shape(shape)))
         return np.where(np.asarray(shape) > 0, np.maximum(drawn, _LEAST_GAMMA), 0.0)
 
     def random(self) -> float:
         """A uniform variable."""
-        return float(self._uniform(()))
+        return float(self.uniform(()))
 
 
 def stratum(streams: Streams, name: str, draw: int, *index: int) -> Stratum:

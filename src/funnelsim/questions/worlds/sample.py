@@ -1,4 +1,4 @@
-"""Synthetic worlds: deal histories with known truth, also the sample that every command falls back on."""
+"""The embedded sample: a synthetic CRM with known truth, which every command falls back on."""
 
 from __future__ import annotations
 

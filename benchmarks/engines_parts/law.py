@@ -10,7 +10,7 @@ from montecarlo_parts.memory import peak_mb
 
 from engines_parts.cases import open_deals
 from funnelsim.engines.chances import Chances, Positions
-from funnelsim.engines.exact import ExactOutcome, _Money
+from funnelsim.engines.exact import ExactOutcome, Money
 from funnelsim.numerics.portfolio import Lumps, Prizes
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ def outcome(n_cells: int = 8192) -> ExactOutcome:
     prizes = Prizes(np.sort(rng.lognormal(10.0, 1.2, 200)), rng.dirichlet(np.full(200, 5.0), N_DRAWS))
     each = np.arange(N_DEALS)
     positions = Positions(np.zeros_like(each), np.zeros_like(each), each, each, 0)
-    money = _Money(open_deals(N_DEALS, 5).amount, prizes, ())
+    money = Money(open_deals(N_DEALS, 5).amount, prizes, ())
     return ExactOutcome(Chances(chance, new_wins, np.full(N_DRAWS, 0.1)), positions, money, n_cells)
 
 

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from funnelsim.nouns.lever import (
         three_levers as three_levers,
     )
+    from funnelsim.nouns.shock import (
+        Shock as Shock,
+    )
     from funnelsim.nouns.team import (
         LeadsFromWins as LeadsFromWins,
     )
@@ -81,6 +84,15 @@ if TYPE_CHECKING:
     )
     from funnelsim.questions.amounts import (
         amounts as amounts,
+    )
+    from funnelsim.questions.backtest.result import (
+        Backtest as Backtest,
+    )
+    from funnelsim.questions.backtest.run import (
+        backtest as backtest,
+    )
+    from funnelsim.questions.backtest.run import (
+        calibrate as calibrate,
     )
     from funnelsim.questions.compare import (
         LeverComparison as LeverComparison,
@@ -163,6 +175,7 @@ _HOME = {
     "MonteCarlo": "engines.montecarlo",
     "Events": "engines.events.engine",
     "CapacityUse": "nouns.capacity",
+    "Shock": "nouns.shock",
     "Team": "nouns.team",
     "Rep": "nouns.team",
     "Work": "nouns.team",
@@ -178,6 +191,9 @@ _HOME = {
     "three_levers": "nouns.lever",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
+    "Backtest": "questions.backtest.result",
+    "backtest": "questions.backtest.run",
+    "calibrate": "questions.backtest.run",
     "DealOutlook": "questions.deal_outlook",
     "deal_outlook": "questions.deal_outlook",
     "future_paths": "questions.future_paths",

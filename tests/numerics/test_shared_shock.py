@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from funnelsim.nouns.shock import Shock, ShockError
 from funnelsim.numerics.shared_shock import (
@@ -33,14 +34,28 @@ def test_variance_and_correlation_are_recovered() -> None:
     fits = []
     for seed in range(60):
         some = residuals(200, 0.08, 0.6, seed)
-        variances = shock_variances(some)
-        fits.append([variances.mean(), shock_correlation(some, variances)])
+        fits.append([shock_variances(some).mean(), shock_correlation(some, np.full(4, 0.08))])
     mean, error = np.mean(fits, axis=0), np.std(fits, axis=0, ddof=1) / np.sqrt(60)
-    # Two hundred origins carry 2 % of the prior; factors correlate a little less than their normals.
-    assert abs(mean[0] - (0.08 * 200 + PRIOR_VARIANCE * 4) / 204) < 4 * error[0] + 5e-4
-    assert abs(mean[1] - 0.59) < 4 * error[1] + 0.01
+    # Scaled by the larger of forecast and actual: for a log-normal factor of mean 1 and log-sd s the mean of
+    # max(1, G)**2 is Phi(s / 2) + exp(s**2) Phi(3 s / 2); chance adds little to it.
+    s = np.sqrt(np.log1p(0.08))
+    larger = stats.norm.cdf(s / 2) + np.exp(s**2) * stats.norm.cdf(1.5 * s)
+    assert abs(mean[0] - (0.08 / larger * 200 + PRIOR_VARIANCE * 4) / 204) < 4 * error[0] + 0.003
+    assert abs(mean[1] - 0.59) < 4 * error[1] + 0.02
     assert 4 * error[0] < 0.01
     assert 4 * error[1] < 0.1
+
+
+def test_origins_that_overlap_count_as_fewer() -> None:
+    some = residuals(40, 0.3, 0.5)
+    apart, overlapping = shock_variances(some), shock_variances(some, overlap=8.0)
+    assert (overlapping < apart).all()
+    assert (overlapping > PRIOR_VARIANCE).all()
+
+
+def test_forecasts_that_start_far_too_low_make_no_shock_beyond_one() -> None:
+    low = Residuals(np.full((9, 3), 100.0), np.full((9, 3), 1.0), np.full((9, 3), 1.0), np.ones((9, 3)))
+    assert (shock_variances(low) < 1.0).all()
 
 
 def test_without_a_shock_hardly_any_is_found() -> None:

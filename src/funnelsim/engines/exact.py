@@ -86,7 +86,7 @@ class Exact:
             for draws in draw_batches(self.n_draws)
         )
         chances = Chances.joined(batches)
-        money = None if funnel.amounts is None else _Money.of(funnel, pipeline, streams, self.n_draws)
+        money = Money.of(funnel, pipeline, streams, self.n_draws)
         outcome = ExactOutcome(chances, positions, money, self.n_cells)
         return assembled(
             outcome,
@@ -109,7 +109,7 @@ def _one_thread(
 
 
 @dataclass(frozen=True, eq=False)
-class _Money:
+class Money:
     """What open deals and new ones are worth if won.
 
     Parameters
@@ -127,8 +127,10 @@ class _Money:
     revised: tuple[tuple[Ints, Prizes], ...]
 
     @classmethod
-    def of(cls, funnel: Funnel, pipeline: Pipeline, streams: Streams, n_draws: int) -> _Money:
-        assert funnel.amounts is not None
+    def of(cls, funnel: Funnel, pipeline: Pipeline, streams: Streams, n_draws: int) -> Money | None:
+        """Of a funnel and a pipeline; None when the data has no amounts."""
+        if funnel.amounts is None:
+            return None
         shares = np.stack([funnel.amount_draw(streams, draw) for draw in range(n_draws)])
         by_draw = [funnel.revision_draw(streams, draw) for draw in range(n_draws)]
         revised = []
@@ -155,7 +157,7 @@ class ExactOutcome:
 
     chances: Chances
     positions: Positions
-    money: _Money | None
+    money: Money | None
     n_cells: int
 
     @property

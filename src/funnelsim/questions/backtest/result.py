@@ -1,0 +1,230 @@
+"""Backtest: the rows of all forecasts made again, their scores, and a verdict in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from funnelsim.nouns.law import Measure
+from funnelsim.numerics.block_bootstrap import BlockInterval, bootstrap_share, bootstrap_skill
+from funnelsim.numerics.deal_scores import auc, brier_skill, expected_calibration_error, reliability
+from funnelsim.numerics.scores import covered, pinball
+from funnelsim.questions.backtest.origins import BacktestError
+from funnelsim.questions.backtest.rows import LEVELS, PINBALL_LEVELS, RANGES
+from funnelsim.vocabulary.randomness import Streams
+
+Floats = npt.NDArray[np.float64]
+
+OURS = "funnelsim"
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Forecasts made again at past origins, against what came. Made by :func:`funnelsim.backtest`.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row for each total that was forecast: ``method``, ``origin``, ``measure``, ``part`` ("open":
+        deals open at the origin; "total": and those that arrived later), ``window`` ("period", or "sum" of
+        the periods up to it), ``ahead`` (periods after the origin), ``actual``, ``mean``, ``crps``, ``pit``
+        and quantiles.
+    deals : DataFrame
+        One row for each deal open at an origin: its ``chance`` to be won within the periods, and ``won``.
+    measure : {"bookings", "wins"}
+    n_periods : int
+    block_length : int
+        Origins whose periods overlap: the bootstrap draws so many together.
+    seed : int
+    unit : str
+    notes : tuple of str
+    """
+
+    cells: pd.DataFrame
+    deals: pd.DataFrame
+    measure: Measure
+    n_periods: int
+    block_length: int
+    seed: int
+    unit: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_origins(self) -> int:
+        """Origins with at least one scored total."""
+        return int(self.cells["origin"].nunique())
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Ours first, then the rivals."""
+        return tuple(self.cells["method"].unique())
+
+    def scores(self, *, reference: str | None = None, interval: float = 0.9) -> pd.DataFrame:
+        """One row by method, measure, part and window, on cells that all methods of that row share.
+
+        Parameters
+        ----------
+        reference : str, optional
+            Method that ``skill`` is against; by default the weighted pipeline where there is one.
+        interval : float
+            Of the bounds of coverage and skill, by block bootstrap over origins.
+
+        Returns
+        -------
+        DataFrame
+            ``n_cells``; ``ncrps`` (mean CRPS over mean actual), ``bias`` and ``error`` (sums of forecast
+            means less actuals, and of their sizes, over the sum of actuals), ``pinball`` (mean over the
+            10, 50 and 90 % quantiles, over mean actual), ``coverage_50``, ``_80``, ``_95`` with
+            ``coverage_80_low`` and ``_high``, ``width_80`` (over mean actual), ``pit_mean``, and ``skill``
+            (share of the reference's CRPS that is saved) with its bounds.
+        """
+        wanted = reference or next((m for m in self.methods if m != OURS), None)
+        if wanted is not None and wanted not in self.methods:
+            raise BacktestError(f"no method is called {wanted!r}; they are {', '.join(self.methods)}")
+        rows = []
+        for (measure, part, window), group in self.cells.groupby(["measure", "part", "window"], sort=False):
+            shared = _shared_cells(group)
+            for method, cells in shared.groupby("method", sort=False):
+                against = shared[shared["method"] == wanted]
+                head = {"measure": measure, "part": part, "window": window, "method": method}
+                compares = method != wanted and len(against) > 0
+                rows.append(head | self._row(cells, against if compares else None, interval))
+        return pd.DataFrame(rows)
+
+    def _row(self, cells: pd.DataFrame, against: pd.DataFrame | None, interval: float) -> dict[str, object]:
+        actual = cells["actual"].to_numpy(float)
+        scale = max(float(np.abs(actual).mean()), 1e-300)
+        held = {share: _held(cells, share) for share in RANGES}
+        coverage = self._coverage(cells, interval)
+        row: dict[str, object] = {
+            "n_cells": len(cells),
+            "ncrps": cells["crps"].mean() / scale,
+            "bias": (cells["mean"] - actual).mean() / scale,
+            "error": (cells["mean"] - actual).abs().mean() / scale,
+            "pinball": np.mean([pinball(actual, cells[c], q).mean() for c, q in PINBALL_LEVELS.items()])
+            / scale,
+            **{f"coverage_{share}": inside.mean() for share, inside in held.items()},
+            "coverage_80_low": coverage.low,
+            "coverage_80_high": coverage.high,
+            "width_80": (cells["p90"] - cells["p10"]).mean() / scale,
+            "pit_mean": cells["pit"].mean(),
+        }
+        if against is None:
+            return row | {"skill": np.nan, "skill_low": np.nan, "skill_high": np.nan}
+        skill = self._skill(cells, against, interval)
+        return row | {"skill": skill.value, "skill_low": skill.low, "skill_high": skill.high}
+
+    def _coverage(self, cells: pd.DataFrame, interval: float, share: int = 80) -> BlockInterval:
+        by_origin = (
+            pd.Series(_held(cells, share), index=cells["origin"]).groupby(level=0).agg(["sum", "size"])
+        )
+        rng = Streams(self.seed).generator("bootstrap")
+        return bootstrap_share(
+            by_origin["sum"].to_numpy(float), by_origin["size"].to_numpy(float), rng,
+            block_length=self.block_length, interval=interval,
+        )  # fmt: skip
+
+    def _skill(self, cells: pd.DataFrame, against: pd.DataFrame, interval: float) -> BlockInterval:
+        ours, theirs = (some.groupby("origin")["crps"].sum().to_numpy(float) for some in (cells, against))
+        rng = Streams(self.seed).generator("bootstrap")
+        return bootstrap_skill(ours, theirs, rng, block_length=self.block_length, interval=interval)
+
+    def deal_scores(self) -> pd.Series:
+        """How good the chances of single deals were: to be won within all periods.
+
+        Returns
+        -------
+        Series
+            ``n_deals`` (a deal counts at each origin at which it was open), ``won`` (share), ``mean_chance``,
+            ``brier_skill`` (against the share won), ``auc``, and ``ece`` (mean gap of chance and share won
+            over ten bins of equal count).
+        """
+        won, chance = self.deals["won"].to_numpy(float), self.deals["chance"].to_numpy(float)
+        if not len(won):
+            raise BacktestError("no origin's periods had all ended, so no deal can be scored; ask for fewer")
+        return pd.Series(
+            {
+                "n_deals": len(won),
+                "won": won.mean(),
+                "mean_chance": chance.mean(),
+                "brier_skill": brier_skill(won, chance),
+                "auc": auc(won, chance),
+                "ece": expected_calibration_error(won, chance),
+            }
+        )
+
+    def reliability(self, n_bins: int = 10) -> pd.DataFrame:
+        """Chance against share won, by bins of equal count, with 90 % intervals of the share."""
+        curve = reliability(
+            self.deals["won"].to_numpy(float), self.deals["chance"].to_numpy(float), n_bins=n_bins
+        )
+        return pd.DataFrame(
+            {
+                "n_deals": curve.n_deals,
+                "chance": curve.chance,
+                "won": curve.rate,
+                "low": curve.low,
+                "high": curve.high,
+            }
+        )
+
+    def verdict(self, *, interval: float = 0.9) -> str:
+        """Whether ranges held, and how much better than the rivals, in one sentence.
+
+        It speaks of totals by period, of the measure asked for. Its interval comes from a block bootstrap
+        over origins: cells of one origin, and origins that overlap, are not independent.
+        """
+        cells = self._totals()
+        ours = cells[cells["method"] == OURS]
+        coverage = self._coverage(ours, interval)
+        percent = f"{100 * interval:.0f} % interval"
+        bounds = (
+            f"{percent} {100 * coverage.low:.0f}-{100 * coverage.high:.0f} by block bootstrap"
+            if np.isfinite([coverage.low, coverage.high]).all()
+            else "too few independent origins for an interval"
+        )
+        says = (
+            f"80 % ranges held in {100 * _held(ours, 80).mean():.0f} % of {len(ours)} cells from "
+            f"{ours['origin'].nunique()} origins ({bounds})"
+        )
+        others = [f"{_by_how_much(ours, theirs)} {name}" for name, theirs in self._rivals(cells)]
+        return f"{says}; CRPS {', '.join(others)}." if others else f"{says}."
+
+    def _totals(self) -> pd.DataFrame:
+        cells = self.cells.query("part == 'total' and window == 'period'")
+        return cells[cells["measure"] == self.measure]
+
+    def _rivals(self, cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+        return [(str(name), some) for name, some in cells.groupby("method", sort=False) if name != OURS]
+
+    def __repr__(self) -> str:
+        return (
+            f"Backtest({self.n_origins} origins x {self.n_periods} periods, {self.measure}; {self.verdict()})"
+        )
+
+
+def _held(cells: pd.DataFrame, share: int) -> npt.NDArray[np.bool_]:
+    low, high = RANGES[share]
+    return np.asarray(covered(cells["actual"], cells[low], cells[high]), dtype=bool)
+
+
+def _shared_cells(group: pd.DataFrame) -> pd.DataFrame:
+    """Cells that every method of the group has forecast."""
+    n_methods = group["method"].nunique()
+    counts = group.groupby(["origin", "ahead"])["method"].transform("nunique")
+    return group[counts == n_methods]
+
+
+def _by_how_much(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
+    """Difference of the CRPS on shared cells, in words."""
+    both = ours.merge(theirs, on=["origin", "ahead"], suffixes=("", "_theirs"))
+    if not len(both) or both["crps_theirs"].sum() == 0:
+        return "not comparable with"
+    saved = 1.0 - both["crps"].sum() / both["crps_theirs"].sum()
+    return f"{abs(100 * saved):.0f} % {'below' if saved >= 0 else 'above'}"
+
+
+__all__ = ["LEVELS", "OURS", "Backtest"]

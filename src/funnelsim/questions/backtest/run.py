@@ -1,0 +1,257 @@
+"""backtest: forecasts made again at past origins, rivals on the same cells; calibrate: the shared shock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from funnelsim.fitting.fit import fit as fit_funnel
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.history import DealHistory, HistoryError
+from funnelsim.nouns.law import Futures, Measure
+from funnelsim.questions.backtest.looks import Fit, Look, Wins, overlap_of, shock_of
+from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_of
+from funnelsim.questions.backtest.result import OURS, Backtest
+from funnelsim.questions.backtest.rows import deal_rows, rows_of
+from funnelsim.questions.baselines.protocol import Rival, RivalError
+from funnelsim.vocabulary.randomness import Streams
+
+Progress = Callable[[int, int], None]
+
+_LEAST_WINS = 5
+
+
+def backtest(
+    history: DealHistory,
+    *,
+    periods: str = "1Q",
+    origins: int | Sequence[object] = 12,
+    burn_in: int = 0,
+    measure: Measure | None = None,
+    rivals: Sequence[Rival] = (),
+    fit: Fit = fit_funnel,
+    with_shock: bool = True,
+    n_draws: int = 100,
+    n_futures: int = 2_000,
+    seed: int | np.random.Generator | None = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Make forecasts again at past origins, each from what was known then, and hold them against what came.
+
+    Parameters
+    ----------
+    history : DealHistory
+    periods : str
+        Number and length of the periods after each origin: ``"4W"``, ``"1Q"``, ``"8Q"``, ``"4x10D"``.
+    origins : int or sequence of dates
+        How many, one period apart, the latest one period before the end of the history; or the days at whose
+        end forecasts are made.
+    burn_in : int
+        First origins that only tell of the shared shock and are not scored.
+    measure : {"bookings", "wins"}, optional
+        What the verdict, the shock and the rivals are about; bookings where there are amounts.
+    rivals : sequence of Rival
+        Other methods, run on the same cells: see :mod:`funnelsim.questions.baselines`.
+    fit : callable
+        From a history to a funnel; all choices of the model belong into it, so that they are made anew at
+        every origin.
+    with_shock : bool
+        Whether the shared shock is measured, at each origin from the origins before it.
+    n_draws, n_futures : int
+    seed : int, Generator or None
+    workers : int
+        Processes (joblib). The answer is the same for any number.
+    progress : callable, optional
+        Called with the number of origins done and of all.
+
+    Returns
+    -------
+    Backtest
+
+    Raises
+    ------
+    BacktestError
+        If no origin has enough history before it: some won deals, and a whole period after it.
+
+    Notes
+    -----
+    At an origin only what was recorded by then exists (:meth:`DealHistory.as_of`). Amounts and attributes
+    without a record of their own are those of today's export, which may know more than was known then.
+    """
+    streams, wins = Streams.of(seed), Wins.of(history)
+    asked = origins_of(history, periods, origins)
+    made, notes = _looks(history, asked, fit, n_draws, streams, workers, progress)
+    scored = made[burn_in:]
+    if not scored:
+        raise BacktestError(_nothing_to_score(asked, notes, burn_in))
+    chosen = measure or scored[0].measures[0]
+    if any(chosen not in look.measures for look in made):
+        raise BacktestError("no won deal has an amount; backtest the number of wins with measure='wins'")
+    rows: list[dict[str, object]] = []
+    for look in scored:
+        known = int(look.origin.edges[0]) - 1
+        shock = shock_of(made, wins, known, chosen) if with_shock else None
+        rows += _our_rows(look, wins, look.futures(shock, n_futures), streams)
+        if rivals:
+            seen = history.as_of(look.origin.moment)
+            more, told = _rival_rows(seen, look, wins, rivals, chosen, n_futures, streams)
+            rows, notes = rows + more, [*notes, *told]
+    if not rows:
+        raise BacktestError("no period had ended by the end of the history; choose earlier origins")
+    return Backtest(
+        pd.DataFrame(rows),
+        pd.concat([deal_rows(look, wins) for look in scored], ignore_index=True),
+        chosen,
+        len(scored[0].periods),
+        overlap_of(scored),
+        streams.seed,
+        history.unit,
+        tuple(dict.fromkeys(notes)),
+    )
+
+
+def calibrate(
+    history: DealHistory,
+    funnel: Funnel,
+    *,
+    periods: str = "1Q",
+    origins: int | Sequence[object] = 12,
+    measure: Measure | None = None,
+    fit: Fit = fit_funnel,
+    n_draws: int = 50,
+    seed: int | np.random.Generator | None = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Funnel:
+    """The funnel with the shared shock that its own past forecasts show.
+
+    Parameters
+    ----------
+    history : DealHistory
+    funnel : Funnel
+        Fitted to `history`.
+    periods, origins, measure, fit, n_draws, seed, workers, progress
+        As in :func:`backtest`; eight to twenty origins are usual.
+
+    Returns
+    -------
+    Funnel
+        With a note that says what was measured. Where no past forecast can be made the prior stays, and the
+        note says so.
+
+    Examples
+    --------
+    >>> import funnelsim as fs
+    >>> history = fs.simulate_history(seed=1)
+    >>> fs.calibrate(history, fs.fit(history), periods="1Q", origins=4).shock.n_origins
+    4
+    """
+    streams, wins = Streams.of(seed), Wins.of(history)
+    asked = origins_of(history, periods, origins)
+    made, _ = _looks(history, asked, fit, n_draws, streams, workers, progress)
+    chosen: Measure = measure or ("wins" if funnel.amounts is None else "bookings")
+    if not made:
+        raise BacktestError(_nothing_to_score(asked, [], 0))
+    shock = shock_of(made, wins, history.cutoff_step, chosen)
+    return replace(funnel, shock=shock, notes=(*funnel.notes, shock.in_words()))
+
+
+def _looks(
+    history: DealHistory,
+    asked: Sequence[Origin],
+    fit: Fit,
+    n_draws: int,
+    streams: Streams,
+    workers: int,
+    progress: Progress | None,
+) -> tuple[list[Look], list[str]]:
+    """Looks at the origins that have enough history before them, and what was left out."""
+    tasks = (joblib.delayed(_look)(history, origin, fit, n_draws, streams) for origin in asked)
+    done: Iterator[Look | str] = joblib.Parallel(n_jobs=workers, return_as="generator")(tasks)
+    looks: list[Look] = []
+    notes: list[str] = []
+    for i, look in enumerate(done):
+        if isinstance(look, str):
+            notes.append(look)
+        else:
+            looks.append(look)
+        if progress is not None:
+            progress(i + 1, len(asked))
+    return looks, notes
+
+
+def _look(history: DealHistory, origin: Origin, fit: Fit, n_draws: int, streams: Streams) -> Look | str:
+    """A look, or why there is none."""
+    try:
+        seen = history.as_of(origin.moment)
+    except HistoryError as error:
+        return f"the origin {origin.day} is left out: {error}"
+    n_won = int((seen.deals["outcome"] == "won").sum())
+    if n_won < _LEAST_WINS:
+        return (
+            f"the origin {origin.day} is left out: {n_won} deals were won by then, {_LEAST_WINS} are needed"
+        )
+    with threadpool_limits(1):
+        return Look.at(seen, origin, fit, n_draws, streams)
+
+
+def _our_rows(look: Look, wins: Wins, futures: Futures, streams: Streams) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for measure in look.measures:
+        of_open, of_new = futures.parts(measure)
+        actual = _actual(look, wins, measure)
+        rng = streams.generator("pit", int(look.origin.edges[0]), len(measure))
+        samples = {"open": of_open, "total": of_open + of_new}
+        rows += rows_of(OURS, look.origin.day, measure, samples, actual, rng)
+    return rows
+
+
+def _actual(look: Look, wins: Wins, measure: Measure) -> dict[str, np.ndarray]:
+    edges = look.origin.edges
+    return {
+        "open": wins.by_period(edges, measure, look.pipeline.deal_ids),
+        "total": wins.by_period(edges, measure, None),
+    }
+
+
+def _rival_rows(
+    seen: DealHistory,
+    look: Look,
+    wins: Wins,
+    rivals: Sequence[Rival],
+    measure: Measure,
+    n_samples: int,
+    streams: Streams,
+) -> tuple[list[dict[str, object]], list[str]]:
+    """Rows of the rivals at one origin, and which of them had no answer."""
+    rows: list[dict[str, object]] = []
+    notes = []
+    actual, edges = _actual(look, wins, measure), look.origin.edges
+    for i, rival in enumerate(rivals):
+        rng = streams.generator("rival", i, int(edges[0]))
+        try:
+            drawn = rival.forecast(seen, edges, measure, n_samples, rng)
+        except RivalError as error:
+            notes.append(f"{rival.name} has no forecast at {look.origin.day}: {error}")
+            continue
+        samples = {"total": drawn.total}
+        if drawn.open_deals is not None:
+            samples["open"] = drawn.open_deals
+        rows += rows_of(rival.name, look.origin.day, measure, samples, actual, rng)
+    return rows, notes
+
+
+def _nothing_to_score(asked: Sequence[Origin], notes: Sequence[str], burn_in: int) -> str:
+    why = f" {notes[-1]}." if notes else ""
+    kept = f" {burn_in} of them are kept for the shared shock." if burn_in else ""
+    return (
+        f"none of {len(asked)} origins, {asked[0].day} to {asked[-1].day}, can be scored.{why}{kept} A "
+        f"backtest needs {_LEAST_WINS} won deals before an origin and a whole period after it: give a longer "
+        "history, shorter periods or fewer origins"
+    )

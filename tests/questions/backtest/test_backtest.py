@@ -1,0 +1,249 @@
+"""Backtests: nothing after an origin is seen, totals and scores are those of the plain definitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import funnelsim as fs
+from funnelsim.nouns.history import DealHistory
+from funnelsim.questions.backtest.looks import Look, Wins, shock_of
+from funnelsim.questions.backtest.origins import BacktestError, origins_of
+from funnelsim.questions.baselines.protocol import RivalError, Samples
+from funnelsim.vocabulary.randomness import Streams
+
+quick = partial(fs.backtest, n_draws=20, n_futures=200)
+
+
+@pytest.fixture(scope="module")
+def history() -> DealHistory:
+    return fs.simulate_history(seed=3)
+
+
+@pytest.fixture(scope="module")
+def done(history: DealHistory) -> fs.Backtest:
+    return quick(history, periods="2Q", origins=5, burn_in=1)
+
+
+def corrupted(history: DealHistory, origin: str) -> DealHistory:
+    """Everything after an origin made different: where and when deals move, what later deals are worth."""
+    at = pd.Timestamp(origin) + pd.Timedelta(days=1)
+    moves, deals = history.records.moves.copy(), history.records.deals.copy()
+    later = moves["entered_at"] >= at
+    assert later.sum() > 100
+    moves.loc[later & (moves["stage"] < history.stages.n_open), "stage"] = history.stages.n_open - 1
+    moves.loc[later, "entered_at"] += pd.Timedelta(days=3)
+    first = moves.groupby("deal")["entered_at"].min()
+    new = deals.index.isin(first.index[first >= at])
+    deals.loc[new, "amount"] = 1e9
+    deals.loc[new, "owner"] = "nobody"
+    return replace(history, records=replace(history.records, deals=deals, moves=moves))
+
+
+# --- nothing leaks ------------------------------------------------------------------------------------------
+
+
+def test_nothing_after_the_origin_changes_a_forecast_by_one_bit(history: DealHistory) -> None:
+    day = "2025-12-31"
+    origin = origins_of(history, "2Q", [day])[0]
+    looks = [
+        Look.at(some.as_of(origin.moment), origin, fs.fit, 20, Streams(0))
+        for some in (history, corrupted(history, day))
+    ]
+    for before, after in zip(*((vars(look.chances)).values() for look in looks), strict=True):
+        np.testing.assert_array_equal(before, after)
+    futures = [look.futures(None, 200) for look in looks]
+    np.testing.assert_array_equal(futures[0].open_bookings, futures[1].open_bookings)
+    np.testing.assert_array_equal(futures[0].new_bookings, futures[1].new_bookings)
+
+
+def test_the_shock_of_an_origin_knows_only_periods_that_had_ended(history: DealHistory) -> None:
+    day = "2025-12-31"
+    wins = []
+    looks: list[list[Look]] = []
+    for some in (history, corrupted(history, day)):
+        origins = origins_of(some, "2Q", ["2025-03-31", "2025-06-30", "2025-09-30"])
+        looks.append([Look.at(some.as_of(o.moment), o, fs.fit, 20, Streams(0)) for o in origins])
+        wins.append(Wins.of(some))
+    known = int(history.clock.step_of(np.datetime64(day)))
+    first, second = (
+        shock_of(of_one, won, known, "bookings") for of_one, won in zip(looks, wins, strict=True)
+    )
+    assert first == second
+    assert first.n_origins == 3
+    later = shock_of(looks[0], wins[0], known + 200, "bookings")
+    assert later != first  # by then the second period of the last origin has ended
+
+
+def test_a_backtest_fits_only_what_was_seen(history: DealHistory) -> None:
+    seen = []
+
+    def watch(past: DealHistory) -> fs.Funnel:
+        seen.append(past.records.moves["entered_at"].max())
+        return fs.fit(past)
+
+    quick(history, origins=["2025-09-30", "2026-03-31"], fit=watch)
+    assert [
+        moment < pd.Timestamp(day) for moment, day in zip(seen, ("2025-10-01", "2026-04-01"), strict=True)
+    ]
+    assert seen[0] < seen[1]
+
+
+# --- totals and scores --------------------------------------------------------------------------------------
+
+
+def test_actuals_are_the_wins_of_the_records(history: DealHistory, done: fs.Backtest) -> None:
+    deals = history.deals[history.deals["outcome"] == "won"]
+    deals = deals.sort_values("closed_at", kind="stable")
+    amount = deals["amount"].fillna(deals["amount"].expanding().mean())
+    for (day, part, ahead), cells in done.cells.query("window == 'period' and measure == 'bookings'").groupby(
+        ["origin", "part", "ahead"]
+    ):
+        start = pd.Timestamp(day) + pd.Timedelta(days=1)
+        first, last = (start + pd.DateOffset(months=3 * int(n)) for n in (ahead - 1, ahead))
+        came = (deals["closed_at"] >= first) & (deals["closed_at"] < last)
+        if part == "open":
+            came &= deals["created_at"] < start
+        assert cells["actual"].iloc[0] == pytest.approx(amount[came].sum())
+
+
+def test_cells_are_scored_only_when_their_period_had_ended(done: fs.Backtest) -> None:
+    """Quarters back from 2026-08-31: the last origin has one whole quarter after it, the others two."""
+    per_origin = done.cells.query("window == 'period' and part == 'total' and measure == 'wins'")
+    assert per_origin.groupby("origin")["ahead"].max().tolist() == [2, 2, 2, 1]
+    assert done.n_origins == 4  # one of five is burnt in
+    assert set(done.deals["origin"]) == set(per_origin["origin"][:-1])
+
+
+def test_scores_follow_their_definitions(done: fs.Backtest) -> None:
+    cells = done.cells.query("measure == 'bookings' and part == 'total' and window == 'period'")
+    row = done.scores().query("measure == 'bookings' and part == 'total' and window == 'period'").iloc[0]
+    assert row["n_cells"] == len(cells) == 7
+    assert row["ncrps"] == pytest.approx(cells["crps"].sum() / cells["actual"].sum())
+    assert row["bias"] == pytest.approx((cells["mean"].sum() - cells["actual"].sum()) / cells["actual"].sum())
+    inside = (cells["p10"] <= cells["actual"]) & (cells["actual"] <= cells["p90"])
+    assert row["coverage_80"] == pytest.approx(inside.mean())
+    assert np.isnan(row["skill"])
+
+
+def test_deals_are_scored_by_whether_they_were_won_within_the_periods(
+    history: DealHistory, done: fs.Backtest
+) -> None:
+    closed = history.deals.set_index("deal_id")
+    for day, deals in done.deals.groupby("origin"):
+        won = closed.loc[deals["deal_id"]]
+        end = pd.Timestamp(day) + pd.Timedelta(days=1) + pd.DateOffset(months=6)
+        np.testing.assert_array_equal(deals["won"], (won["outcome"] == "won") & (won["closed_at"] < end))
+    scores = done.deal_scores()
+    assert scores["n_deals"] == len(done.deals)
+    assert 0.5 < scores["auc"] < 1
+    assert done.reliability()["n_deals"].sum() == len(done.deals)
+
+
+@pytest.mark.slow
+def test_of_a_world_of_the_models_own_kind_ranges_hold() -> None:
+    """Six worlds of eleven quarters, two years seen: d: a coverage of 60 % instead of 80 (binomial, 1e-4)."""
+    held = []
+    for seed in range(6):
+        world = fs.simulate_history(
+            seed=seed, start="2021-01-01", window_start=None, season=False, segments=False
+        )
+        cells = quick(world, origins=11, n_futures=400).cells
+        some = cells.query("part == 'total' and measure == 'bookings' and window == 'period'")
+        held += ((some["p10"] <= some["actual"]) & (some["actual"] <= some["p90"])).tolist()
+    low, high = stats.binom.ppf([1e-4, 1 - 1e-4], len(held), 0.8)
+    assert low <= sum(held) <= high
+
+
+# --- rivals -------------------------------------------------------------------------------------------------
+
+
+class Always:
+    """A rival that says the same every time."""
+
+    name, formula = "always", "a constant"
+
+    def __init__(self, value: float, until: int = 10**9) -> None:
+        self.value, self.until = value, until
+
+    def forecast(self, seen, edges, measure, n_samples, rng) -> Samples:  # type: ignore[no-untyped-def]
+        if edges[0] > self.until:
+            raise RivalError("it has had enough")
+        return Samples(np.full((n_samples, len(edges) - 1), self.value))
+
+
+def test_rivals_are_scored_on_the_same_cells(history: DealHistory) -> None:
+    test = quick(history, periods="1Q", origins=4, rivals=[Always(0.0)])
+    scores = test.scores().set_index(["measure", "part", "window", "method"])
+    ours = scores.loc[("bookings", "total", "period", "funnelsim")]
+    always = scores.loc[("bookings", "total", "period", "always")]
+    assert always["ncrps"] == pytest.approx(1.0)  # the CRPS of a point is its error
+    assert ours["skill"] == pytest.approx(1.0 - ours["ncrps"])
+    assert ours["n_cells"] == always["n_cells"] == 4
+    assert "% below always" in test.verdict()
+    with pytest.raises(BacktestError, match="no method is called 'ETS'"):
+        test.scores(reference="ETS")
+
+
+def test_where_a_rival_has_no_answer_it_is_noted_and_not_compared(history: DealHistory) -> None:
+    until = int(history.clock.step_of(np.datetime64("2026-01-01")))
+    test = quick(history, periods="1Q", origins=4, rivals=[Always(0.0, until)])
+    assert any("it has had enough" in note for note in test.notes)
+    scores = test.scores().query("measure == 'bookings' and part == 'total'")
+    assert scores["n_cells"].tolist() == [2, 2]
+
+
+# --- settings -----------------------------------------------------------------------------------------------
+
+
+def test_one_seed_gives_one_answer_for_any_workers(history: DealHistory, done: fs.Backtest) -> None:
+    again = quick(history, periods="2Q", origins=5, burn_in=1, workers=2)
+    pd.testing.assert_frame_equal(done.cells, again.cells)
+    pd.testing.assert_frame_equal(done.deals, again.deals)
+
+
+def test_progress_is_told(history: DealHistory) -> None:
+    told: list[tuple[int, int]] = []
+    quick(history, origins=2, progress=lambda done, of: told.append((done, of)))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_calibration_measures_a_shock_and_says_so(history: DealHistory) -> None:
+    funnel = fs.calibrate(history, fs.fit(history), periods="1Q", origins=4, n_draws=20)
+    assert funnel.shock is not None
+    assert funnel.shock.n_origins == 4
+    assert funnel.shock.period_steps in (91, 92)
+    assert "measured at 4 past origins" in funnel.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"periods": "soon"}, "write the number and length"),
+        ({"periods": "0Q"}, "write the number and length"),
+        ({"origins": 0}, "origins=0"),
+        ({"origins": []}, "origins is empty"),
+        ({"origins": "2025-01-01"}, "give a number, or a list"),
+        ({"origins": ["2026-08-31"]}, "leaves nothing to compare with"),
+        ({"origins": ["2024-07-02"]}, "won by then"),
+        ({"origins": 1, "burn_in": 1}, "kept for the shared shock"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_way_out(
+    history: DealHistory, settings: dict[str, object], told: str
+) -> None:
+    with pytest.raises(BacktestError, match=told):
+        quick(history, **settings)  # type: ignore[arg-type]
+
+
+def test_without_amounts_the_number_of_wins_is_tested(history: DealHistory) -> None:
+    deals = history.records.deals.assign(amount=np.nan)
+    bare = replace(history, records=replace(history.records, deals=deals))
+    assert quick(bare, origins=2).measure == "wins"
+    with pytest.raises(BacktestError, match="measure='wins'"):
+        quick(bare, origins=2, measure="bookings")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from funnelsim.questions.worlds.families import FAMILIES, Family, families_named
+from funnelsim.questions.worlds.oracle import true_futures
+from funnelsim.questions.worlds.process import Process
 from funnelsim.questions.worlds.sample import (
     SAMPLE_STAGES,
     SAMPLE_TARGET,
@@ -9,5 +12,19 @@ from funnelsim.questions.worlds.sample import (
     sample_funnel,
     simulate_history,
 )
+from funnelsim.questions.worlds.world import World, simulate_world
 
-__all__ = ["SAMPLE_STAGES", "SAMPLE_TARGET", "WorldError", "sample_funnel", "simulate_history"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "families_named",
+    "Process",
+    "World",
+    "simulate_world",
+    "true_futures",
+    "SAMPLE_STAGES",
+    "SAMPLE_TARGET",
+    "WorldError",
+    "sample_funnel",
+    "simulate_history",
+]

@@ -21,9 +21,10 @@ def process_of(name: str, seed: int = SEED) -> Process:
     return FAMILIES[name].draw(np.random.default_rng(seed))
 
 
-def brief(process: Process, n_before: int = 400, n_after: int = 100) -> Process:
+def brief(process: Process, n_before: int = 250, n_after: int = 100) -> Process:
     """The process over fewer days around its cutoff."""
-    first, last = process.cutoff_step - n_before, process.cutoff_step + n_after
+    first = max(process.start_step, process.cutoff_step - n_before)
+    last = process.cutoff_step + n_after
     days = slice(first - process.start_step, last - process.start_step + 1)
     by_day = ("arrival_rate", "class_shares", "cause_factors", "forward_log_odds")
     cut = {name: getattr(process, name)[days] for name in by_day}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from funnelsim.questions.worlds.families import FAMILIES, Family, families_named
+from funnelsim.questions.worlds.methods import Oracle, Ours
 from funnelsim.questions.worlds.oracle import true_futures
 from funnelsim.questions.worlds.process import Process
 from funnelsim.questions.worlds.sample import (
@@ -12,6 +13,8 @@ from funnelsim.questions.worlds.sample import (
     sample_funnel,
     simulate_history,
 )
+from funnelsim.questions.worlds.table import table_of
+from funnelsim.questions.worlds.trial import benchmark, run_trials
 from funnelsim.questions.worlds.world import World, simulate_world
 
 __all__ = [
@@ -22,6 +25,11 @@ __all__ = [
     "World",
     "simulate_world",
     "true_futures",
+    "Ours",
+    "Oracle",
+    "benchmark",
+    "run_trials",
+    "table_of",
     "SAMPLE_STAGES",
     "SAMPLE_TARGET",
     "WorldError",

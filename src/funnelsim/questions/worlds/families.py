@@ -46,7 +46,7 @@ class Family:
         Examples
         --------
         >>> FAMILIES["stable"].world(seed=1)  # doctest: +ELLIPSIS
-        World(stable: DealHistory(... deals at ...: ... won, ... lost, ... open; ... issues); ... wins after it)
+        World(stable: DealHistory(... deals at ...: ... won, ... lost, ... open; ...); ... wins after it)
         """
         streams = Streams.of(seed)
         process = self.draw(streams.generator(f"process of {self.name}"))

@@ -19,7 +19,7 @@ from funnelsim.questions.baselines import (
     all_rivals,
 )
 from funnelsim.questions.baselines.additive_chain_ladder import _per_deal
-from funnelsim.questions.baselines.chance import coin_flips, draw_new_business
+from funnelsim.questions.baselines.chance import coin_flips, follow_past_origins
 from funnelsim.questions.baselines.cohorts import cohorts_of, gamma_of
 from funnelsim.questions.baselines.past import past_of
 from funnelsim.questions.baselines.stage_by_time import StageByTimeInPeriod, stage_shares
@@ -140,13 +140,22 @@ def test_stage_shares_by_hand(told: Told) -> None:
     np.testing.assert_allclose(stage_shares(past), [in_a, in_b])
 
 
-def test_stage_by_time_adds_what_came_after_past_origins(told: Told) -> None:
+def test_stage_by_time_follows_past_origins(told: Told) -> None:
+    """Wins of one period of ten days: A 1 of (2 + 1 + 2), B 1 of (2 + 1 + 1), as in the shares above.
+
+    Expected after January 10, 20, 30: 2/5 + 2/4, 1/5 + 1/4, 2/5 + 1/4; won: 1, 1, 0. Now o is in B, p and q
+    are in A. Nothing that arrived after an origin was won within ten days.
+    """
     seen = told([*CLOSED, *OPEN], AMOUNTS, "2026-02-09", window_start="2026-01-01")
     edges = seen.cutoff_step + 1 + np.array([0, 10])
     found = StageByTimeInPeriod().forecast(seen, edges, "wins", 20_000, rng())
-    # Wins: A 1 of (2 + 1 + 2), B 1 of (2 + 1 + 1). Later business within ten days: none, ever.
     assert found.deal_chance == pytest.approx([1 / 4, 1 / 5, 1 / 5])
-    assert_mean(found.total[:, 0], 1 / 4 + 2 / 5)
+    expected = 1 / 4 + 2 / 5
+    ratio = np.array([1 / 0.9, 1 / 0.45, 0.0])
+    possible = expected * np.maximum(1 + (ratio - ratio.mean()) * np.sqrt(4 / 2), 0.0)
+    values, counts = np.unique(found.total[:, 0].round(9), return_counts=True)
+    assert values == pytest.approx(np.sort(possible))
+    assert stats.chisquare(counts).pvalue > 1e-4
 
 
 # --- series
@@ -235,9 +244,10 @@ def test_a_deal_is_won_once() -> None:
     assert coin_flips(np.zeros((0, 3)), np.zeros(0), 4, rng()).tolist() == [[0.0] * 3] * 4
 
 
-def test_new_business_varies_as_the_next_origin_would() -> None:
+def test_futures_vary_as_the_next_origin_would() -> None:
     table = np.array([[10.0, 1.0], [20.0, 2.0], [30.0, 3.0], [40.0, np.nan]])
-    drawn = draw_new_business(table, 40_000, rng())
+    drawn, again = follow_past_origins([table, 10.0 * table], 40_000, rng())
+    np.testing.assert_allclose(again, 10.0 * drawn)  # both follow the same past origin
     assert_mean(drawn[:, 0], 25.0)
     assert_mean(drawn[:, 1], 2.0)
     expected = table[:, 0].var(ddof=1) * (1 + 1 / 4)
@@ -245,7 +255,7 @@ def test_new_business_varies_as_the_next_origin_would() -> None:
     follows = drawn[:, 0] < 30.0  # futures of the first two past origins, whose second period is known
     assert set(drawn[follows, 1].round(6)) == set((2.0 + np.array([-1.0, 0.0]) * np.sqrt(2)).round(6))
     with pytest.raises(RivalError, match="only 1 past origins"):
-        draw_new_business(table[2:], 10, rng())
+        follow_past_origins([table[2:]], 10, rng())
 
 
 def test_gamma_has_the_mean_and_variance_asked_for() -> None:

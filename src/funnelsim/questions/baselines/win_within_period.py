@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from funnelsim.nouns.history import DealHistory
-from funnelsim.questions.baselines.chance import coin_flips, draw_new_business
+from funnelsim.questions.baselines.chance import coin_flips, follow_past_origins
 from funnelsim.questions.baselines.past import Past, Snapshot, past_of
 from funnelsim.questions.baselines.protocol import Floats, Ints, Measure, RivalError, Samples, require
 
@@ -46,7 +46,7 @@ class WinWithinPeriod:
     """
 
     n_trees: int = 100
-    most_rows: int = 50_000
+    most_rows: int = 20_000
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class WinWithinPeriod:
         """
         require(LIBRARY, self.name)
         past = past_of(seen, edges, measure, n_samples)
-        later = draw_new_business(past.new_business(), n_samples, rng)
+        (later,) = follow_past_origins([past.new_business()], n_samples, rng)
         amount = seen.deals["amount"].to_numpy(float)
         now = past.open_at(seen.cutoff_step)
         by_then = np.maximum.accumulate(self._chances(past, amount, now), axis=1)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
     from funnelsim.faces.plots import plot_amounts as plot_amounts
+    from funnelsim.faces.plots import plot_backtest as plot_backtest
     from funnelsim.faces.plots import plot_chance as plot_chance
     from funnelsim.faces.plots import plot_drift as plot_drift
     from funnelsim.faces.plots import plot_dwell as plot_dwell
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_fan as plot_fan
     from funnelsim.faces.plots import plot_incidence as plot_incidence
     from funnelsim.faces.plots import plot_levers as plot_levers
+    from funnelsim.faces.plots import plot_pit as plot_pit
     from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.fitting.fit import fit as fit
     from funnelsim.fitting.large import fit_log as fit_log
@@ -218,6 +220,8 @@ _HOME = {
     "plot_levers": "faces.plots",
     "plot_amounts": "faces.plots",
     "plot_segments": "faces.plots",
+    "plot_backtest": "faces.plots",
+    "plot_pit": "faces.plots",
     "plot_drift": "faces.plots",
     "plot_dwell": "faces.plots",
     "plot_effects": "faces.plots",

@@ -128,7 +128,7 @@ def test_scores_follow_their_definitions(done: fs.Backtest) -> None:
     assert row["bias"] == pytest.approx((cells["mean"].sum() - cells["actual"].sum()) / cells["actual"].sum())
     inside = (cells["p10"] <= cells["actual"]) & (cells["actual"] <= cells["p90"])
     assert row["coverage_80"] == pytest.approx(inside.mean())
-    assert np.isnan(row["skill"])
+    assert np.isnan(row["our_skill"])
 
 
 def test_deals_are_scored_by_whether_they_were_won_within_the_periods(
@@ -183,19 +183,21 @@ def test_rivals_are_scored_on_the_same_cells(history: DealHistory) -> None:
     ours = scores.loc[("bookings", "total", "period", "funnelsim")]
     always = scores.loc[("bookings", "total", "period", "always")]
     assert always["ncrps"] == pytest.approx(1.0)  # the CRPS of a point is its error
-    assert ours["skill"] == pytest.approx(1.0 - ours["ncrps"])
+    assert always["our_skill"] == pytest.approx(1.0 - ours["ncrps"])
+    assert always["our_ncrps"] == pytest.approx(ours["ncrps"])
     assert ours["n_cells"] == always["n_cells"] == 4
     assert "% below always" in test.verdict()
-    with pytest.raises(BacktestError, match="no method is called 'ETS'"):
-        test.scores(reference="ETS")
 
 
-def test_where_a_rival_has_no_answer_it_is_noted_and_not_compared(history: DealHistory) -> None:
+def test_where_a_rival_has_no_answer_it_is_noted_and_compared_on_the_others(history: DealHistory) -> None:
     until = int(history.clock.step_of(np.datetime64("2026-01-01")))
     test = quick(history, periods="1Q", origins=4, rivals=[Always(0.0, until)])
-    assert any("it has had enough" in note for note in test.notes)
+    assert "always has no forecast at 2 origins" in test.notes[-1]
+    assert "it has had enough" in test.notes[-1]
     scores = test.scores().query("measure == 'bookings' and part == 'total'")
-    assert scores["n_cells"].tolist() == [2, 2]
+    assert scores["n_cells"].tolist() == [4, 2]
+    cells = test.cells.query("measure == 'bookings' and part == 'total' and method == 'funnelsim'").iloc[:2]
+    assert scores["our_ncrps"].iloc[1] == pytest.approx(cells["crps"].sum() / cells["actual"].sum())
 
 
 # --- settings -----------------------------------------------------------------------------------------------
@@ -218,7 +220,10 @@ def test_calibration_measures_a_shock_and_says_so(history: DealHistory) -> None:
     assert funnel.shock is not None
     assert funnel.shock.n_origins == 4
     assert funnel.shock.period_steps in (91, 92)
-    assert "measured at 4 past origins" in funnel.notes[-1]
+    notes = fs.forecast(funnel, history.pipeline()).notes
+    assert any("measured at 4 past origins" in note for note in notes)
+    prior = fs.forecast(fs.fit(history), history.pipeline()).notes
+    assert any("a prior: calibrate" in note for note in prior)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command line: ``funnelsim demo | check | fit | forecast | levers | simulate``.
+"""The command line: ``funnelsim demo | check | fit | forecast | levers | backtest | simulate``.
 
 Loading this package loads click and nothing heavier; numpy, pandas and the rest come with the first command.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from funnelsim import __version__
+from funnelsim.faces.cli.backtest import backtest
 from funnelsim.faces.cli.check import check
 from funnelsim.faces.cli.demo import demo
 from funnelsim.faces.cli.failures import Commands
@@ -24,6 +25,7 @@ Your own files (DEALS: one row a deal; HISTORY: one row for each entry into a st
   funnelsim check deals.csv stage_history.csv
   funnelsim forecast deals.csv stage_history.csv --target 5M
   funnelsim levers deals.csv stage_history.csv --target 5M
+  funnelsim backtest deals.csv stage_history.csv
 \b
 Without a file every command uses an embedded sample. In CSV output, text that a spreadsheet would take
 for a formula gets an apostrophe in front.
@@ -39,7 +41,7 @@ def main() -> None:
     """Forecast what a sales funnel will book, with honest ranges, and find the lever that helps most."""
 
 
-for _command in (demo, check, fit, forecast, levers, simulate):
+for _command in (demo, check, fit, forecast, levers, backtest, simulate):
     main.add_command(_command)
 
 __all__ = ["main"]

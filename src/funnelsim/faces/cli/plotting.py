@@ -10,6 +10,7 @@ from funnelsim.faces.cli.writing import write_whole
 if TYPE_CHECKING:
     from funnelsim.faces.cli.output import Output
     from funnelsim.nouns.forecast import Forecast
+    from funnelsim.questions.backtest.result import Backtest
     from funnelsim.questions.compare import LeverComparison
 
 
@@ -25,6 +26,13 @@ def write_bars(comparison: LeverComparison, path: Path, output: Output) -> None:
     from funnelsim.faces.plots import plot_levers
 
     _write(plot_levers(comparison), path, output)
+
+
+def write_backtest(test: Backtest, path: Path, output: Output) -> None:
+    """Write forecasts of a backtest against what came."""
+    from funnelsim.faces.plots import plot_backtest
+
+    _write(plot_backtest(test), path, output)
 
 
 def _write(axes: Any, path: Path, output: Output) -> None:

@@ -1,4 +1,4 @@
-"""Pictures, one function each: forecasts, levers, incidence, groups, effects, dwell, drift and amounts.
+"""Pictures, one function each: forecasts, backtests, levers, groups, effects, dwell, drift, amounts.
 
 Each function draws on the axes it is given, or on a new pyplot figure, and returns the axes. Programs that
 draw many pictures pass axes of their own (``Figure(layout="constrained").add_subplot()``): pyplot keeps every
@@ -7,6 +7,7 @@ Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib
 """
 
 from funnelsim.faces.plots.amounts import plot_amounts
+from funnelsim.faces.plots.backtest import plot_backtest, plot_pit
 from funnelsim.faces.plots.chance import plot_chance
 from funnelsim.faces.plots.drift import plot_drift
 from funnelsim.faces.plots.dwell import plot_dwell
@@ -27,6 +28,8 @@ __all__ = [
     "plot_dwell",
     "plot_segments",
     "plot_effects",
+    "plot_backtest",
+    "plot_pit",
     "alt_text",
     "PlotError",
 ]

@@ -62,60 +62,46 @@ class Backtest:
         """Ours first, then the rivals."""
         return tuple(self.cells["method"].unique())
 
-    def scores(self, *, reference: str | None = None, interval: float = 0.9) -> pd.DataFrame:
-        """One row by method, measure, part and window, on cells that all methods of that row share.
+    def scores(self, *, interval: float = 0.9) -> pd.DataFrame:
+        """One row by measure, part, window and method, each method on the cells that it has forecast.
 
         Parameters
         ----------
-        reference : str, optional
-            Method that ``skill`` is against; by default the weighted pipeline where there is one.
         interval : float
             Of the bounds of coverage and skill, by block bootstrap over origins.
 
         Returns
         -------
         DataFrame
-            ``n_cells``; ``ncrps`` (mean CRPS over mean actual), ``bias`` and ``error`` (sums of forecast
-            means less actuals, and of their sizes, over the sum of actuals), ``pinball`` (mean over the
-            10, 50 and 90 % quantiles, over mean actual), ``coverage_50``, ``_80``, ``_95`` with
-            ``coverage_80_low`` and ``_high``, ``width_80`` (over mean actual), ``pit_mean``, and ``skill``
-            (share of the reference's CRPS that is saved) with its bounds.
+            ``n_cells``; ``ncrps`` (mean CRPS over mean actual), and ``our_ncrps`` on the same cells; ``bias``
+            and ``error`` (sums of forecast means less actuals, and of their sizes, over the sum of actuals),
+            ``pinball`` (mean over the 10, 50 and 90 % quantiles, over mean actual), ``coverage_50``, ``_80``,
+            ``_95`` with ``coverage_80_low`` and ``_high``, ``width_80`` (over mean actual), ``pit_mean``, and
+            ``our_skill``: the share of this method's CRPS that ours saves, with its bounds.
         """
-        wanted = reference or next((m for m in self.methods if m != OURS), None)
-        if wanted is not None and wanted not in self.methods:
-            raise BacktestError(f"no method is called {wanted!r}; they are {', '.join(self.methods)}")
         rows = []
-        for (measure, part, window), group in self.cells.groupby(["measure", "part", "window"], sort=False):
-            shared = _shared_cells(group)
-            for method, cells in shared.groupby("method", sort=False):
-                against = shared[shared["method"] == wanted]
-                head = {"measure": measure, "part": part, "window": window, "method": method}
-                compares = method != wanted and len(against) > 0
-                rows.append(head | self._row(cells, against if compares else None, interval))
+        for keys, group in self.cells.groupby(["measure", "part", "window"], sort=False):
+            ours = group[group["method"] == OURS]
+            for method, cells in group.groupby("method", sort=False):
+                head = dict(zip(("measure", "part", "window"), keys, strict=True)) | {"method": method}
+                same = ours.merge(cells[["origin", "ahead"]], on=["origin", "ahead"])
+                rows.append(head | _row(cells) | self._bounds(cells, same, interval))
         return pd.DataFrame(rows)
 
-    def _row(self, cells: pd.DataFrame, against: pd.DataFrame | None, interval: float) -> dict[str, object]:
-        actual = cells["actual"].to_numpy(float)
-        scale = max(float(np.abs(actual).mean()), 1e-300)
-        held = {share: _held(cells, share) for share in RANGES}
+    def _bounds(self, cells: pd.DataFrame, same: pd.DataFrame, interval: float) -> dict[str, float]:
+        """Bounds of the coverage, and what ours saves on the same cells."""
         coverage = self._coverage(cells, interval)
-        row: dict[str, object] = {
-            "n_cells": len(cells),
-            "ncrps": cells["crps"].mean() / scale,
-            "bias": (cells["mean"] - actual).mean() / scale,
-            "error": (cells["mean"] - actual).abs().mean() / scale,
-            "pinball": np.mean([pinball(actual, cells[c], q).mean() for c, q in PINBALL_LEVELS.items()])
-            / scale,
-            **{f"coverage_{share}": inside.mean() for share, inside in held.items()},
+        skill = self._skill(same, cells, interval)
+        if (cells["method"] == OURS).all():
+            skill = BlockInterval(np.nan, np.nan, np.nan, skill.n_blocks)
+        return {
             "coverage_80_low": coverage.low,
             "coverage_80_high": coverage.high,
-            "width_80": (cells["p90"] - cells["p10"]).mean() / scale,
-            "pit_mean": cells["pit"].mean(),
+            "our_ncrps": same["crps"].mean() / _scale(same),
+            "our_skill": skill.value,
+            "our_skill_low": skill.low,
+            "our_skill_high": skill.high,
         }
-        if against is None:
-            return row | {"skill": np.nan, "skill_low": np.nan, "skill_high": np.nan}
-        skill = self._skill(cells, against, interval)
-        return row | {"skill": skill.value, "skill_low": skill.low, "skill_high": skill.high}
 
     def _coverage(self, cells: pd.DataFrame, interval: float, share: int = 80) -> BlockInterval:
         by_origin = (
@@ -175,7 +161,8 @@ class Backtest:
         """Whether ranges held, and how much better than the rivals, in one sentence.
 
         It speaks of totals by period, of the measure asked for. Its interval comes from a block bootstrap
-        over origins: cells of one origin, and origins that overlap, are not independent.
+        over origins: cells of one origin, and origins that overlap, are not independent. Rivals that had a
+        forecast for less than half of the cells are left out.
         """
         cells = self._totals()
         ours = cells[cells["method"] == OURS]
@@ -190,8 +177,14 @@ class Backtest:
             f"80 % ranges held in {100 * _held(ours, 80).mean():.0f} % of {len(ours)} cells from "
             f"{ours['origin'].nunique()} origins ({bounds})"
         )
-        others = [f"{_by_how_much(ours, theirs)} {name}" for name, theirs in self._rivals(cells)]
-        return f"{says}; CRPS {', '.join(others)}." if others else f"{says}."
+        rivals = [rival for rival in self._rivals(cells) if 2 * len(rival[1]) >= len(ours)]
+        if not rivals:
+            return f"{says}."
+        best = min(rivals, key=lambda rival: _relative_crps(rival[1], ours))
+        named = [rivals[0]] if best[0] == rivals[0][0] else [rivals[0], best]
+        others = [f"{_by_how_much(ours, theirs)} {name}" for name, theirs in named]
+        which = f" (the best of {len(rivals)} rivals)" if len(rivals) > 1 else ""
+        return f"{says}; CRPS {', '.join(others)}{which}."
 
     def _totals(self) -> pd.DataFrame:
         cells = self.cells.query("part == 'total' and window == 'period'")
@@ -211,11 +204,30 @@ def _held(cells: pd.DataFrame, share: int) -> npt.NDArray[np.bool_]:
     return np.asarray(covered(cells["actual"], cells[low], cells[high]), dtype=bool)
 
 
-def _shared_cells(group: pd.DataFrame) -> pd.DataFrame:
-    """Cells that every method of the group has forecast."""
-    n_methods = group["method"].nunique()
-    counts = group.groupby(["origin", "ahead"])["method"].transform("nunique")
-    return group[counts == n_methods]
+def _scale(cells: pd.DataFrame) -> float:
+    return max(float(cells["actual"].abs().mean()), 1e-300)
+
+
+def _row(cells: pd.DataFrame) -> dict[str, object]:
+    """Scores of one method."""
+    actual, scale = cells["actual"].to_numpy(float), _scale(cells)
+    losses = [pinball(actual, cells[column], level).mean() for column, level in PINBALL_LEVELS.items()]
+    return {
+        "n_cells": len(cells),
+        "ncrps": cells["crps"].mean() / scale,
+        "bias": (cells["mean"] - actual).mean() / scale,
+        "error": (cells["mean"] - actual).abs().mean() / scale,
+        "pinball": np.mean(losses) / scale,
+        **{f"coverage_{share}": _held(cells, share).mean() for share in RANGES},
+        "width_80": (cells["p90"] - cells["p10"]).mean() / scale,
+        "pit_mean": cells["pit"].mean(),
+    }
+
+
+def _relative_crps(theirs: pd.DataFrame, ours: pd.DataFrame) -> float:
+    """CRPS of a rival over ours, on shared cells; infinite where there are none."""
+    both = ours.merge(theirs, on=["origin", "ahead"], suffixes=("", "_theirs"))
+    return float(both["crps_theirs"].sum() / both["crps"].sum()) if len(both) else float("inf")
 
 
 def _by_how_much(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -94,14 +93,14 @@ def backtest(
     if any(chosen not in look.measures for look in made):
         raise BacktestError("no won deal has an amount; backtest the number of wins with measure='wins'")
     rows: list[dict[str, object]] = []
+    silent: dict[str, list[str]] = {}
     for look in scored:
         known = int(look.origin.edges[0]) - 1
         shock = shock_of(made, wins, known, chosen) if with_shock else None
         rows += _our_rows(look, wins, look.futures(shock, n_futures), streams)
         if rivals:
             seen = history.as_of(look.origin.moment)
-            more, told = _rival_rows(seen, look, wins, rivals, chosen, n_futures, streams)
-            rows, notes = rows + more, [*notes, *told]
+            rows += _rival_rows(seen, look, wins, rivals, chosen, n_futures, streams, silent)
     if not rows:
         raise BacktestError("no period had ended by the end of the history; choose earlier origins")
     return Backtest(
@@ -112,7 +111,7 @@ def backtest(
         overlap_of(scored),
         streams.seed,
         history.unit,
-        tuple(dict.fromkeys(notes)),
+        (*notes, *_silence(silent)),
     )
 
 
@@ -142,8 +141,12 @@ def calibrate(
     Returns
     -------
     Funnel
-        With a note that says what was measured. Where no past forecast can be made the prior stays, and the
-        note says so.
+        Forecasts say in a note what was measured.
+
+    Raises
+    ------
+    BacktestError
+        If no past forecast can be made; a fitted funnel has a prior shock until then.
 
     Examples
     --------
@@ -158,8 +161,7 @@ def calibrate(
     chosen: Measure = measure or ("wins" if funnel.amounts is None else "bookings")
     if not made:
         raise BacktestError(_nothing_to_score(asked, [], 0))
-    shock = shock_of(made, wins, history.cutoff_step, chosen)
-    return replace(funnel, shock=shock, notes=(*funnel.notes, shock.in_words()))
+    return funnel.with_shock(shock_of(made, wins, history.cutoff_step, chosen))
 
 
 def _looks(
@@ -228,23 +230,31 @@ def _rival_rows(
     measure: Measure,
     n_samples: int,
     streams: Streams,
-) -> tuple[list[dict[str, object]], list[str]]:
-    """Rows of the rivals at one origin, and which of them had no answer."""
+    silent: dict[str, list[str]],
+) -> list[dict[str, object]]:
+    """Rows of the rivals at one origin; why some had no answer is added to `silent`."""
     rows: list[dict[str, object]] = []
-    notes = []
     actual, edges = _actual(look, wins, measure), look.origin.edges
     for i, rival in enumerate(rivals):
         rng = streams.generator("rival", i, int(edges[0]))
         try:
             drawn = rival.forecast(seen, edges, measure, n_samples, rng)
         except RivalError as error:
-            notes.append(f"{rival.name} has no forecast at {look.origin.day}: {error}")
+            silent.setdefault(rival.name, []).append(f"{look.origin.day}: {error}")
             continue
         samples = {"total": drawn.total}
         if drawn.open_deals is not None:
             samples["open"] = drawn.open_deals
         rows += rows_of(rival.name, look.origin.day, measure, samples, actual, rng)
-    return rows, notes
+    return rows
+
+
+def _silence(silent: dict[str, list[str]]) -> list[str]:
+    """Which rivals had no forecast, at how many origins, and why at the last of them."""
+    return [
+        f"{name} has no forecast at {len(why)} origins, the last of them {why[-1]}"
+        for name, why in silent.items()
+    ]
 
 
 def _nothing_to_score(asked: Sequence[Origin], notes: Sequence[str], burn_in: int) -> str:

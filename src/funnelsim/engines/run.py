@@ -156,7 +156,7 @@ def _classical(funnel: Funnel, pipeline: Pipeline, realised: float) -> tuple[Cla
 
 
 def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> list[str]:
-    notes = []
+    notes = [] if funnel.shock is None else [funnel.shock.in_words()]
     missing = np.isnan(pipeline.amount)
     if funnel.amounts is None:
         notes.append("no won deal has an amount, or all have one of 0: only the number of wins is forecast")

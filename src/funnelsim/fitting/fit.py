@@ -15,6 +15,7 @@ from funnelsim.fitting.pace import LevelPeriod, Timed, fit_pace
 from funnelsim.fitting.tally import Tally, count_by_step
 from funnelsim.nouns.funnel import Funnel, FunnelError
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts, fit_amounts, fit_revision
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
 from funnelsim.numerics.by_time import StepCounts
@@ -193,6 +194,7 @@ def fit_counts(
         notes=tuple(notes),
         pace=pace,
         calendar=learnt,
+        shock=Shock(),
     )
 
 

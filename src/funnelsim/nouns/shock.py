@@ -82,13 +82,15 @@ class Shock:
 
     def in_words(self) -> str:
         """What it is and where it comes from, in one sentence."""
-        first, sd = self.variances[0], 100 * np.sqrt(self.variances[0])
+        if not any(self.variances):
+            return "no shared shock: ranges hold chance, parameters and levels only"
+        sd = 100 * np.sqrt(self.variances[0])
         source = (
-            f"measured at {self.n_origins} past origins" if self.n_origins else "a prior, not measured here"
+            f"measured at {self.n_origins} past origins"
+            if self.n_origins
+            else "a prior: calibrate(history, funnel) measures it"
         )
-        if first == 0 and not any(self.variances):
-            return "no shared shock"
         return (
-            f"all business still to be won moves together by about {sd:.0f} % (one standard deviation, first "
-            f"period; {source})"
+            f"all business still to be won is taken to move together by about {sd:.0f} % (one standard "
+            f"deviation of the first period's shared shock, {source})"
         )

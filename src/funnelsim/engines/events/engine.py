@@ -30,6 +30,7 @@ from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,7 @@ class Events:
         """The futures as a forecast."""
         funnel, pipeline, periods = plan.funnel, plan.pipeline, plan.periods
         wins, bookings = np.stack([f.wins for f in futures], 1), np.stack([f.bookings for f in futures], 1)
+        wins, bookings = _shaken(plan, wins, bookings, self.n_draws)
         if funnel.amounts is None:
             bookings = np.empty((2, 0, len(periods)))
         each = replace(Positions.of(funnel, pipeline), of_deal=np.arange(pipeline.n_deals))
@@ -240,6 +242,20 @@ def _chances(plan: Plan, futures: list[Told], n_draws: int) -> tuple[Floats, Flo
     by_draw = chance.sum(axis=2)
     luck = (by_draw * (1.0 - by_draw)).mean(axis=0) / max(n - 1, 1)
     return chance, np.sqrt(np.maximum(by_draw.var(axis=0, ddof=1) - luck, 0.0))
+
+
+def _shaken(plan: Plan, wins: Ints, bookings: Floats, n_draws: int) -> tuple[Ints, Floats]:
+    """Wins and bookings under the shared shock of each draw; shapes (2, n_futures, n_periods).
+
+    Here deals are walked and have no chances to multiply, so totals are: bookings by the factor, and wins
+    rounded up or down by chance, so that their mean is kept. Use of capacity stays as it was walked.
+    """
+    if plan.funnel.shock is None:
+        return wins, bookings
+    by_draw = plan.funnel.shock_factors(plan.streams, range(n_draws), plan.periods.steps_ahead)
+    factors = np.repeat(by_draw, wins.shape[1] // n_draws, axis=0)
+    chance = plan.streams.generator("shaken wins").random(wins.shape)
+    return np.floor(wins * factors + chance).astype(wins.dtype), bookings * factors
 
 
 def _capacity(plan: Plan, futures: list[Told], n_draws: int) -> CapacityUse:

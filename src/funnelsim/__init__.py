@@ -144,6 +144,9 @@ if TYPE_CHECKING:
     from funnelsim.questions.segments import (
         segments as segments,
     )
+    from funnelsim.questions.width_split import (
+        width_split as width_split,
+    )
     from funnelsim.questions.worlds import (
         sample_funnel as sample_funnel,
     )
@@ -193,6 +196,7 @@ _HOME = {
     "three_levers": "nouns.lever",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
+    "width_split": "questions.width_split",
     "Backtest": "questions.backtest.result",
     "backtest": "questions.backtest.run",
     "calibrate": "questions.backtest.run",

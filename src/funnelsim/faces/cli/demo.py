@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from funnelsim.nouns.history import DealHistory
+    from funnelsim.questions.backtest.result import Backtest
     from funnelsim.questions.compare import LeverComparison
 
 _FACTOR = 1.1
+_ORIGINS = 8
 _EPILOG = """\b
 Examples:
   funnelsim demo
@@ -39,6 +41,7 @@ def demo(question: Question, drawing: Drawing, output: Output) -> None:
     For your own files use check, forecast and levers.
     """
     from funnelsim.fitting.fit import fit
+    from funnelsim.questions.backtest.run import backtest
     from funnelsim.questions.worlds import SAMPLE_TARGET, simulate_history
 
     output.check()
@@ -47,10 +50,12 @@ def demo(question: Question, drawing: Drawing, output: Output) -> None:
     if question.target is None and question.measure == "wins":
         raise click.UsageError("for a target of wins add one, such as --target 130")
     target = SAMPLE_TARGET if question.target is None else question.target
+    output.progress("forecasting again at past origins")
+    test = backtest(history, periods="1Q", origins=_ORIGINS, measure=question.measure, n_draws=50)
     output.progress("fitting the funnel")
-    asked = replace(question, target=target)
-    comparison = compared(fit(history), history, asked, drawing, target, _FACTOR, output)
-    output.give(_Demo(history, comparison))
+    asked, funnel = replace(question, target=target), fit(history).with_shock(test.shock)
+    comparison = compared(funnel, history, asked, drawing, target, _FACTOR, output)
+    output.give(_Demo(history, comparison, test))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,7 @@ class _Demo:
 
     history: DealHistory
     comparison: LeverComparison
+    test: Backtest
 
     def frame(self) -> pd.DataFrame:
         """Ranges by period."""
@@ -67,7 +73,7 @@ class _Demo:
     def json(self) -> bytes:
         """The forecast and the levers."""
         told = facts.heading("demo", ()) | {"records": facts.record_facts(self.history)}
-        levers = {"levers": self.comparison.table().reset_index()}
+        levers = {"levers": self.comparison.table().reset_index(), "backtest": self.test.verdict()}
         return json_bytes(told | facts.outlook_facts(self.comparison.base) | levers)
 
     def lines(self) -> list[str]:
@@ -82,6 +88,10 @@ class _Demo:
                 _QUESTION,
                 *parts.lever_lines(self.comparison),
                 *paragraph(parts.like_for_like(self.comparison)),
+            ],
+            [
+                "Can such ranges be believed? Forecast again at past quarters, from what was known then:",
+                *paragraph(self.test.verdict()),
             ],
             parts.note_lines(base.notes),
             [*_NEXT, parts.run_line(base)],
@@ -98,5 +108,6 @@ _NEXT = [
     "Next, with your own files:",
     "  funnelsim check deals.csv stage_history.csv                  can the records be used?",
     "  funnelsim forecast deals.csv stage_history.csv --target 5M   the same for your company",
+    "  funnelsim backtest deals.csv stage_history.csv               have such ranges held there?",
     "  funnelsim simulate -o example                                such files, to see their columns",
 ]

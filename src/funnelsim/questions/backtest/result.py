@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.law import Measure
+from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.block_bootstrap import BlockInterval, bootstrap_share, bootstrap_skill
 from funnelsim.numerics.deal_scores import auc, brier_skill, expected_calibration_error, reliability
 from funnelsim.numerics.scores import covered, pinball
@@ -41,6 +42,8 @@ class Backtest:
     seed : int
     unit : str
     notes : tuple of str
+    shock : Shock, optional
+        The shared shock that all origins together show, for ``funnel.with_shock``; None if none was measured.
     """
 
     cells: pd.DataFrame
@@ -51,6 +54,7 @@ class Backtest:
     seed: int
     unit: str
     notes: tuple[str, ...] = ()
+    shock: Shock | None = None
 
     @property
     def n_origins(self) -> int:

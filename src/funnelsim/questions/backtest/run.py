@@ -112,6 +112,7 @@ def backtest(
         streams.seed,
         history.unit,
         (*notes, *_silence(silent)),
+        shock_of(made, wins, history.cutoff_step, chosen) if with_shock else None,
     )
 
 

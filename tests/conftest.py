@@ -1,9 +1,28 @@
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices are small here: threads that wait for a busy core make fits five times as slow, and more.
+
+    Tests of what threads might change in an answer take `all_threads`.
+    """
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def all_threads() -> Iterator[None]:
+    """As many threads as users have; workers have fewer."""
+    with threadpool_limits(os.cpu_count()):
+        yield
 
 
 @pytest.fixture

@@ -90,6 +90,7 @@ def test_what_is_no_engine_is_refused(funnel: fs.Funnel) -> None:
             fs.forecast(funnel, position(), engine=engine)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_answer_of_the_exact_engine_does_not_depend_on_workers(funnel: fs.Funnel) -> None:
     one, two = (
         fs.forecast(funnel, position(), periods=EDGES, engine=fs.Exact(n_draws=30, workers=workers))

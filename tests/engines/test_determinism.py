@@ -73,7 +73,8 @@ def assert_identical(one: fs.Forecast, other: fs.Forecast) -> None:
     assert one.seed == other.seed
 
 
-@pytest.mark.parametrize("workers", [1, 2, 7])
+@pytest.mark.usefixtures("all_threads")
+@pytest.mark.parametrize("workers", [1, 2, pytest.param(7, marks=pytest.mark.slow)])
 def test_answer_does_not_depend_on_workers(
     funnel: fs.Funnel, pipeline: fs.Pipeline, outlook: fs.Forecast, workers: int
 ) -> None:
@@ -81,6 +82,7 @@ def test_answer_does_not_depend_on_workers(
     assert_identical(fs.forecast(funnel, pipeline, engine=engine, seed=SEED), outlook)
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_nor_do_chances_far_ahead(funnel: fs.Funnel, pipeline: fs.Pipeline) -> None:
     """Sums long enough for a matrix product to be cut among threads, of which workers have fewer."""
     runs = [

@@ -79,6 +79,7 @@ def test_a_wish_out_of_reach_ends_at_the_most_futures_and_says_what_limits_it() 
     assert "take the exact engine" in by_luck.notes[-1]
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_the_answer_depends_on_the_seed_alone() -> None:
     one, other = (run(fs.MonteCarlo(n_futures=1_000, until_se=0.01, workers=n)) for n in (1, 2))
     np.testing.assert_array_equal(one.draws(), other.draws())

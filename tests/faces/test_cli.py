@@ -99,6 +99,7 @@ def test_a_forecast_in_json_says_how_it_was_made():
     assert facts["classical"][0]["coin_flip_p10"] < facts["classical"][0]["figure"]
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_the_seed_decides_every_byte_and_workers_none():
     arguments = [*COMMANDS["forecast"], "--format", "json"]
     first = run(*arguments).stdout_bytes

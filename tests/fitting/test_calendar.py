@@ -142,6 +142,7 @@ def test_a_world_is_not_simulated_from_levels_it_would_ignore(funnel: fs.Funnel)
         fs.simulate_history(seed=1, funnel=funnel)
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_the_answer_is_the_same_for_any_workers_and_from_a_file(
     history: fs.DealHistory, funnel: fs.Funnel, tmp_path: Path
 ) -> None:

@@ -226,6 +226,7 @@ def busy(one_stage):
     return replace(one_stage.funnel, arrivals=arrivals), pipeline
 
 
+@pytest.mark.usefixtures("all_threads")
 def test_one_seed_one_answer_for_any_number_of_workers(one_stage, busy) -> None:
     funnel, pipeline = busy
     runs = [

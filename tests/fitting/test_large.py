@@ -199,14 +199,13 @@ def logs(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(deals), frame
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=True,
-    phases=[Phase.generate],
-)
-@given(
+SEARCH = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "derandomize": True,
+    "phases": [Phase.generate],
+}
+any_small_log = given(
     tables=logs(),
     rules=RULES,
     as_of=st.sampled_from(["2026-01-12", "2026-01-25"]),
@@ -214,7 +213,22 @@ def logs(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
     kind=st.sampled_from(["csv", "parquet"]),
     parts=st.sampled_from([1, 3, 7]),
 )
-def test_any_small_log(
+
+
+@settings(max_examples=20, **SEARCH)
+@any_small_log
+def test_any_small_log(tmp_path_factory: pytest.TempPathFactory, **log: Any) -> None:
+    assert_counted_or_refused(tmp_path_factory, **log)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, **SEARCH)
+@any_small_log
+def test_any_of_many_small_logs(tmp_path_factory: pytest.TempPathFactory, **log: Any) -> None:
+    assert_counted_or_refused(tmp_path_factory, **log)
+
+
+def assert_counted_or_refused(
     tmp_path_factory: pytest.TempPathFactory,
     tables: tuple[pd.DataFrame, pd.DataFrame],
     rules: dict[str, Any],

@@ -197,12 +197,13 @@ def open_deals_of_steady_state(rng: np.random.Generator, per_day: float, stays: 
     return np.repeat(np.arange(400), still_there).tolist()
 
 
-def test_near_full_load_open_deals_wait_as_in_the_queue_they_stand_in(case_of) -> None:
+@pytest.mark.parametrize(("n", "d"), [(30, 0.13), pytest.param(100, 0.07, marks=pytest.mark.slow)])
+def test_near_full_load_open_deals_wait_as_in_the_queue_they_stand_in(case_of, n: int, d: float) -> None:
     """One queue at 97 %: of 8 deals a day as many are won in the first weeks as without work.
 
     Each open deal meets a queue that others meet, too. Drawn apart, and with a delay after the work that does
     not know of the wait before it, wins were 4 % too few in the first week and 5 % too many in the next two.
-    d: 7 % of the wins of the first week, 4 % of the others.
+    d: 7 % of the wins of the first week, 4 % of the others, with a hundred pipelines.
     """
     case, every_day = case_of({"s": [0.0, 0.1, 0.0]}, 8.0), ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     team = fs.Team(
@@ -211,7 +212,7 @@ def test_near_full_load_open_deals_wait_as_in_the_queue_they_stand_in(case_of) -
     empty = case.pipeline()
     periods = fs.Periods.parse(["2026-10-01", "2026-10-08", "2026-10-22"], empty.clock, empty.cutoff_step)
     plan = fs.Events(team, fs.Work({"s": 1.0}))._plan(case.funnel, empty, periods, Streams(SEED))
-    rng, n, gaps, days = np.random.default_rng(SEED), 100, [], np.array([0, 7, 21])
+    rng, gaps, days = np.random.default_rng(SEED), [], np.array([0, 7, 21])
     of_new = [8.0 * sum(1 - 0.9**left for left in range(day)) for day in days]
     for seed in range(n):
         age = open_deals_of_steady_state(rng, 8.0, 0.9)
@@ -225,4 +226,4 @@ def test_near_full_load_open_deals_wait_as_in_the_queue_they_stand_in(case_of) -
         gaps.append(won - np.diff(len(age) * (1 - 0.9**days) + of_new))
     error = np.std(gaps, axis=0, ddof=1) / np.sqrt(n)
     assert (np.abs(np.mean(gaps, axis=0)) < 4 * error).all(), (np.mean(gaps, axis=0), error)
-    assert (7 * error < 0.07 * 8.0 * np.diff(days)).all()
+    assert (7 * error < d * 8.0 * np.diff(days)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,12 @@ class _Demo:
         base = self.comparison.base
         blocks = [
             ["funnelsim on its embedded sample: a made-up company that sells in five stages"],
-            [*parts.record_lines(self.history), *parts.issue_lines(self.history), *parts.chance_lines(base)],
+            [
+                *parts.record_lines(self.history),
+                *parts.issue_lines(self.history),
+                *parts.chance_lines(base),
+                *parts.checked_lines(self.test),
+            ],
             [*parts.period_lines(base, is_short=True), *_LEGEND],
             parts.classical_lines(base),
             [
@@ -89,14 +95,15 @@ class _Demo:
                 *parts.lever_lines(self.comparison),
                 *paragraph(parts.like_for_like(self.comparison)),
             ],
-            [
-                "Can such ranges be believed? Forecast again at past quarters, from what was known then:",
-                *paragraph(self.test.verdict()),
-            ],
-            parts.note_lines(base.notes),
+            parts.note_lines(_without_shock(base.notes)),
             [*_NEXT, parts.run_line(base)],
         ]
         return parts.spaced(blocks)
+
+
+def _without_shock(notes: Sequence[str]) -> list[str]:
+    """Notes without that on the shared shock: the line above tells what it was measured on."""
+    return [note for note in notes if "shared shock" not in note]
 
 
 _LEGEND = [
@@ -108,6 +115,5 @@ _NEXT = [
     "Next, with your own files:",
     "  funnelsim check deals.csv stage_history.csv                  can the records be used?",
     "  funnelsim forecast deals.csv stage_history.csv --target 5M   the same for your company",
-    "  funnelsim backtest deals.csv stage_history.csv               have such ranges held there?",
     "  funnelsim simulate -o example                                such files, to see their columns",
 ]

@@ -24,6 +24,7 @@ from funnelsim.faces.tables import (
 if TYPE_CHECKING:
     from funnelsim.nouns.forecast import Forecast
     from funnelsim.nouns.history import DealHistory
+    from funnelsim.questions.backtest.result import Backtest
     from funnelsim.questions.compare import LeverComparison
 
 _LEVELS = {"left out": "left out", "repaired": "repaired", "note": "noted"}
@@ -126,6 +127,19 @@ def chance_lines(outlook: Forecast) -> list[str]:
         text = f"of {with_unit(outlook.target, outlook)} or more in {span(outlook)}: {chance_text(outlook)}"
         asked = paragraph(text, first=lead("Chance"))
     return [*asked, *paragraph(f"80 % of the futures end between {range_text(outlook)}", first=lead("Range"))]
+
+
+def checked_lines(test: Backtest) -> list[str]:
+    """Whether such ranges have held at past origins, and the shock that was measured there."""
+    share, low, high, _ = test.coverage()
+    bounds = (
+        f" (90 % interval {100 * low:.0f}-{100 * high:.0f})" if low == low else ""
+    )  # NaN: too few origins
+    shock = "" if test.shock is None else f"; shared shock {100 * test.shock.variances[0] ** 0.5:.0f} %"
+    text = (
+        f"80 % ranges held {100 * share:.0f} % at {test.n_origins} past origins{bounds}{shock}"
+    )
+    return paragraph(text, first=lead("Checked"))
 
 
 def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:

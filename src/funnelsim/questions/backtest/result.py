@@ -161,6 +161,11 @@ class Backtest:
             }
         )
 
+    def coverage(self, *, interval: float = 0.9) -> BlockInterval:
+        """Share of totals by period that 80 % ranges held, with bounds by block bootstrap over origins."""
+        cells = self._totals()
+        return self._coverage(cells[cells["method"] == OURS], interval)
+
     def verdict(self, *, interval: float = 0.9) -> str:
         """Whether ranges held, and how much better than the rivals, in one sentence.
 
@@ -170,7 +175,7 @@ class Backtest:
         """
         cells = self._totals()
         ours = cells[cells["method"] == OURS]
-        coverage = self._coverage(ours, interval)
+        coverage = self.coverage(interval=interval)
         percent = f"{100 * interval:.0f} % interval"
         bounds = (
             f"{percent} {100 * coverage.low:.0f}-{100 * coverage.high:.0f} by block bootstrap"

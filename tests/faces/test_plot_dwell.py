@@ -34,20 +34,20 @@ def test_curves_are_those_of_the_incidence(found):
 
 
 def test_legend_covers_no_curve(found):
-    ax = found.plot(found.stages.names[0])
+    ax = found.plot(found.stages.names[1])
     ax.figure.canvas.draw()
     assert ax.get_legend().get_window_extent().y1 < ax.get_window_extent().y0
 
 
 def test_numbers_are_told_in_words(found):
-    stage = found.stages.names[0]
+    stage = found.stages.names[1]
     said, check = alt_text(found.plot(stage)), found.fit_check(stage)
-    assert f"{len(found.stays[0].exit_age):,} stays in {stage}" in said
+    assert f"{len(found.stays[1].exit_age):,} stays in {stage}" in said
     for name in check.index[:2]:
         assert f"{name}: {check['verdict'][name]}" in said
 
 
 def test_axes_of_ones_own_are_used(found):
     ax = Figure(figsize=(3, 2.2), layout="constrained").add_subplot()
-    assert fs.plot_dwell(found, found.stages.names[0], ax=ax) is ax
+    assert fs.plot_dwell(found, found.stages.names[1], ax=ax) is ax
     ax.figure.canvas.draw()

@@ -145,6 +145,22 @@ def test_deals_are_scored_by_whether_they_were_won_within_the_periods(
     assert done.reliability()["n_deals"].sum() == len(done.deals)
 
 
+def test_possible_accuracy_is_that_of_chance_alone() -> None:
+    """Wins of a stable world: given the rates a total of open deals and Poisson arrivals has less than the
+    Poisson's variance, its mean; so the error that is possible lies below ``sqrt(2 / (pi mean))``."""
+    world = fs.simulate_history(seed=1, window_start=None, season=False, segments=False)
+    test = quick(world, origins=6, measure="wins", rivals=[Always(0.0)])
+    accuracy = test.accuracy()
+    cells = test.cells.query("measure == 'wins' and part == 'total' and method == 'funnelsim'")
+    mean = cells["mean"].mean()
+    poisson = np.sqrt(2 / (np.pi * mean))
+    assert 0.7 * poisson < accuracy["possible"].iloc[0] * cells["actual"].mean() / mean < 1.05 * poisson
+    assert accuracy["error"]["always"] == pytest.approx(1.0)
+    assert accuracy["error"].iloc[0] == accuracy["possible"]["funnelsim"]
+    with pytest.raises(BacktestError, match="no period 2"):
+        test.accuracy(ahead=2)
+
+
 @pytest.mark.slow
 def test_of_a_world_of_the_models_own_kind_ranges_hold() -> None:
     """Six worlds of eleven quarters, two years seen: d: a coverage of 60 % instead of 80 (binomial, 1e-4)."""

@@ -135,6 +135,7 @@ class _Tested:
                 "measure": self.test.measure,
                 "scores": self.test.scores(),
                 "deals": self.test.deal_scores().to_dict() if len(self.test.deals) else None,
+                "accuracy": self.test.accuracy().reset_index(),
                 "notes": list(self.test.notes),
             }
         )
@@ -146,6 +147,7 @@ class _Tested:
             paragraph(self.test.verdict()),
             self._score_lines("total"),
             [*self._score_lines("open"), *paragraph(_LEGEND)],
+            self._possible_lines(),
             self._deal_lines(),
             parts.note_lines(self.test.notes),
         ]
@@ -167,6 +169,13 @@ class _Tested:
         ]
         titles = [_PARTS[part], "nCRPS", "Ours", "Bias", "50 %", "80 %", "95 %", "Width", "Cells"]
         return text_table(titles, rows, "l" + "r" * (len(titles) - 1))
+
+    def _possible_lines(self) -> list[str]:
+        error, possible, _ = self.test.accuracy().loc["funnelsim"].tolist()
+        return paragraph(
+            f"Possible accuracy: in the first period ours was off by {percent(error)} of what came on average; "
+            f"one who knows every rate would be off by {percent(possible)}, by chance alone."
+        )
 
     def _deal_lines(self) -> list[str]:
         if not len(self.test.deals):

@@ -136,9 +136,7 @@ def checked_lines(test: Backtest) -> list[str]:
         f" (90 % interval {100 * low:.0f}-{100 * high:.0f})" if low == low else ""
     )  # NaN: too few origins
     shock = "" if test.shock is None else f"; shared shock {100 * test.shock.variances[0] ** 0.5:.0f} %"
-    text = (
-        f"80 % ranges held {100 * share:.0f} % at {test.n_origins} past origins{bounds}{shock}"
-    )
+    text = f"80 % ranges held {100 * share:.0f} % at {test.n_origins} past origins{bounds}{shock}"
     return paragraph(text, first=lead("Checked"))
 
 

@@ -139,6 +139,17 @@ class Look:
             _, of_sum[h] = _moments(outcome, range(h + 1), measure)
         return mean, variance, of_sum
 
+    def least_errors(self, measure: Measure) -> Floats:
+        """Mean absolute error in each period of one who knows every rate, shape (n_periods,).
+
+        Chance alone is left: given each draw of the parameters a total errs by ``sqrt(2 / pi)`` of its
+        standard deviation on average (normal approximation).
+        """
+        money = Money.of(self.funnel, self.pipeline, self.streams, self.n_draws)
+        outcome = ExactOutcome(self.chances, self.positions, money, 64)
+        sds = [np.sqrt(outcome.portfolio([h], measure).variance()) for h in range(len(self.periods))]
+        return np.sqrt(2.0 / np.pi) * np.array([sd.mean() for sd in sds])
+
     def futures(self, shock: Shock | None, n_futures: int) -> Futures:
         """Joint futures under a shock."""
         funnel = self.funnel.with_shock(shock)

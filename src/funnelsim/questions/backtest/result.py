@@ -20,6 +20,7 @@ from funnelsim.vocabulary.randomness import Streams
 Floats = npt.NDArray[np.float64]
 
 OURS = "funnelsim"
+KNOWS_ALL = "one who knows every rate"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,8 @@ class Backtest:
         and quantiles.
     deals : DataFrame
         One row for each deal open at an origin: its ``chance`` to be won within the periods, and ``won``.
+    floors : DataFrame
+        By ``origin`` and ``ahead`` the ``least_error`` of totals: that of one who knows every rate.
     measure : {"bookings", "wins"}
     n_periods : int
     block_length : int
@@ -48,6 +51,7 @@ class Backtest:
 
     cells: pd.DataFrame
     deals: pd.DataFrame
+    floors: pd.DataFrame
     measure: Measure
     n_periods: int
     block_length: int
@@ -121,6 +125,34 @@ class Backtest:
         ours, theirs = (some.groupby("origin")["crps"].sum().to_numpy(float) for some in (cells, against))
         rng = Streams(self.seed).generator("bootstrap")
         return bootstrap_skill(ours, theirs, rng, block_length=self.block_length, interval=interval)
+
+    def accuracy(self, *, ahead: int = 1) -> pd.DataFrame:
+        """What accuracy is possible at this volume, and what every method reached.
+
+        Parameters
+        ----------
+        ahead : int
+            Which period after each origin.
+
+        Returns
+        -------
+        DataFrame
+            Index: method; the first is one who knows every rate, and errs by chance alone (which deals are
+            won, which arrive). ``error``: sum of absolute errors of the mean forecast over the sum of what
+            came; ``possible``: that of the one who knows, on the same cells; ``n_cells``.
+        """
+        cells = self._totals().query(f"ahead == {ahead!r}").merge(self.floors, on=["origin", "ahead"])
+        if not len(cells):
+            raise BacktestError(f"no period {ahead!r} after an origin had ended; there are {self.n_periods}")
+        rows = {}
+        for method, some in cells.groupby("method", sort=False):
+            came = max(float(some["actual"].sum()), 1e-300)
+            error = float((some["mean"] - some["actual"]).abs().sum()) / came
+            rows[str(method)] = [error, float(some["least_error"].sum()) / came, len(some)]
+        known = {KNOWS_ALL: [rows[OURS][1], rows[OURS][1], rows[OURS][2]]}
+        return pd.DataFrame.from_dict(
+            known | rows, orient="index", columns=["error", "possible", "n_cells"]
+        ).rename_axis("method")
 
     def deal_scores(self) -> pd.Series:
         """How good the chances of single deals were: to be won within all periods.

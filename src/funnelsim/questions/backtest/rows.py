@@ -64,6 +64,13 @@ def _scored(sample: Floats, came: float, rng: np.random.Generator) -> dict[str, 
     }
 
 
+def floor_rows(look: Look, measure: Measure) -> pd.DataFrame:
+    """What even one who knows every rate would err by, in each period after an origin."""
+    errors = look.least_errors(measure)
+    ahead = np.arange(1, len(errors) + 1)
+    return pd.DataFrame({"origin": look.origin.day, "ahead": ahead, "least_error": errors})
+
+
 def deal_rows(look: Look, wins: Wins) -> pd.DataFrame:
     """Each deal open at an origin, with its chance to be won by the end of the last period, and if it was.
 

@@ -16,7 +16,7 @@ from funnelsim.nouns.law import Futures, Measure
 from funnelsim.questions.backtest.looks import Fit, Look, Wins, overlap_of, shock_of
 from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_of
 from funnelsim.questions.backtest.result import OURS, Backtest
-from funnelsim.questions.backtest.rows import deal_rows, rows_of
+from funnelsim.questions.backtest.rows import deal_rows, floor_rows, rows_of
 from funnelsim.questions.baselines.protocol import Rival, RivalError
 from funnelsim.vocabulary.randomness import Streams
 
@@ -106,6 +106,7 @@ def backtest(
     return Backtest(
         pd.DataFrame(rows),
         pd.concat([deal_rows(look, wins) for look in scored], ignore_index=True),
+        pd.concat([floor_rows(look, chosen) for look in scored], ignore_index=True),
         chosen,
         len(scored[0].periods),
         overlap_of(scored),

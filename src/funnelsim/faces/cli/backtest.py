@@ -171,9 +171,10 @@ class _Tested:
         return text_table(titles, rows, "l" + "r" * (len(titles) - 1))
 
     def _possible_lines(self) -> list[str]:
-        error, possible, _ = self.test.accuracy().loc["funnelsim"].tolist()
+        accuracy = self.test.accuracy()
+        error, possible = (float(accuracy[name].loc["funnelsim"]) for name in ("error", "possible"))
         return paragraph(
-            f"Possible accuracy: in the first period ours was off by {percent(error)} of what came on average; "
+            f"Possible accuracy: in the first period ours was off by {percent(error)} of what came; "
             f"one who knows every rate would be off by {percent(possible)}, by chance alone."
         )
 

@@ -17,16 +17,17 @@ from pathlib import Path
 import pandas as pd
 from worlds_parts.markdown import by_family, by_method
 from worlds_parts.store import Store
+from worlds_parts.variants import VARIANTS
 
 from funnelsim.questions.baselines import all_rivals
-from funnelsim.questions.worlds import FAMILIES, Oracle, Ours, families_named, run_trials, table_of
+from funnelsim.questions.worlds import FAMILIES, Oracle, families_named, run_trials, table_of
 
 _STEADY = ("well_specified", "stable")
 
 
 def main() -> int:
     asked = _arguments()
-    methods = [Ours(), Ours(name="funnelsim, no shock", has_shock=False), Oracle()]
+    methods = [*VARIANTS, Oracle()]
     methods += [] if asked.no_rivals else list(all_rivals())
     families = [family.name for family in families_named(asked.families or None)]
     settings = {
@@ -76,10 +77,9 @@ def _write(folder: Path, cells: pd.DataFrame, settings: dict[str, object]) -> No
     of_open.to_csv(folder / "worlds_open_deals.csv")
     made_with = ", ".join(f"{name} {value}" for name, value in settings.items())
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    ours = "\n".join(f"## {v.name}\n\n{by_family(total, v.name)}" for v in VARIANTS)
     text = (
-        f"Settings: {made_with}; {machine}. All figures but nCRPS in per cent; intervals are 95 %.\n\n"
-        f"## All that is won: ours\n\n{by_family(total)}\n"
-        f"## Without the shared shock\n\n{by_family(total, 'funnelsim, no shock')}\n"
+        f"Settings: {made_with}; {machine}. In per cent but for nCRPS; intervals are 95 %.\n\n{ours}\n"
         f"## Every method\n\n{by_method(total)}\n"
         f"## Open deals only: every method that tells them apart\n\n{by_method(of_open)}"
     )

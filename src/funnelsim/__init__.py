@@ -138,6 +138,12 @@ if TYPE_CHECKING:
     from funnelsim.questions.referrals import (
         referrals as referrals,
     )
+    from funnelsim.questions.revision import (
+        Revision as Revision,
+    )
+    from funnelsim.questions.revision import (
+        revision as revision,
+    )
     from funnelsim.questions.segments import (
         Segments as Segments,
     )
@@ -197,6 +203,8 @@ _HOME = {
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
     "width_split": "questions.width_split",
+    "Revision": "questions.revision",
+    "revision": "questions.revision",
     "Backtest": "questions.backtest.result",
     "backtest": "questions.backtest.run",
     "calibrate": "questions.backtest.run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -223,6 +224,32 @@ def test_one_seed_gives_one_answer_for_any_workers(history: DealHistory, done: f
     again = quick(history, periods="2Q", origins=5, burn_in=1, workers=2)
     pd.testing.assert_frame_equal(done.cells, again.cells)
     pd.testing.assert_frame_equal(done.deals, again.deals)
+
+
+def test_an_interrupted_backtest_goes_on_where_it_stopped(
+    history: DealHistory, done: fs.Backtest, tmp_path: Path
+) -> None:
+    def interrupt(n_done: int, of: int) -> None:
+        if n_done == 3:
+            raise KeyboardInterrupt
+
+    asked = {"periods": "2Q", "origins": 5, "burn_in": 1, "keep_in": tmp_path / "kept"}
+    with pytest.raises(KeyboardInterrupt):
+        quick(history, progress=interrupt, **asked)
+    assert len(list((tmp_path / "kept").glob("*.npz"))) == 3
+    fitted = []
+
+    def watch(past: DealHistory) -> fs.Funnel:
+        fitted.append(past.cutoff)
+        return fs.fit(past)
+
+    watch.__qualname__ = fs.fit.__qualname__
+    again = quick(history, fit=watch, **asked)
+    assert len(fitted) == 2
+    pd.testing.assert_frame_equal(done.cells, again.cells)
+    pd.testing.assert_frame_equal(done.deals, again.deals)
+    with pytest.raises(BacktestError, match="another history and seed; choose an empty folder"):
+        quick(fs.simulate_history(seed=4), seed=1, **asked)
 
 
 def test_progress_is_told(history: DealHistory) -> None:

@@ -111,8 +111,7 @@ class Look:
     def at(cls, seen: DealHistory, origin: Origin, fit: Fit, n_draws: int, streams: Streams) -> Look:
         """Fit to what was known at an origin, and look ahead."""
         funnel, pipeline = fit(seen).with_shock(None), seen.pipeline()
-        labels = tuple(f"+{h + 1}" for h in range(len(origin.edges) - 1))
-        periods = Periods(origin.edges.copy(), labels, pipeline.cutoff_step)
+        periods = periods_of(origin, pipeline)
         positions = Positions.of(funnel, pipeline)
         chances = Chances.joined(
             [chances_without_shock(funnel, positions, periods, streams, d) for d in draw_batches(n_draws)]
@@ -161,6 +160,12 @@ class Look:
     def deal_chances(self) -> Floats:
         """Chance of each open deal to be won in each period, shape (n_deals, n_periods)."""
         return np.asarray(self.chances.open_deals.mean(axis=0)[self.positions.of_deal])
+
+
+def periods_of(origin: Origin, pipeline: Pipeline) -> Periods:
+    """The periods after an origin."""
+    labels = tuple(f"+{h + 1}" for h in range(len(origin.edges) - 1))
+    return Periods(origin.edges.copy(), labels, pipeline.cutoff_step)
 
 
 def _moments(outcome: ExactOutcome, columns: Sequence[int], measure: Measure) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -13,6 +14,7 @@ from funnelsim.fitting.fit import fit as fit_funnel
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory, HistoryError
 from funnelsim.nouns.law import Futures, Measure
+from funnelsim.questions.backtest.kept import Kept
 from funnelsim.questions.backtest.looks import Fit, Look, Wins, overlap_of, shock_of
 from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_of
 from funnelsim.questions.backtest.result import OURS, Backtest
@@ -40,6 +42,7 @@ def backtest(
     seed: int | np.random.Generator | None = 0,
     workers: int = 1,
     progress: Progress | None = None,
+    keep_in: str | Path | None = None,
 ) -> Backtest:
     """Make forecasts again at past origins, each from what was known then, and hold them against what came.
 
@@ -68,6 +71,9 @@ def backtest(
         Processes (joblib). The answer is the same for any number.
     progress : callable, optional
         Called with the number of origins done and of all.
+    keep_in : path, optional
+        A folder for what was fitted at each origin: when the backtest is interrupted, the same call goes on
+        from there. It serves one history, fit, seed and number of draws.
 
     Returns
     -------
@@ -76,7 +82,8 @@ def backtest(
     Raises
     ------
     BacktestError
-        If no origin has enough history before it: some won deals, and a whole period after it.
+        If no origin has enough history before it: some won deals, and a whole period after it; or `keep_in`
+        holds another backtest.
 
     Notes
     -----
@@ -85,7 +92,8 @@ def backtest(
     """
     streams, wins = Streams.of(seed), Wins.of(history)
     asked = origins_of(history, periods, origins)
-    made, notes = _looks(history, asked, fit, n_draws, streams, workers, progress)
+    kept = None if keep_in is None else Kept.at(Path(keep_in), history, fit, n_draws, streams)
+    made, notes = _looks(history, asked, fit, n_draws, streams, workers, progress, kept)
     scored = made[burn_in:]
     if not scored:
         raise BacktestError(_nothing_to_score(asked, notes, burn_in))
@@ -174,9 +182,10 @@ def _looks(
     streams: Streams,
     workers: int,
     progress: Progress | None,
+    kept: Kept | None = None,
 ) -> tuple[list[Look], list[str]]:
     """Looks at the origins that have enough history before them, and what was left out."""
-    tasks = (joblib.delayed(_look)(history, origin, fit, n_draws, streams) for origin in asked)
+    tasks = (joblib.delayed(_look)(history, origin, fit, n_draws, streams, kept) for origin in asked)
     done: Iterator[Look | str] = joblib.Parallel(n_jobs=workers, return_as="generator")(tasks)
     looks: list[Look] = []
     notes: list[str] = []
@@ -190,7 +199,9 @@ def _looks(
     return looks, notes
 
 
-def _look(history: DealHistory, origin: Origin, fit: Fit, n_draws: int, streams: Streams) -> Look | str:
+def _look(
+    history: DealHistory, origin: Origin, fit: Fit, n_draws: int, streams: Streams, kept: Kept | None
+) -> Look | str:
     """A look, or why there is none."""
     try:
         seen = history.as_of(origin.moment)
@@ -201,8 +212,14 @@ def _look(history: DealHistory, origin: Origin, fit: Fit, n_draws: int, streams:
         return (
             f"the origin {origin.day} is left out: {n_won} deals were won by then, {_LEAST_WINS} are needed"
         )
+    found = None if kept is None else kept.find(seen, origin, streams)
+    if found is not None:
+        return found
     with threadpool_limits(1):
-        return Look.at(seen, origin, fit, n_draws, streams)
+        look = Look.at(seen, origin, fit, n_draws, streams)
+    if kept is not None:
+        kept.keep(look)
+    return look
 
 
 def _our_rows(look: Look, wins: Wins, futures: Futures, streams: Streams) -> list[dict[str, object]]:

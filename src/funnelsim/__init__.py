@@ -81,6 +81,8 @@ if TYPE_CHECKING:
         Work as Work,
     )
     from funnelsim.numerics.aalen_johansen import aalen_johansen as aalen_johansen
+    from funnelsim.questions import baselines as baselines
+    from funnelsim.questions import worlds as worlds
     from funnelsim.questions.amounts import (
         AmountsReport as AmountsReport,
     )
@@ -242,10 +244,13 @@ _HOME = {
     "Periods": "vocabulary.periods",
     "FunnelsimError": "vocabulary.errors",
 }
-__all__ = list(_HOME)
+_MODULES = {"baselines": "questions.baselines", "worlds": "questions.worlds"}
+__all__ = [*_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"funnelsim.{_MODULES[name]}")
     if name not in _HOME:
         raise AttributeError(f"module 'funnelsim' has no attribute {name!r}")
     return getattr(import_module(f"funnelsim.{_HOME[name]}"), name)

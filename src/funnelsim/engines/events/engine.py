@@ -73,6 +73,9 @@ class Events:
     neglect causes at the usual load are taken out of the losses of the history. With a stated share nothing
     is found or taken out: waits beyond the rest of the stay, and all neglect, come on top of the history.
 
+    A shared shock multiplies the totals of each future by period, wins rounded up or down by chance; deals
+    and reps are walked without it.
+
     A deal asks for work when it enters a stage; when the work is done the customer's own delay begins. A rep
     does one task at a time and does not interrupt it for a better one. Open deals wait at the cutoff as often
     as deals of their age usually do; those who share a queue wait long together.

@@ -98,7 +98,8 @@ def simulate_history(
     ----------
     seed : int, Generator or None
     funnel : Funnel, optional
-        The truth; :func:`sample_funnel` by default.
+        The truth; :func:`sample_funnel` by default. A shared shock shakes what is still to be won at a
+        cutoff; a whole history has none, and it is left out.
     start, as_of : str
         First day of arrivals, and the day of observation. Another day gives other deals, whatever the seed.
     window_start : str, optional

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_incidence as plot_incidence
     from funnelsim.faces.plots import plot_levers as plot_levers
     from funnelsim.faces.plots import plot_pit as plot_pit
+    from funnelsim.faces.plots import plot_revision as plot_revision
     from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.fitting.fit import fit as fit
     from funnelsim.fitting.large import fit_log as fit_log
@@ -236,6 +237,7 @@ _HOME = {
     "plot_segments": "faces.plots",
     "plot_backtest": "faces.plots",
     "plot_pit": "faces.plots",
+    "plot_revision": "faces.plots",
     "plot_drift": "faces.plots",
     "plot_dwell": "faces.plots",
     "plot_effects": "faces.plots",

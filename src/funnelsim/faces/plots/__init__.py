@@ -15,6 +15,7 @@ from funnelsim.faces.plots.effects import plot_effects
 from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.incidence import plot_incidence
 from funnelsim.faces.plots.levers import plot_levers
+from funnelsim.faces.plots.revision import plot_revision
 from funnelsim.faces.plots.segments import plot_segments
 from funnelsim.faces.plots.sheet import PlotError, alt_text
 
@@ -30,6 +31,7 @@ __all__ = [
     "plot_effects",
     "plot_backtest",
     "plot_pit",
+    "plot_revision",
     "alt_text",
     "PlotError",
 ]

@@ -1,0 +1,39 @@
+"""The waterfall of a revision: bars begin where the last one ended, and the words tell the same numbers."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import funnelsim as fs
+from funnelsim.faces.plots import alt_text
+
+
+@pytest.fixture(scope="module")
+def revised() -> fs.Revision:
+    history = fs.simulate_history(seed=1)
+    return fs.revision(history, "2026-06-30", window=["2026-07-01", "2027-01-01"], n_draws=20)
+
+
+def test_bars_lead_from_one_forecast_to_the_other(revised: fs.Revision) -> None:
+    ax = fs.plot_revision(revised)
+    table = revised.table()
+    bars = sorted((bar for bar in ax.patches if bar.get_height() > 0), key=lambda bar: bar.get_y())
+    ends = [bar.get_x() + bar.get_width() for bar in bars]
+    np.testing.assert_allclose(ends, table["level"], rtol=1e-9)
+    starts = [bar.get_x() for bar in bars[1:-1]]
+    np.testing.assert_allclose(starts, table["level"].iloc[:-2], rtol=1e-9)
+    assert "lost −" in alt_text(ax)
+    start = revised.before.mean().value / 1e6
+    assert alt_text(ax).startswith(f"Expected bookings: {start:.2f} M EUR on 2026-06-30")
+    ax.figure.canvas.draw()
+    plt.close("all")
+
+
+def test_given_axes_are_used(revised: fs.Revision) -> None:
+    ax = Figure(figsize=(3.2, 2.4), layout="constrained").add_subplot()
+    assert fs.plot_revision(revised, ax=ax) is ax
+    assert not plt.get_fignums()
+    ax.figure.canvas.draw()

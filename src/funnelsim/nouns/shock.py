@@ -94,3 +94,31 @@ class Shock:
             f"all business still to be won is taken to move together by about {sd:.0f} % (one standard "
             f"deviation of the first period's shared shock, {source})"
         )
+
+
+@dataclass(frozen=True)
+class ShockByPeriod(Shock):
+    """A shock whose periods end at given steps, into however short ones it is then cut: for paths.
+
+    Parameters
+    ----------
+    variances, correlation, period_steps, n_origins
+        As of :class:`Shock`.
+    ends : tuple of int
+        Steps after the cutoff at which the periods end.
+    """
+
+    ends: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, shock: Shock, steps_ahead: Ints) -> ShockByPeriod:
+        """A shock laid out over periods that end at steps after the cutoff, from 0 on."""
+        ends = tuple(steps_ahead[1:].tolist())
+        return cls(shock.variances, shock.correlation, shock.period_steps, shock.n_origins, ends)
+
+    def factors(self, source: Stratum, steps_ahead: Ints) -> Floats:
+        """Factor of each short period in one draw: those of the periods they lie in."""
+        edges = np.array((0, *self.ends), dtype=np.int64)
+        by_step = np.repeat(super().factors(source, edges), np.diff(edges))
+        until = np.append(0.0, np.cumsum(by_step))
+        return np.asarray(np.diff(until[steps_ahead]) / np.diff(steps_ahead))

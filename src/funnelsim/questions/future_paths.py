@@ -13,6 +13,7 @@ from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import EngineError
 from funnelsim.engines.run import forecast
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.shock import ShockByPeriod
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -120,6 +121,8 @@ def future_paths(
     ahead = np.arange(max(pipeline.cutoff_step + 1, wanted.edges[0]), wanted.edges[-1], every_steps)[1:]
     edges = np.unique(np.concatenate([wanted.edges, ahead]))
     moments = pipeline.clock.start_of(edges)
+    if funnel.shock is not None:  # by the periods asked for, not anew at every step
+        funnel = funnel.with_shock(ShockByPeriod.of(funnel.shock, wanted.steps_ahead))
     outlook = forecast(funnel, pipeline, periods=moments.tolist(), engine=chosen, seed=seed)
     wins = np.cumsum(outlook.draws("wins"), axis=1)
     has_money = outlook.outcome.has_amounts

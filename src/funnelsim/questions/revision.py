@@ -204,7 +204,8 @@ def _told_by_deal(
     won: pd.Series[float],
 ) -> pd.DataFrame:
     """One row for each deal and cause."""
-    both = first.join(later, how="inner", lsuffix="_then")
+    earlier = first.rename(columns=lambda name: f"{name}_then")
+    both = earlier.join(later, how="inner")
     amount_then, amount_now = (
         side.deals.set_index("deal_id")["amount"].reindex(both.index) for side in histories
     )

@@ -196,9 +196,10 @@ def fit_levels(observed: Floats, expected: Floats) -> Levels:
     """Levels of series, each with the discount and transient that predict best.
 
     The setting of a series is chosen on a grid by its own predictive likelihood plus a quarter of that of the
-    other series: with little to tell by itself a series moves as the others do. A discount below 1 and a
-    transient above 0 cost one unit of log-likelihood each (Akaike's criterion), for every series: chance
-    alone would make half of all steady series move a little.
+    other series: with little to tell by itself a series moves as the others do. No setting is charged for
+    its parameters. Chance alone then makes half of all steady series move a little, which cost nothing that
+    could be measured in 160 steady worlds; a charge of one unit each took the levels away where all series
+    of a funnel drift slowly together (error .28 instead of .21 in 80 worlds whose cycle drifts).
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ def fit_levels(observed: Floats, expected: Floats) -> Levels:
         for grid in np.meshgrid(DISCOUNTS, TRANSIENTS, indexing="ij")
     )
     found = filter_levels(observed, expected, discount, transient)
-    own = found.log_likelihood - _n_parameters(discount, transient)
+    own = found.log_likelihood
     score = own + _BORROWED * (own.sum(axis=1, keepdims=True) - own)
     chosen = score.argmax(axis=0), np.arange(n_series)
     return Levels(found.shape[chosen], found.rate[chosen], discount[chosen], transient[chosen])

@@ -62,6 +62,21 @@ def test_repd(shared):
     )
 
 
+def test_repd_until_the_first_grant(shared):
+    """Won are those that were granted, built or operated before anything on record had ended them."""
+    folder = shared("data/uk_repd_2021")
+    moves = pd.read_parquet(folder / "stage_history.parquet")
+    history = read_deals(folder / "projects.parquet", moves, stages=CASES / "repd_grant.toml")
+    stage = moves["stage"].astype(str)
+    moves = moves.assign(is_won=stage.isin(["granted", "under_construction", "won"]))
+    ends = moves[moves["is_won"] | stage.str.startswith("lost_")].sort_values(["ref_id", "seq"])
+    first = ends.drop_duplicates("ref_id").set_index("ref_id")
+    expected = first.loc[first["is_won"], "entered_at"].sort_index()
+    won = history.deals[history.deals["outcome"] == "won"]
+    granted_at = won.set_index(won["deal_id"].astype(int))["closed_at"].sort_index()
+    assert granted_at.to_dict() == expected.to_dict()
+
+
 def test_maven(shared):
     folder = shared("data/maven_crm")
     pipeline = pd.read_csv(folder / "sales_pipeline.csv.gz")

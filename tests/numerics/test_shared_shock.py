@@ -60,16 +60,16 @@ def test_forecasts_that_start_far_too_low_make_no_shock_beyond_one() -> None:
 
 def test_without_a_shock_hardly_any_is_found() -> None:
     found = [shock_variances(residuals(40, 0.0, 0.0, seed)).mean() for seed in range(40)]
-    assert np.mean(found) < 0.004  # the prior's part is .02 * 4 / 44
+    assert np.mean(found) < 0.004  # the prior's part is .005 * 4 / 44
 
 
 def test_a_short_history_keeps_near_the_prior() -> None:
     nothing = Residuals(*(np.full((3, 2), np.nan) for _ in range(4)))
     np.testing.assert_allclose(shock_variances(nothing), PRIOR_VARIANCE)
     assert shock_correlation(nothing, np.full(2, 0.02)) == PRIOR_CORRELATION
-    # One origin that was met exactly: the pool is (0 + 4 * .02) / 5, and each period a fifth less again.
+    # One origin that was met exactly: the pool is (0 + 4 * .005) / 5, and each period a fifth less again.
     exact = Residuals(*(np.full((1, 2), 100.0) for _ in range(4)))
-    np.testing.assert_allclose(shock_variances(exact), 0.016 * 4 / 5)
+    np.testing.assert_allclose(shock_variances(exact), 0.004 * 4 / 5)
 
 
 def test_periods_that_had_not_ended_are_left_out() -> None:

@@ -1,0 +1,1 @@
+"""Parts of the benchmark on intervals over refits."""

@@ -42,22 +42,55 @@ if TYPE_CHECKING:
     from funnelsim.nouns.forecast import Forecast as Forecast
     from funnelsim.nouns.funnel import Funnel as Funnel
     from funnelsim.nouns.history import DealHistory as DealHistory
-    from funnelsim.nouns.lever import (
-        Conversion as Conversion,
+    from funnelsim.nouns.levers.classes import (
+        OutsideTop as OutsideTop,
     )
-    from funnelsim.nouns.lever import (
+    from funnelsim.nouns.levers.classes import (
+        Standardise as Standardise,
+    )
+    from funnelsim.nouns.levers.classes import (
+        Subset as Subset,
+    )
+    from funnelsim.nouns.levers.people import (
+        Hire as Hire,
+    )
+    from funnelsim.nouns.levers.people import (
+        MoreReferrals as MoreReferrals,
+    )
+    from funnelsim.nouns.levers.people import (
+        Qualify as Qualify,
+    )
+    from funnelsim.nouns.levers.people import (
+        Ramp as Ramp,
+    )
+    from funnelsim.nouns.levers.people import (
+        SellingTime as SellingTime,
+    )
+    from funnelsim.nouns.levers.protocol import (
+        Custom as Custom,
+    )
+    from funnelsim.nouns.levers.protocol import (
         Lever as Lever,
     )
-    from funnelsim.nouns.lever import (
-        Speed as Speed,
-    )
-    from funnelsim.nouns.lever import (
+    from funnelsim.nouns.levers.protocol import (
         Together as Together,
     )
-    from funnelsim.nouns.lever import (
+    from funnelsim.nouns.levers.rates import (
+        Conversion as Conversion,
+    )
+    from funnelsim.nouns.levers.rates import (
+        Speed as Speed,
+    )
+    from funnelsim.nouns.levers.rates import (
         Volume as Volume,
     )
-    from funnelsim.nouns.lever import (
+    from funnelsim.nouns.levers.rates import (
+        WinRate as WinRate,
+    )
+    from funnelsim.nouns.levers.rates import (
+        Yield as Yield,
+    )
+    from funnelsim.nouns.levers.rates import (
         three_levers as three_levers,
     )
     from funnelsim.nouns.shock import (
@@ -197,12 +230,23 @@ _HOME = {
     "Qualification": "nouns.team",
     "LeadsFromWins": "nouns.team",
     "Forecast": "nouns.forecast",
-    "Lever": "nouns.lever",
-    "Volume": "nouns.lever",
-    "Conversion": "nouns.lever",
-    "Speed": "nouns.lever",
-    "Together": "nouns.lever",
-    "three_levers": "nouns.lever",
+    "OutsideTop": "nouns.levers.classes",
+    "Standardise": "nouns.levers.classes",
+    "Subset": "nouns.levers.classes",
+    "Hire": "nouns.levers.people",
+    "Qualify": "nouns.levers.people",
+    "Ramp": "nouns.levers.people",
+    "SellingTime": "nouns.levers.people",
+    "MoreReferrals": "nouns.levers.people",
+    "Custom": "nouns.levers.protocol",
+    "Lever": "nouns.levers.protocol",
+    "Together": "nouns.levers.protocol",
+    "Conversion": "nouns.levers.rates",
+    "Speed": "nouns.levers.rates",
+    "Volume": "nouns.levers.rates",
+    "WinRate": "nouns.levers.rates",
+    "Yield": "nouns.levers.rates",
+    "three_levers": "nouns.levers.rates",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
     "width_split": "questions.width_split",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from funnelsim.nouns.funnel import Funnel, FunnelError
-from funnelsim.nouns.lever import Conversion, Speed, Volume
+from funnelsim.nouns.levers.rates import Conversion, Speed, Volume
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards, hazards_by_hand
 from funnelsim.vocabulary.clock import Clock

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from funnelsim.nouns.funnel import Changes, Funnel
-from funnelsim.nouns.lever import Conversion, Lever, LeverError, Speed, Together, Volume, three_levers
+from funnelsim.nouns.changes import Changes
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.levers.protocol import Lever, LeverError, Together
+from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, three_levers
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards

@@ -8,7 +8,7 @@ import pytest
 import funnelsim as fs
 from funnelsim.nouns.forecast import ForecastError
 from funnelsim.nouns.funnel import FunnelError
-from funnelsim.nouns.lever import LeverError
+from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import StagesError

@@ -11,7 +11,7 @@ from scipy import stats
 
 import funnelsim as fs
 from funnelsim.engines.chances import Chances, Positions, batch_chances
-from funnelsim.nouns.lever import LeverError
+from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
@@ -321,8 +321,9 @@ def test_a_comparison_is_sorted_by_effect_and_starts_without_a_lever(comparison:
     table = comparison.table()
     assert table.index[0] == "as it is"
     assert table.iloc[0][["change_of_chance", "change_se", "change_of_mean"]].tolist() == [0, 0, 0]
-    assert table["change_of_chance"].iloc[1:].is_monotonic_decreasing
-    assert set(table.index[1:]) == {lever.name for lever in LEVERS}
+    assert table["change_of_chance"].iloc[1:-1].is_monotonic_decreasing
+    assert set(table.index[1:-1]) == {lever.name for lever in LEVERS}
+    assert table.index[-1] == "all together"
     assert not table.isna().any(axis=None)
     for i, lever in enumerate(LEVERS):
         assert comparison.effect(i).value == table.loc[lever.name, "change_of_chance"]

@@ -73,7 +73,8 @@ def assembled(
             stage=pipeline.stage,
             stage_names=tuple(stage.name for stage in funnel.stages.open),
             age_steps=pipeline.age_steps,
-            amount=_with_mean_amount(funnel, pipeline.amount * funnel.mean_revision()[pipeline.stage]),
+            amount=funnel.changes.open_amount
+            * _with_mean_amount(funnel, pipeline.amount * funnel.mean_revision()[pipeline.stage]),
             is_imputed=np.isnan(pipeline.amount),
             chance=chance.mean(axis=0)[positions.of_deal],
             chance_sd=chance.sum(axis=2).std(axis=0, ddof=1)[positions.of_deal],

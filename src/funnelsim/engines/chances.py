@@ -146,9 +146,11 @@ def chances_without_shock(
         case = _Case(funnel, klass, positions.stage[here], positions.age[here], ahead, span)
         chances_of = _steady_chances if funnel.is_steady else _moving_chances
         within[:, here], entering = chances_of(case, streams, draws)
+        volume = funnel.changes.of_class(klass).volume  # what came before the cutoff is as it was
+        of_step = np.repeat([1.0, volume], [span.n_before, span.n_ahead])[:, None]
         for i, ((_, shares), by_class) in enumerate(arriving):
             if klass in by_class:
-                on_entry[i] += (shares * by_class[klass]) @ entering[i]
+                on_entry[i] += of_step * ((shares * by_class[klass]) @ entering[i])
     calendar = funnel.arrival_calendar(span)
     new_wins, dispersion = [], []
     block_steps = funnel.arrivals.block_steps

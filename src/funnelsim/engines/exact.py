@@ -116,14 +116,15 @@ class Money:
     ----------
     amount : ndarray of shape (n_deals,)
         Listed amounts; NaN where none is recorded.
-    new : Prizes
-        Amounts of deals yet to arrive, and of those that list none.
+    new, missing : Prizes
+        Amounts of deals yet to arrive, and of open deals that list none.
     revised : tuple of (ndarray of int, Prizes)
         Deals whose listed amount is still revised, with the ratios; the others stand as listed.
     """
 
     amount: Floats
     new: Prizes
+    missing: Prizes
     revised: tuple[tuple[Ints, Prizes], ...]
 
     @classmethod
@@ -132,13 +133,19 @@ class Money:
         if funnel.amounts is None:
             return None
         shares = np.stack([funnel.amount_draw(streams, draw) for draw in range(n_draws)])
+        changes, points = funnel.changes, funnel.amounts.points
         by_draw = [funnel.revision_draw(streams, draw) for draw in range(n_draws)]
         revised = []
         for of_stage in zip(*by_draw, strict=True):
             stage, law, _ = of_stage[0]
             deals = np.flatnonzero(~np.isnan(pipeline.amount) & (pipeline.stage == stage))
             revised.append((deals, Prizes(law.points, np.stack([drawn for _, _, drawn in of_stage]))))
-        return cls(pipeline.amount, Prizes(funnel.amounts.points, shares), tuple(revised))
+        return cls(
+            pipeline.amount * changes.open_amount,
+            Prizes(points * changes.new_amount, shares),
+            Prizes(points * changes.open_amount, shares),
+            tuple(revised),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +197,7 @@ class ExactOutcome:
         is_missing = np.isnan(money.amount)
         count = np.bincount(of_deal[is_missing], minlength=chance.shape[1])
         seen = np.flatnonzero(count)
-        unsure = [Unsure(chance[:, seen], np.ones(len(seen)), count[seen], money.new)]
+        unsure = [Unsure(chance[:, seen], np.ones(len(seen)), count[seen], money.missing)]
         stands = ~is_missing
         for deals, ratios in money.revised:
             stands[deals] = False
@@ -215,7 +222,7 @@ class ExactOutcome:
             return [Prizes(np.ones(1), one)] * len(self.positions.of_deal)
         money = self.money
         worth = [
-            money.new if np.isnan(amount) else Prizes(np.array([amount]), one) for amount in money.amount
+            money.missing if np.isnan(amount) else Prizes(np.array([amount]), one) for amount in money.amount
         ]
         for deals, ratios in money.revised:
             for deal in deals.tolist():

@@ -73,7 +73,7 @@ def batch_futures(
             if funnel.amounts is not None:
                 open_bookings[i, rows] = bookings
                 money = streams.generator("money", draw, block)
-                new_bookings[i, rows] = _new_bookings(
+                new_bookings[i, rows] = funnel.changes.new_amount * _new_bookings(
                     funnel.amounts, new_wins[i, rows], worths[i].shares, money
                 )
     return Futures(
@@ -134,12 +134,13 @@ class _Worth:
 
     @classmethod
     def of(cls, funnel: Funnel, pipeline: Pipeline, streams: Streams, draw: int) -> _Worth:
-        shares, listed = funnel.amount_draw(streams, draw), pipeline.amount
+        shares, factor = funnel.amount_draw(streams, draw), funnel.changes.open_amount
+        listed = pipeline.amount * factor
         if funnel.amounts is None:
             return cls(np.zeros(len(listed)), (), shares)
         missing = np.flatnonzero(np.isnan(listed))
         stream = ("missing amounts", (draw,))
-        picked = [_Picked(stream, missing, np.ones(len(missing)), funnel.amounts, shares)]
+        picked = [_Picked(stream, missing, np.full(len(missing), factor), funnel.amounts, shares)]
         for stage, ratios, of_stage in funnel.revision_draw(streams, draw):
             deals = np.flatnonzero(~np.isnan(listed) & (pipeline.stage == stage))
             picked.append(_Picked(("revisions", (draw, stage)), deals, listed[deals], ratios, of_stage))

@@ -75,9 +75,18 @@ class Classes:
         words = joined_words([attributes[name] for name in self.attributes]) if n_deals else []
         return np.array([known_codes.get(word, rest) for word in words], dtype=np.int64)
 
-    def draw(self, rng: Source) -> Floats:
-        """One draw of the multipliers, shape (n_classes, n_open, n_places)."""
-        return self.mean * rng.standard_gamma(self.shape) / self.shape
+    def draw(self, rng: Source, narrowing: float = 0.0) -> Floats:
+        """One draw of the multipliers, shape (n_classes, n_open, n_places).
+
+        With `narrowing` that share of the differences between classes is taken away: on a logarithmic scale
+        each moves towards the mean of all, weighted by new deals of the latest year.
+        """
+        drawn = self.mean * rng.standard_gamma(self.shape) / self.shape
+        if narrowing == 0.0:
+            return drawn
+        weight = self.entries.sum(axis=1) + 1e-9
+        middle = np.exp(np.average(np.log(np.maximum(self.mean, 1e-12)), axis=0, weights=weight))
+        return np.asarray(drawn ** (1.0 - narrowing) * middle**narrowing)
 
     def draw_shares(self, rng: Source) -> Floats:
         """One draw of each class's share of the new deals of a stage, shape (n_classes, n_open)."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.calendar import Calendar
+from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import UNKNOWN, Classes
 from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.nouns.shock import Shock
@@ -38,30 +39,6 @@ Ints = npt.NDArray[np.int64]
 
 class FunnelError(FunnelsimError):
     """Parts of a funnel that do not fit together."""
-
-
-@dataclass(frozen=True, eq=False)
-class Changes:
-    """What levers have changed in a funnel; neutral by default, and composable.
-
-    Parameters
-    ----------
-    volume : float
-        Factor on arrivals.
-    forward_log_odds : ndarray of float, shape (n_open,)
-        Logarithm of the factor on the odds of leaving each stage forward.
-    speed : ndarray of float, shape (n_open, n_places)
-        Factor on the pace at which each cause of exit runs, from the cutoff on.
-    """
-
-    volume: float
-    forward_log_odds: Floats
-    speed: Floats
-
-    @classmethod
-    def none(cls, stages: Stages) -> Changes:
-        """No change."""
-        return cls(1.0, np.zeros(stages.n_open), np.ones((stages.n_open, len(stages.names))))
 
 
 @dataclass(frozen=True)
@@ -205,18 +182,30 @@ class Funnel:
         klass : int
             Code of a class of deals; by default those of all deals.
         """
+        changes = self.changes.of_class(klass)
         usual = [
             StageRates.from_hazards(
-                hazards.first_age, self.hazard_draws(stage, streams, draws), self.changes.speed[stage]
+                hazards.first_age,
+                hazards.draw_hazards([stratum(streams, "hazards", draw, stage) for draw in draws]),
+                changes.speed[stage],
             )
             for stage, hazards in enumerate(self.hazards)
         ]
-        if self.classes is None or klass == UNKNOWN:
-            return usual
-        own = np.stack([self.classes.draw(stratum(streams, "classes", draw))[klass] for draw in draws])
+        if self.classes is not None and klass != UNKNOWN:
+            own = np.stack(
+                [self.classes.draw(stratum(streams, "classes", b), changes.narrowing)[klass] for b in draws]
+            )
+            usual = [
+                replace(stage, rates=stage.rates * base[:, stage.places] * own[:, None, s, stage.places])
+                for s, (stage, base) in enumerate(zip(usual, self.classes.base, strict=True))
+            ]
+        # Last of all, so that a class leaves as often as before: shares are tilted, their sum stays.
         return [
-            replace(stage, rates=stage.rates * base[:, stage.places] * own[:, None, s, stage.places])
-            for s, (stage, base) in enumerate(zip(usual, self.classes.base, strict=True))
+            replace(
+                stage,
+                rates=tilt_forward(stage.rates, self.stages.is_forward(s)[stage.places], log_odds),
+            )
+            for s, (stage, log_odds) in enumerate(zip(usual, changes.forward_log_odds, strict=True))
         ]
 
     def class_shares(self, streams: Streams, draw: int) -> dict[int, Floats]:

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from funnelsim.nouns.changes_file import changes_from_part, changes_to_part
 from funnelsim.nouns.classes import Classes
 from funnelsim.nouns.classes_file import classes_from_part, classes_to_part
-from funnelsim.nouns.funnel import Changes, Funnel, FunnelError
+from funnelsim.nouns.funnel import Funnel, FunnelError
 from funnelsim.nouns.funnel_schema import (
     AmountsPart,
     ArrivalsPart,
     ChancesPart,
-    ChangesPart,
     ClosedPart,
     CountedPart,
     FunnelPart,
@@ -144,7 +144,7 @@ def funnel_to_json(funnel: Funnel) -> str:
         "revisions": {
             names[s]: _amounts_part(law) for s, law in enumerate(funnel.revisions) if law is not None
         },
-        "changes": _changes_part(funnel.changes, names),
+        "changes": changes_to_part(funnel.changes, names, funnel.classes.labels if funnel.classes else ()),
         "pace": funnel.pace and pace_to_part(funnel.pace, names),
         "calendar": funnel.calendar and calendar_to_part(funnel.calendar),
         "classes": funnel.classes and classes_to_part(funnel.classes, names),
@@ -216,16 +216,6 @@ def _closed_part(closed: ClosedRates, names: tuple[str, ...]) -> dict[str, Any]:
     return {names[j]: {"won": won, "closed": n} for j, (won, n) in enumerate(pairs)}
 
 
-def _changes_part(changes: Changes, names: tuple[str, ...]) -> dict[str, Any]:
-    odds = {names[s]: float(np.exp(x)) for s, x in enumerate(changes.forward_log_odds) if x != 0.0}
-    speed = {
-        names[s]: {names[j]: float(row[j]) for j in np.flatnonzero(row != 1.0)}
-        for s, row in enumerate(changes.speed)
-        if (row != 1.0).any()
-    }
-    return {"volume": changes.volume, "forward_odds": odds, "speed": speed}
-
-
 def _funnel(part: FunnelPart) -> Funnel:
     stages = Stages(
         open=tuple(Stage(**stage.model_dump()) for stage in part.stages),
@@ -240,6 +230,7 @@ def _funnel(part: FunnelPart) -> Funnel:
     if absent or extra:
         raise FunnelError(f"hazards must name the open stages; missing {absent}, not a stage {extra}")
     hazards = tuple(_stage_hazards(name, part.hazards[name], stages) for name in open_names)
+    classes = _classes(part, hazards, stages)
     return Funnel(
         stages=stages,
         clock=Clock(part.step),
@@ -251,10 +242,10 @@ def _funnel(part: FunnelPart) -> Funnel:
         unit=part.unit,
         origin=part.origin,
         notes=tuple(part.notes),
-        changes=_changes(part.changes, stages),
+        changes=changes_from_part(part.changes, stages, classes.labels if classes else ()),
         pace=pace_from_part(part.pace, stages) if part.pace else None,
         calendar=calendar_from_part(part.calendar) if part.calendar else None,
-        classes=_classes(part, hazards, stages),
+        classes=classes,
         shock=_shock(part.shock) if part.shock else None,
     )
 
@@ -380,18 +371,3 @@ def _closed(part: dict[str, ClosedPart], open_names: list[str]) -> ClosedRates:
         raise FunnelError("closed: must name every open stage and nothing else")
     rows = [part[name] for name in open_names]
     return ClosedRates(np.array([row.won for row in rows]), np.array([row.closed for row in rows]))
-
-
-def _changes(part: ChangesPart, stages: Stages) -> Changes:
-    none = Changes.none(stages)
-    for code, (_, odds) in zip(
-        _columns(part.forward_odds, stages, "changes.forward_odds"), part.forward_odds.items(), strict=True
-    ):
-        none.forward_log_odds[code] = np.log(odds)
-    for stage, by_place in part.speed.items():
-        row = _columns({stage: 1}, stages, "changes.speed")[0]
-        for code, factor in zip(
-            _columns(by_place, stages, f"changes.speed.{stage}"), by_place.values(), strict=True
-        ):
-            none.speed[row, code] = factor
-    return Changes(part.volume, none.forward_log_odds, none.speed)

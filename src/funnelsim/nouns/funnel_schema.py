@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from funnelsim.nouns.calendar import Group
-from funnelsim.nouns.lever import FACTORS, ODDS
+from funnelsim.nouns.changes import FACTORS, ODDS
 from funnelsim.numerics.calendar import Kind as CalendarKind
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
@@ -183,6 +183,10 @@ class ChangesPart(_Part):
     volume: Factor = 1.0
     forward_odds: dict[str, Odds] = {}
     speed: dict[str, dict[str, Factor]] = {}
+    new_amount: Factor = 1.0
+    open_amount: Factor = 1.0
+    narrowing: float = Field(default=0.0, ge=0.0, le=1.0)
+    classes: dict[str, ChangesPart] = {}
 
 
 _FORMS: dict[str, type[_Part]] = {"routes": RoutesPart, "chances": ChancesPart, "counted": CountedPart}

@@ -1,9 +1,11 @@
-"""Comparing levers: what each does to the chance of the target, from paired draws."""
+"""Comparing levers: what each does to the chance of the target, alone and together, from paired draws."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,50 +13,52 @@ import pandas as pd
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
-from funnelsim.engines.run import forecast
-from funnelsim.engines.until import settled
-from funnelsim.nouns.forecast import Forecast, target_amount
+from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
-from funnelsim.nouns.lever import Lever, checked_levers, three_levers
+from funnelsim.nouns.levers.protocol import Lever, checked_levers
+from funnelsim.nouns.levers.rates import three_levers
+from funnelsim.questions.shapley import shapley_shares
+from funnelsim.questions.situation import Situation
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
-from funnelsim.vocabulary.randomness import Streams
 
 
 @dataclass(frozen=True, eq=False)
 class LeverComparison:
-    """Forecasts under each lever, in the same futures as without any.
+    """Forecasts under each lever, on the same draws as without any.
 
     Parameters
     ----------
-    base : Forecast
-        Without a lever.
+    situation : Situation
+        The question; it knows the forecast under any set of levers.
     levers : tuple of Lever
     outlooks : tuple of Forecast
-        One per lever; drawn from the same random streams as `base`.
-    target : float
+        One per lever.
     """
 
-    base: Forecast
+    situation: Situation
     levers: tuple[Lever, ...]
     outlooks: tuple[Forecast, ...]
-    target: float
+
+    @property
+    def base(self) -> Forecast:
+        """The forecast without any lever."""
+        return self.situation.base
+
+    @property
+    def target(self) -> float:
+        """Wanted in all periods together."""
+        return self.situation.target
+
+    @cached_property
+    def joint(self) -> Forecast:
+        """The forecast under all levers at once."""
+        return self.situation.under(*self.levers)
 
     def effect(self, lever: int) -> Estimate:
         """Change of the chance of the target, with the standard error of the paired difference."""
-        return self._change_of_chance(self.outlooks[lever])
-
-    def _change_of_chance(self, outlook: Forecast) -> Estimate:
-        if outlook is self.base:
-            return Estimate(0.0, 0.0)
-        with_it, without = outlook.law(), self.base.law()
-        by_draw = with_it.chance_by_draw(self.target) - without.chance_by_draw(self.target)
-        change = over_draws(by_draw, with_it.resolution)
-        if outlook.n_futures is not None:
-            return change
-        of_engine = (law.engine_error(self.target) for law in (with_it, without))
-        return Estimate(change.value, float(np.hypot.reduce([change.standard_error, *of_engine])))
+        return self.situation.change_of_chance(self.outlooks[lever])
 
     def table(self) -> pd.DataFrame:
         """Levers by their effect on the chance of the target, largest first.
@@ -64,12 +68,65 @@ class LeverComparison:
         DataFrame
             Index: lever. ``chance`` with it and ``change_of_chance`` (both 0..1), ``change_se`` (standard
             error of the paired difference), ``change_of_mean`` with ``change_of_mean_se``, and P10, P50, P90
-            of the total with the lever. The first row is the forecast without any lever.
+            of the total with the lever. The first row is the forecast without any lever; the last one, where
+            there are several, all of them at once: effects on a chance do not add.
         """
         ranked = sorted(range(len(self.levers)), key=lambda i: -self.effect(i).value)
         names = ["as it is", *(self.levers[i].name for i in ranked)]
         rows = [self._row(self.base), *(self._row(self.outlooks[i]) for i in ranked)]
+        if len(self.levers) > 1:
+            names, rows = [*names, "all together"], [*rows, self._row(self.joint)]
         return pd.DataFrame(rows, index=pd.Index(names, name="lever"))
+
+    def shares(self, *, n_orders: int = 16) -> pd.DataFrame:
+        """How the joint effect on the chance is shared out among the levers (Shapley shares).
+
+        Parameters
+        ----------
+        n_orders : int
+            Orders in which more than five levers are pulled; of fewer every order counts, and the shares are
+            exact.
+
+        Returns
+        -------
+        DataFrame
+            Index: lever. ``alone`` (its effect when nothing else is done), ``share`` of the joint effect and
+            ``share_se`` (draws of the parameters, and orders), ``last`` (its effect when all others are
+            done). Shares add up to the joint effect.
+
+        References
+        ----------
+        .. [1] Shapley (1953), A value for n-person games. With many levers: the mean over orders, drawn in
+           pairs of opposites (Castro, Gomez, Tejada 2009, *Computers & Operations Research* 36(5)).
+        """
+        return shapley_shares(self.situation, self.levers, n_orders=n_orders)
+
+    def interactions(self) -> pd.DataFrame:
+        """What two levers do together beyond the sum of their single effects.
+
+        Returns
+        -------
+        DataFrame
+            One row a pair: ``first``, ``second``, ``together`` (change of the chance by both),
+            ``beyond_sum`` (positive where they help one another, negative where one makes the other less
+            needed) and ``beyond_sum_se``, paired over draws.
+        """
+        rows = [self._pair(i, j) for i, j in combinations(range(len(self.levers)), 2)]
+        columns = ["first", "second", "together", "beyond_sum", "beyond_sum_se"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _pair(self, i: int, j: int) -> dict[str, object]:
+        both = self.situation.under(self.levers[i], self.levers[j])
+        laws = [f.law() for f in (both, self.base, self.outlooks[i], self.outlooks[j])]
+        pair, base, first, second = (law.chance_by_draw(self.target) for law in laws)
+        beyond = over_draws(pair - first - second + base, laws[0].resolution)
+        return {
+            "first": self.levers[i].name,
+            "second": self.levers[j].name,
+            "together": float((pair - base).mean()),
+            "beyond_sum": beyond.value,
+            "beyond_sum_se": beyond.standard_error,
+        }
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the levers as bars: :func:`funnelsim.plot_levers` of this comparison."""
@@ -78,7 +135,7 @@ class LeverComparison:
         return funnelsim.plot_levers(self, ax=ax)
 
     def _row(self, outlook: Forecast) -> dict[str, float]:
-        change = self._change_of_chance(outlook)
+        change = self.situation.change_of_chance(outlook)
         mean = over_draws(outlook.law().mean_by_draw() - self.base.law().mean_by_draw())
         p10, p50, p90 = outlook.quantile([0.1, 0.5, 0.9])
         return {
@@ -119,7 +176,7 @@ def compare_levers(
     levers : sequence of Lever, optional
         By default the three classical ones, each improved by a tenth: volume, conversion, speed.
     measure, periods, fiscal_start_month, engine, seed
-        As in :func:`funnelsim.forecast`.
+        As in :func:`funnelsim.forecast`. Levers on people need ``engine=Events(team, work)``.
 
     Returns
     -------
@@ -128,26 +185,8 @@ def compare_levers(
     Raises
     ------
     LeverError, ForecastError
-        If a lever cannot be applied, or the target is no amount.
+        If a lever cannot be applied, the engine cannot honour it, or the target is no amount.
     """
-    seed, wanted = Streams.of(seed).seed, target_amount(target)
     chosen = three_levers() if levers is None else checked_levers(levers)
-
-    def run(changed: Funnel, engine: Engine | EngineName) -> Forecast:
-        return forecast(
-            changed,
-            pipeline,
-            periods=periods,
-            target=wanted,
-            measure=measure,
-            fiscal_start_month=fiscal_start_month,
-            engine=engine,
-            seed=seed,
-        )
-
-    base = run(funnel, engine)
-    paired = settled(engine, base)
-    if engine == "auto":  # every lever by the engine that was chosen for the base
-        paired = "exact" if base.n_futures is None else "montecarlo"
-    outlooks = tuple(run(lever.apply(funnel), paired) for lever in chosen)
-    return LeverComparison(base, chosen, outlooks, wanted)
+    situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
+    return LeverComparison(situation, chosen, tuple(situation.under(lever) for lever in chosen))

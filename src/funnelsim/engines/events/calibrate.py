@@ -18,8 +18,9 @@ from funnelsim.engines.events.start import Start
 from funnelsim.engines.events.usual import Flow, Usual, mean_stays
 from funnelsim.engines.events.walk import Walk
 from funnelsim.engines.protocol import EngineError
+from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import UNKNOWN
-from funnelsim.nouns.funnel import Changes, Funnel
+from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.team import Work
 from funnelsim.numerics.recursion import StageRates
 from funnelsim.vocabulary.periods import Periods

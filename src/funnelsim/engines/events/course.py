@@ -176,7 +176,8 @@ class Course:
     def traits(self, plan: Plan, rng: np.random.Generator, n: int) -> tuple[list[float], list[int]]:
         """Amounts (1 where there are none) and skills of so many new deals."""
         law, shares = plan.funnel.amounts, plan.staff.skill_shares
-        amount = np.ones(n) if law is None else law.pick(self.amount_shares, rng.random(n))
+        factor = plan.funnel.changes.new_amount
+        amount = np.ones(n) if law is None else factor * law.pick(self.amount_shares, rng.random(n))
         return amount.tolist(), rng.choice(len(shares), n, p=shares).tolist()
 
 

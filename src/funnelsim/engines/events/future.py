@@ -113,7 +113,7 @@ def _amounts(plan: Plan, course: Course, rng: np.random.Generator) -> tuple[Floa
     for stage, ratios, shares in funnel.revision_draw(plan.streams, course.draw):
         here = ~is_missing & (pipeline.stage == stage)
         booked[here] *= ratios.pick(shares, chance[here])
-    return listed, booked
+    return listed * funnel.changes.open_amount, booked * funnel.changes.open_amount
 
 
 def expect_leads(plan: Plan, walk: Walk, start: Start, rng: np.random.Generator) -> None:

@@ -13,7 +13,8 @@ import pandas as pd
 from funnelsim.engines.events.split import StageSplit, by_share
 from funnelsim.engines.events.staff import DAYS_PER_STEP
 from funnelsim.engines.protocol import EngineError
-from funnelsim.nouns.funnel import Changes, Funnel
+from funnelsim.nouns.changes import Changes
+from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.team import Work, no_open_stage
 from funnelsim.numerics.incidence import incidence_by_age, win_rates
 from funnelsim.vocabulary.stages import Stages

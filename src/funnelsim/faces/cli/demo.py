@@ -92,7 +92,7 @@ class _Demo:
             parts.classical_lines(base),
             [
                 _QUESTION,
-                *parts.lever_lines(self.comparison),
+                *parts.lever_lines(self.comparison, has_joint=False),
                 *paragraph(parts.like_for_like(self.comparison)),
             ],
             parts.note_lines(_without_shock(base.notes)),

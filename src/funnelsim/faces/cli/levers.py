@@ -99,7 +99,7 @@ def compared(
     output: Output,
 ) -> LeverComparison:
     """Compare the three classical levers."""
-    from funnelsim.nouns.lever import three_levers
+    from funnelsim.nouns.levers.rates import three_levers
     from funnelsim.questions.compare import compare_levers
 
     chosen = three_levers(factor)

@@ -199,9 +199,9 @@ def like_for_like(comparison: LeverComparison) -> str:
     )
 
 
-def lever_lines(comparison: LeverComparison) -> list[str]:
+def lever_lines(comparison: LeverComparison, *, has_joint: bool = True) -> list[str]:
     """Levers by what they add to the chance of the target: bars with shaded errors, and numbers."""
-    table = comparison.table().iloc[1:]
+    table = comparison.table().iloc[1 : None if has_joint else 1 + len(comparison.levers)]
     changes, errors = table["change_of_chance"].tolist(), table["change_se"].tolist()
     is_decided = any(changes)
     largest = max(abs(c) + e for c, e in zip(changes, errors, strict=True)) if is_decided else 0.0

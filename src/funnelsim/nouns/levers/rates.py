@@ -1,55 +1,20 @@
-"""Levers: named, printable, composable changes of a funnel."""
+"""Levers on rates: how many deals come, where they go, how fast; and what they bring."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from numbers import Real
-from typing import Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy import optimize
 
-from funnelsim.nouns.funnel import Changes, Funnel
-from funnelsim.numerics.incidence import observed_routes, tilt_forward
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.nouns.changes import ODDS
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.levers.protocol import Lever, LeverError, check_factor, in_percent, stage_codes
+from funnelsim.numerics.incidence import observed_routes, tilt_forward, win_rates
 
-
-class LeverError(FunnelsimError):
-    """A lever that cannot be applied; the message says why."""
-
-
-@runtime_checkable
-class Lever(Protocol):
-    """A change of a funnel that can be printed and applied; levers compose in any order."""
-
-    @property
-    def name(self) -> str:
-        """What the lever does, in words."""
-        ...
-
-    def apply(self, funnel: Funnel) -> Funnel:
-        """The funnel after the change."""
-        ...
-
-
-# Beyond these, a lever is a slip of the finger, and sums of its effects would lose their digits.
-FACTORS = (1e-3, 1e3)
-ODDS = (1e-15, 1e15)
-
-
-def _check_factor(factor: object, what: str, bounds: tuple[float, float] = FACTORS) -> None:
-    least, most = bounds
-    is_number = isinstance(factor, Real) and not isinstance(factor, bool)
-    if not (is_number and least <= float(factor) <= most):  # type: ignore[arg-type]
-        raise LeverError(
-            f"{what} must be a finite factor above 0, not {factor!r}; from {least:g} to {most:g}, where 1.1 "
-            "means a tenth more"
-        )
-
-
-def _percent(factor: float) -> str:
-    return f"{(factor - 1) * 100:+.4g} %" if factor < 10 else f"times {factor:,.4g}"
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,17 +30,17 @@ class Volume:
     factor: float
 
     def __post_init__(self) -> None:
-        _check_factor(self.factor, "volume")
+        check_factor(self.factor, "volume")
 
     @property
     def name(self) -> str:
         """What the lever does, in words."""
-        return f"new deals {_percent(self.factor)}"
+        return f"new deals {in_percent(self.factor)}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
         volume = funnel.changes.volume * self.factor
-        _check_factor(volume, "volume, all levers together,")
+        check_factor(volume, "volume, all levers together,")
         return funnel.with_changes(replace(funnel.changes, volume=volume))
 
 
@@ -103,20 +68,20 @@ class Conversion:
     stage: str | None = None
 
     def __post_init__(self) -> None:
-        _check_factor(self.odds, "odds", ODDS)
+        check_factor(self.odds, "odds", ODDS)
 
     @property
     def name(self) -> str:
         """What the lever does, in words."""
         where = f"of {self.stage}" if self.stage else "at every step"  # not once, as a lever on new deals is
-        return f"conversion {where}, odds {_percent(self.odds)}"
+        return f"conversion {where}, odds {in_percent(self.odds)}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
         log_odds = funnel.changes.forward_log_odds.copy()
-        log_odds[_stage_codes(funnel, self.stage)] += np.log(self.odds)
+        log_odds[stage_codes(funnel, self.stage)] += np.log(self.odds)
         for odds in np.exp(np.clip(log_odds, -700.0, 700.0)).tolist():
-            _check_factor(odds, "odds, all levers together,", ODDS)
+            check_factor(odds, "odds, all levers together,", ODDS)
         return funnel.with_changes(replace(funnel.changes, forward_log_odds=log_odds))
 
     @classmethod
@@ -135,7 +100,7 @@ class Conversion:
         LeverError
             If no odds reach it: some deals never leave the stage, whatever the split of those who do.
         """
-        code = int(_stage_codes(funnel, stage)[0])
+        code = int(stage_codes(funnel, stage)[0])
         age, hazards, forward = (
             funnel.hazards[code].first_age,
             funnel.mean_hazards(code),
@@ -182,14 +147,14 @@ class Speed:
     except_to: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_factor(self.factor, "speed")
+        check_factor(self.factor, "speed")
 
     @property
     def name(self) -> str:
         """What the lever does, in words."""
         kept = f" (not to {', '.join(self.except_to)})" if self.except_to else ""
         where = f"of {self.stage}" if self.stage else "at every step"
-        return f"speed {where} {_percent(self.factor)}{kept}"
+        return f"speed {where} {in_percent(self.factor)}{kept}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
@@ -204,69 +169,138 @@ class Speed:
         factors = np.full(len(funnel.stages.names), self.factor)
         factors[kept] = 1.0
         speed = funnel.changes.speed.copy()
-        speed[_stage_codes(funnel, self.stage)] *= factors
+        speed[stage_codes(funnel, self.stage)] *= factors
         for factor in np.unique(speed).tolist():
-            _check_factor(factor, "speed, all levers together,")
+            check_factor(factor, "speed, all levers together,")
         return funnel.with_changes(replace(funnel.changes, speed=speed))
 
 
 @dataclass(frozen=True)
-class Together:
-    """Several levers at once.
+class WinRate:
+    """A higher (or lower) win rate of a stage: the odds of moving forward from it and every later stage.
+
+    The same factor at each of these steps; the steps before are as they were.
+
+    Parameters
+    ----------
+    odds : float
+        Factor on the odds of each step.
+    stage : str
+        The open stage it begins at.
 
     Examples
     --------
-    >>> Together((Volume(1.1), Speed(1.1))).name
-    'new deals +10 %; speed at every step +10 %'
+    >>> WinRate(1.2, "Proof").name
+    'every step from Proof on, odds +20 %'
     """
 
-    levers: tuple[Lever, ...]
+    odds: float
+    stage: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "levers", checked_levers(self.levers))
+        check_factor(self.odds, "odds", ODDS)
 
     @property
     def name(self) -> str:
-        """What the levers do, in words."""
-        return "; ".join(lever.name for lever in self.levers)
+        """What the lever does, in words."""
+        return f"every step from {self.stage} on, odds {in_percent(self.odds)}"
 
     def apply(self, funnel: Funnel) -> Funnel:
-        """The funnel after all changes."""
-        for lever in self.levers:
-            funnel = lever.apply(funnel)
+        """The funnel after the change."""
+        first = int(stage_codes(funnel, self.stage)[0])
+        for stage in funnel.stages.open[first:]:
+            funnel = Conversion(self.odds, stage.name).apply(funnel)
         return funnel
 
+    @classmethod
+    def to(cls, win_rate: float, funnel: Funnel, stage: str) -> WinRate:
+        """Lever that brings the win rate of a stage to a wanted value.
 
-def checked_levers(levers: object) -> tuple[Lever, ...]:
-    """Levers as a tuple.
+        Parameters
+        ----------
+        win_rate : float
+            Chance to be won in the end, within the ages seen (as in ``Funnel.table``).
+        funnel : Funnel
+        stage : str
 
-    Raises
-    ------
-    LeverError
-        If these are not levers.
+        Raises
+        ------
+        LeverError
+            If no odds reach it.
+        """
+        first = int(stage_codes(funnel, stage)[0])
+        names = [place.name for place in funnel.stages.open]
+
+        def reached(log_odds: float) -> float:
+            routes = [
+                observed_routes(
+                    h.first_age,
+                    tilt_forward(
+                        funnel.mean_hazards(s), funnel.stages.is_forward(s), log_odds if s >= first else 0.0
+                    ),
+                )
+                for s, h in enumerate(funnel.hazards)
+            ]
+            return float(win_rates(np.stack(routes), funnel.stages.is_won)[first])
+
+        lowest, highest = reached(-30.0), reached(30.0)
+        if not lowest < win_rate < highest:
+            raise LeverError(
+                f"the win rate of {stage!r} cannot be {win_rate:.1%}: with any odds from there on it lies "
+                f"between {lowest:.1%} and {highest:.1%}, because some deals are never decided in "
+                f"{', '.join(names[first:])}"
+            )
+        log_odds = optimize.brentq(lambda x: reached(x) - win_rate, -30.0, 30.0, xtol=1e-10)
+        return cls(float(np.exp(log_odds)), stage)
+
+
+@dataclass(frozen=True)
+class Yield:
+    """More (or less) per win: amounts times `factor`. What is booked already stays.
+
+    Parameters
+    ----------
+    factor : float
+    of : {"all", "new"}
+        Of open deals too, or only of those yet to arrive.
+
+    Examples
+    --------
+    >>> Yield(1.05).name
+    'amount per win +5 %'
     """
-    if not isinstance(levers, Iterable) or isinstance(levers, str):
-        raise LeverError(f"levers are given as a list, such as [Volume(1.1), Speed(1.1)], not {levers!r}")
-    every = tuple(levers)
-    odd = [lever for lever in every if isinstance(lever, type) or not isinstance(lever, Lever)]
-    if odd:
-        raise LeverError(f"{odd[0]!r} is no lever; use Volume, Conversion, Speed, or one with name and apply")
-    return every
+
+    factor: float
+    of: Literal["all", "new"] = "all"
+
+    def __post_init__(self) -> None:
+        check_factor(self.factor, "yield")
+        if self.of not in ("all", "new"):
+            raise LeverError(f"yield of {self.of!r}: write 'all', or 'new' for deals yet to arrive")
+
+    @property
+    def name(self) -> str:
+        """What the lever does, in words."""
+        return f"amount per win {in_percent(self.factor)}{'' if self.of == 'all' else ' (new deals)'}"
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after the change.
+
+        Raises
+        ------
+        LeverError
+            If no won deal has an amount.
+        """
+        if funnel.amounts is None:
+            raise LeverError("no won deal has an amount, so there is no yield to change")
+        changes = funnel.changes
+        new, of_open = changes.new_amount * self.factor, changes.open_amount
+        of_open *= self.factor if self.of == "all" else 1.0
+        for factor in (new, of_open):
+            check_factor(factor, "yield, all levers together,")
+        return funnel.with_changes(replace(changes, new_amount=new, open_amount=of_open))
 
 
 def three_levers(factor: float = 1.1) -> tuple[Lever, ...]:
     """The three classical strategies, each improved by the same factor: more deals, conversion, speed."""
     return (Volume(factor), Conversion(factor), Speed(factor))
-
-
-def _stage_codes(funnel: Funnel, stage: str | None) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    names: Iterable[str] = [place.name for place in funnel.stages.open]
-    if stage is None:
-        return np.arange(funnel.stages.n_open)
-    code = funnel.stages.codes.get(stage)
-    if code is None or code >= funnel.stages.n_open:
-        raise LeverError(f"no open stage is called {stage!r}; open stages are {', '.join(names)}")
-    return np.array([code])
-
-
-__all__ = ["Changes", "Conversion", "Lever", "LeverError", "Speed", "Together", "Volume", "three_levers"]

@@ -1,0 +1,1 @@
+"""Levers: named, printable, composable changes of a funnel, its amounts, and the people who work on it."""

@@ -1,0 +1,194 @@
+"""What a lever is, and how levers are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from funnelsim.nouns.changes import FACTORS
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.team import Team, Work
+from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.words import did_you_mean
+
+Codes = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+class LeverError(FunnelsimError):
+    """A lever that cannot be applied; the message says why."""
+
+
+@runtime_checkable
+class Lever(Protocol):
+    """A change of a funnel that can be printed and applied; levers compose in any order."""
+
+    @property
+    def name(self) -> str:
+        """What the lever does, in words."""
+        ...
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after the change."""
+        ...
+
+
+@runtime_checkable
+class PeopleLever(Lever, Protocol):
+    """A lever that changes who works, or what work there is: only an engine that knows people honours it."""
+
+    def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
+        """The team and its work after the change."""
+        ...
+
+
+def check_factor(factor: object, what: str, bounds: tuple[float, float] = FACTORS) -> None:
+    """Refuse what is no factor within bounds.
+
+    Raises
+    ------
+    LeverError
+    """
+    least, most = bounds
+    is_number = isinstance(factor, Real) and not isinstance(factor, bool)
+    if not (is_number and least <= float(factor) <= most):  # type: ignore[arg-type]
+        raise LeverError(
+            f"{what} must be a finite factor above 0, not {factor!r}; from {least:g} to {most:g}, where 1.1 "
+            "means a tenth more"
+        )
+
+
+def check_share(share: object, what: str) -> None:
+    """Refuse what is no number between 0 and 1.
+
+    Raises
+    ------
+    LeverError
+    """
+    is_number = isinstance(share, Real) and not isinstance(share, bool)
+    if not (is_number and 0.0 <= float(share) <= 1.0):  # type: ignore[arg-type]
+        raise LeverError(f"{what} must lie between 0 and 1, not {share!r}; write 45 % as 0.45")
+
+
+def in_percent(factor: float) -> str:
+    """A factor as a change in words: 1.1 is "+10 %"."""
+    return f"{(factor - 1) * 100:+.4g} %" if factor < 10 else f"times {factor:,.4g}"
+
+
+def stage_codes(funnel: Funnel, stage: str | None) -> Codes:
+    """Code of an open stage, or of all of them.
+
+    Raises
+    ------
+    LeverError
+        If no open stage has that name.
+    """
+    if stage is None:
+        return np.arange(funnel.stages.n_open)
+    code = funnel.stages.codes.get(stage)
+    if code is None or code >= funnel.stages.n_open:
+        names = [place.name for place in funnel.stages.open]
+        raise LeverError(
+            f"no open stage is called {stage!r}; open stages are {', '.join(names)}"
+            f"{did_you_mean(str(stage), names)}"
+        )
+    return np.array([code])
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several levers at once.
+
+    Examples
+    --------
+    >>> from funnelsim import Speed, Volume
+    >>> Together((Volume(1.1), Speed(1.1))).name
+    'new deals +10 %; speed at every step +10 %'
+    """
+
+    levers: tuple[Lever, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levers", checked_levers(self.levers))
+
+    @property
+    def name(self) -> str:
+        """What the levers do, in words."""
+        return "; ".join(lever.name for lever in self.levers)
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after all changes."""
+        for lever in self.levers:
+            funnel = lever.apply(funnel)
+        return funnel
+
+    @property
+    def needs_people(self) -> bool:
+        """Whether any of them changes who works, or what work there is."""
+        return any(moves_people(lever) for lever in self.levers)
+
+    def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
+        """The team and its work after all changes."""
+        for lever in self.levers:
+            if isinstance(lever, PeopleLever):
+                team, work = lever.apply_to_people(team, work)
+        return team, work
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A lever of your own: any function from a funnel to a funnel.
+
+    Parameters
+    ----------
+    name : str
+        What it does, in words.
+    function : callable
+
+    Examples
+    --------
+    >>> from funnelsim import Volume
+    >>> Custom("a fair in spring", lambda funnel: Volume(1.2).apply(funnel)).name
+    'a fair in spring'
+    """
+
+    name: str
+    function: Callable[[Funnel], Funnel]
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel after the change.
+
+        Raises
+        ------
+        LeverError
+            If the function returns something else.
+        """
+        changed = self.function(funnel)
+        if not isinstance(changed, Funnel):
+            raise LeverError(f"the lever {self.name!r} must return a Funnel, not {type(changed).__name__}")
+        return changed
+
+
+def moves_people(lever: Lever) -> bool:
+    """Whether only an engine that knows people can honour a lever."""
+    return lever.needs_people if isinstance(lever, Together) else isinstance(lever, PeopleLever)
+
+
+def checked_levers(levers: object) -> tuple[Lever, ...]:
+    """Levers as a tuple.
+
+    Raises
+    ------
+    LeverError
+        If these are not levers.
+    """
+    if not isinstance(levers, Iterable) or isinstance(levers, str):
+        raise LeverError(f"levers are given as a list, such as [Volume(1.1), Speed(1.1)], not {levers!r}")
+    every = tuple(levers)
+    odd = [lever for lever in every if isinstance(lever, type) or not isinstance(lever, Lever)]
+    if odd:
+        raise LeverError(f"{odd[0]!r} is no lever; use Volume, Conversion, Speed, or one with name and apply")
+    return every

@@ -140,9 +140,10 @@ def scored(name: str, some: Set, measure: Measure, rivals: bool) -> str:
         "coverage_80",
         "coverage_95",
     ]
-    deals = ", ".join(f"{key} {value:.3f}" for key, value in test.deal_scores().items())
+    deals = test.deal_scores_by_method().round(3).to_string()
     rows = scores[columns].round(3).to_string(index=False)
-    return f"{name} ({measure}, {seconds:.0f} s)\n{test.verdict()}\n{rows}\ndeals: {deals}\n"
+    title = f"{name} ({measure}, {seconds:.0f} s)"
+    return f"{title}\n{test.verdict()}\n{rows}\nsingle deals, won within all periods\n{deals}\n"
 
 
 def main() -> int:

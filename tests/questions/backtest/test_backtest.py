@@ -217,6 +217,61 @@ def test_where_a_rival_has_no_answer_it_is_noted_and_compared_on_the_others(hist
     assert scores["our_ncrps"].iloc[1] == pytest.approx(cells["crps"].sum() / cells["actual"].sum())
 
 
+class Tells(Always):
+    """A rival with the same chance for every open deal, or that of its own guess."""
+
+    def __init__(self, name: str, guess, until: int = 10**9) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(0.0, until)
+        self.name, self.guess = name, guess
+
+    def forecast(self, seen, edges, measure, n_samples, rng) -> Samples:  # type: ignore[no-untyped-def]
+        total = super().forecast(seen, edges, measure, n_samples, rng).total
+        return Samples(total, deal_chance=self.guess(seen.pipeline().deal_ids, edges))
+
+
+def test_chances_of_rivals_are_scored_on_the_same_deals(history: DealHistory) -> None:
+    """One chance for all ranks nothing, and its Brier score is p (1 - p) + (p - 1/2)**2 for a share p."""
+    wins, until = Wins.of(history), int(history.clock.step_of(np.datetime64("2026-01-01")))
+    rivals = [
+        Always(1.0),
+        Tells("half", lambda ids, edges: np.full(len(ids), 0.5)),
+        Tells("knows", lambda ids, edges: (wins.period_of(ids, edges) >= 0).astype(float)),
+        Tells("knew", lambda ids, edges: (wins.period_of(ids, edges) >= 0).astype(float), until),
+    ]
+    test = quick(history, periods="1Q", origins=4, rivals=rivals)
+    table = test.deal_scores_by_method()
+    assert table.index.tolist() == ["funnelsim", "half", "knows", "knew"]  # "always" gives no chances
+    ours = test.deals[test.deals["method"] == "funnelsim"]
+    pd.testing.assert_series_equal(
+        table.loc["funnelsim", list(test.deal_scores().index)], test.deal_scores(), check_names=False
+    )
+    share = ours["won"].mean()
+    half = table.loc["half"]
+    assert half["n_deals"] == len(ours)
+    assert half["won"] == pytest.approx(share)
+    assert half["brier_skill"] == pytest.approx(-((share - 0.5) ** 2) / (share * (1 - share)))
+    assert half["auc"] == pytest.approx(0.5)
+    assert half["ece"] == pytest.approx(abs(share - 0.5), abs=0.02)  # ten bins, but for the order of ties
+    assert half["our_auc"] == table.loc["funnelsim", "auc"]
+    assert table.loc["knows", ["brier_skill", "auc", "ece"]].tolist() == [1.0, 1.0, 0.0]
+    early = ours[ours["origin"] < "2026-01-01"]
+    rank = stats.rankdata(early["chance"])[early["won"]]
+    n_won, n_not = early["won"].sum(), (~early["won"]).sum()
+    assert table.loc["knew", "n_deals"] == len(early)
+    assert table.loc["knew", "our_auc"] == pytest.approx(
+        (rank.sum() - n_won * (n_won + 1) / 2) / (n_won * n_not)
+    )
+    assert test.reliability()["n_deals"].sum() == len(ours)
+    assert test.reliability(method="half")["chance"].unique().tolist() == [0.5]
+    with pytest.raises(BacktestError, match="'always' gave no chances of single deals; there are those of"):
+        test.reliability(method="always")
+
+
+def test_chances_that_are_not_one_for_each_open_deal_are_refused(history: DealHistory) -> None:
+    with pytest.raises(RivalError, match=r"short gave chances \(1,\) at .*, where \d+ deals are open"):
+        quick(history, origins=2, rivals=[Tells("short", lambda ids, edges: np.full(1, 0.5))])
+
+
 # --- settings -----------------------------------------------------------------------------------------------
 
 

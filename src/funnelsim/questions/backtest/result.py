@@ -35,7 +35,8 @@ class Backtest:
         the periods up to it), ``ahead`` (periods after the origin), ``actual``, ``mean``, ``crps``, ``pit``
         and quantiles.
     deals : DataFrame
-        One row for each deal open at an origin: its ``chance`` to be won within the periods, and ``won``.
+        One row for each method that gives chances, and each deal open at an origin: ``method``, ``origin``,
+        ``deal_id``, its ``chance`` to be won within all periods, and ``won``.
     floors : DataFrame
         By ``origin`` and ``ahead`` the ``least_error`` of totals: that of one who knows every rate.
     measure : {"bookings", "wins"}
@@ -155,7 +156,7 @@ class Backtest:
         ).rename_axis("method")
 
     def deal_scores(self) -> pd.Series:
-        """How good the chances of single deals were: to be won within all periods.
+        """How good our chances of single deals were: to be won within all periods.
 
         Returns
         -------
@@ -163,26 +164,54 @@ class Backtest:
             ``n_deals`` (a deal counts at each origin at which it was open), ``won`` (share), ``mean_chance``,
             ``brier_skill`` (against the share won), ``auc``, and ``ece`` (mean gap of chance and share won
             over ten bins of equal count).
-        """
-        won, chance = self.deals["won"].to_numpy(float), self.deals["chance"].to_numpy(float)
-        if not len(won):
-            raise BacktestError("no origin's periods had all ended, so no deal can be scored; ask for fewer")
-        return pd.Series(
-            {
-                "n_deals": len(won),
-                "won": won.mean(),
-                "mean_chance": chance.mean(),
-                "brier_skill": brier_skill(won, chance),
-                "auc": auc(won, chance),
-                "ece": expected_calibration_error(won, chance),
-            }
-        )
 
-    def reliability(self, n_bins: int = 10) -> pd.DataFrame:
-        """Chance against share won, by bins of equal count, with 90 % intervals of the share."""
-        curve = reliability(
-            self.deals["won"].to_numpy(float), self.deals["chance"].to_numpy(float), n_bins=n_bins
-        )
+        Raises
+        ------
+        BacktestError
+            If no origin's periods had all ended.
+        """
+        return pd.Series(_deal_row(self._deals_of(OURS)))
+
+    def deal_scores_by_method(self) -> pd.DataFrame:
+        """How good the chances of single deals were, ours and those of the rivals that give any.
+
+        Returns
+        -------
+        DataFrame
+            Index: method, ours first. The columns of :meth:`deal_scores`, each method on the deals of the
+            origins at which it had an answer; ``our_brier_skill``, ``our_auc`` and ``our_ece``: ours on the
+            same deals.
+
+        Raises
+        ------
+        BacktestError
+            If no origin's periods had all ended.
+        """
+        ours, rows = self._deals_of(OURS), {}
+        for method, deals in self.deals.groupby("method", sort=False):
+            same = _deal_row(ours[ours["origin"].isin(deals["origin"])])
+            rows[str(method)] = _deal_row(deals) | {
+                f"our_{score}": same[score] for score in ("brier_skill", "auc", "ece")
+            }
+        table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+        return table.astype({"n_deals": int})
+
+    def reliability(self, n_bins: int = 10, *, method: str = OURS) -> pd.DataFrame:
+        """Chance against share won, by bins of equal count, with 90 % intervals of the share.
+
+        Parameters
+        ----------
+        n_bins : int
+        method : str
+            Ours, or a rival that gives chances of single deals.
+
+        Raises
+        ------
+        BacktestError
+            If no deal can be scored, or the method gave no chances.
+        """
+        deals = self._deals_of(method)
+        curve = reliability(deals["won"].to_numpy(float), deals["chance"].to_numpy(float), n_bins=n_bins)
         return pd.DataFrame(
             {
                 "n_deals": curve.n_deals,
@@ -192,6 +221,16 @@ class Backtest:
                 "high": curve.high,
             }
         )
+
+    def _deals_of(self, method: str) -> pd.DataFrame:
+        """Deals with the chances of one method."""
+        if not len(self.deals):
+            raise BacktestError("no origin's periods had all ended, so no deal can be scored; ask for fewer")
+        deals = self.deals[self.deals["method"] == method]
+        if not len(deals):
+            known = ", ".join(map(repr, self.deals["method"].unique()))
+            raise BacktestError(f"{method!r} gave no chances of single deals; there are those of {known}")
+        return deals
 
     def coverage(self, *, interval: float = 0.9) -> BlockInterval:
         """Share of totals by period that 80 % ranges held, with bounds by block bootstrap over origins."""
@@ -262,6 +301,19 @@ def _row(cells: pd.DataFrame) -> dict[str, object]:
         **{f"coverage_{share}": _held(cells, share).mean() for share in RANGES},
         "width_80": (cells["p90"] - cells["p10"]).mean() / scale,
         "pit_mean": cells["pit"].mean(),
+    }
+
+
+def _deal_row(deals: pd.DataFrame) -> dict[str, float]:
+    """Scores of one method's chances."""
+    won, chance = deals["won"].to_numpy(float), deals["chance"].to_numpy(float)
+    return {
+        "n_deals": len(won),
+        "won": won.mean(),
+        "mean_chance": chance.mean(),
+        "brier_skill": brier_skill(won, chance),
+        "auc": auc(won, chance),
+        "ece": expected_calibration_error(won, chance),
     }
 
 

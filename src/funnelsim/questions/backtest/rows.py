@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pandas as pd
 from funnelsim.nouns.law import Measure
 from funnelsim.numerics.scores import crps_ensemble
 from funnelsim.questions.backtest.looks import Look, Wins
+from funnelsim.questions.baselines.protocol import RivalError
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,19 +72,42 @@ def floor_rows(look: Look, measure: Measure) -> pd.DataFrame:
     return pd.DataFrame({"origin": look.origin.day, "ahead": ahead, "least_error": errors})
 
 
-def deal_rows(look: Look, wins: Wins) -> pd.DataFrame:
+def deal_rows(look: Look, wins: Wins, chances: Mapping[str, Floats]) -> pd.DataFrame:
     """Each deal open at an origin, with its chance to be won by the end of the last period, and if it was.
 
-    Empty where the last period is not recorded to its end.
+    Parameters
+    ----------
+    look : Look
+    wins : Wins
+    chances : mapping of str to ndarray of shape (n_deals,)
+        By method, in the order of the pipeline.
+
+    Returns
+    -------
+    DataFrame
+        ``method``, ``origin``, ``deal_id``, ``chance``, ``won``; empty where the last period is not recorded
+        to its end.
+
+    Raises
+    ------
+    RivalError
+        If a method has not one chance for each open deal.
     """
     edges, ids = look.origin.edges, look.pipeline.deal_ids
+    wrong = [name for name, chance in chances.items() if chance.shape != ids.shape]
+    if wrong:
+        shape = chances[wrong[0]].shape
+        raise RivalError(
+            f"{wrong[0]} gave chances {shape} at {look.origin.day}, where {len(ids)} deals are open"
+        )
     if edges[-1] - 1 > wins.last_step:
-        return pd.DataFrame({"origin": [], "deal_id": [], "chance": [], "won": []})
-    return pd.DataFrame(
-        {
-            "origin": look.origin.day,
-            "deal_id": ids,
-            "chance": np.minimum(look.deal_chances().sum(axis=1), 1.0),
-            "won": wins.period_of(ids, edges) >= 0,
-        }
+        return pd.DataFrame({"method": [], "origin": [], "deal_id": [], "chance": [], "won": []})
+    won = wins.period_of(ids, edges) >= 0
+    head = {"origin": look.origin.day, "deal_id": ids}
+    return pd.concat(
+        [
+            pd.DataFrame({"method": method} | head | {"chance": chance, "won": won})
+            for method, chance in chances.items()
+        ],
+        ignore_index=True,
     )

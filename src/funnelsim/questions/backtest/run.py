@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -19,10 +20,12 @@ from funnelsim.questions.backtest.looks import Fit, Look, Wins, overlap_of, shoc
 from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_of
 from funnelsim.questions.backtest.result import OURS, Backtest
 from funnelsim.questions.backtest.rows import deal_rows, floor_rows, rows_of
-from funnelsim.questions.baselines.protocol import Rival, RivalError
+from funnelsim.questions.baselines.protocol import Rival, RivalError, Samples
 from funnelsim.vocabulary.randomness import Streams
 
+Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
+_Answer = tuple[Samples, np.random.Generator]  # the generator goes on for the score of the same totals
 
 _LEAST_WINS = 5
 
@@ -84,6 +87,8 @@ def backtest(
     BacktestError
         If no origin has enough history before it: some won deals, and a whole period after it; or `keep_in`
         holds another backtest.
+    RivalError
+        If a rival gives chances of deals, but not one for each open deal.
 
     Notes
     -----
@@ -101,19 +106,20 @@ def backtest(
     if any(chosen not in look.measures for look in made):
         raise BacktestError("no won deal has an amount; backtest the number of wins with measure='wins'")
     rows: list[dict[str, object]] = []
+    deals: list[pd.DataFrame] = []
     silent: dict[str, list[str]] = {}
     for look in scored:
         known = int(look.origin.edges[0]) - 1
         shock = shock_of(made, wins, known, chosen) if with_shock else None
         rows += _our_rows(look, wins, look.futures(shock, n_futures), streams)
-        if rivals:
-            seen = history.as_of(look.origin.moment)
-            rows += _rival_rows(seen, look, wins, rivals, chosen, n_futures, streams, silent)
+        answers = _answers(history, look, rivals, chosen, n_futures, streams, silent)
+        rows += _rival_rows(look, wins, chosen, answers)
+        deals.append(deal_rows(look, wins, _deal_chances(look, answers)))
     if not rows:
         raise BacktestError("no period had ended by the end of the history; choose earlier origins")
     return Backtest(
         pd.DataFrame(rows),
-        pd.concat([deal_rows(look, wins) for look in scored], ignore_index=True),
+        pd.concat(deals, ignore_index=True),
         pd.concat([floor_rows(look, chosen) for look in scored], ignore_index=True),
         chosen,
         len(scored[0].periods),
@@ -241,31 +247,47 @@ def _actual(look: Look, wins: Wins, measure: Measure) -> dict[str, np.ndarray]:
     }
 
 
-def _rival_rows(
-    seen: DealHistory,
+def _answers(
+    history: DealHistory,
     look: Look,
-    wins: Wins,
     rivals: Sequence[Rival],
     measure: Measure,
     n_samples: int,
     streams: Streams,
     silent: dict[str, list[str]],
-) -> list[dict[str, object]]:
-    """Rows of the rivals at one origin; why some had no answer is added to `silent`."""
-    rows: list[dict[str, object]] = []
-    actual, edges = _actual(look, wins, measure), look.origin.edges
+) -> dict[str, _Answer]:
+    """What the rivals say at one origin; why some had no answer is added to `silent`."""
+    answers: dict[str, _Answer] = {}
+    if not rivals:
+        return answers  # seeing a history again as of a day takes its time
+    seen, edges = history.as_of(look.origin.moment), look.origin.edges
     for i, rival in enumerate(rivals):
         rng = streams.generator("rival", i, int(edges[0]))
         try:
-            drawn = rival.forecast(seen, edges, measure, n_samples, rng)
+            answers[rival.name] = rival.forecast(seen, edges, measure, n_samples, rng), rng
         except RivalError as error:
             silent.setdefault(rival.name, []).append(f"{look.origin.day}: {error}")
-            continue
+    return answers
+
+
+def _rival_rows(
+    look: Look, wins: Wins, measure: Measure, answers: Mapping[str, _Answer]
+) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    actual = _actual(look, wins, measure)
+    for name, (drawn, rng) in answers.items():
         samples = {"total": drawn.total}
         if drawn.open_deals is not None:
             samples["open"] = drawn.open_deals
-        rows += rows_of(rival.name, look.origin.day, measure, samples, actual, rng)
+        rows += rows_of(name, look.origin.day, measure, samples, actual, rng)
     return rows
+
+
+def _deal_chances(look: Look, answers: Mapping[str, _Answer]) -> dict[str, Floats]:
+    """Chances of the open deals to be won within all periods: ours, and of the rivals that give any."""
+    theirs = {name: drawn.deal_chance for name, (drawn, _) in answers.items()}
+    ours = np.minimum(look.deal_chances().sum(axis=1), 1.0)
+    return {OURS: ours} | {name: chance for name, chance in theirs.items() if chance is not None}
 
 
 def _silence(silent: dict[str, list[str]]) -> list[str]:

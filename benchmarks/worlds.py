@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from worlds_parts.markdown import by_family, by_method
 from worlds_parts.store import Store
-from worlds_parts.variants import VARIANTS
+from worlds_parts.variants import SLOW_VARIANTS, VARIANTS
 
 from funnelsim.questions.baselines import all_rivals
 from funnelsim.questions.worlds import FAMILIES, Oracle, families_named, run_trials, table_of
@@ -27,7 +27,8 @@ _STEADY = ("well_specified", "stable")
 
 def main() -> int:
     asked = _arguments()
-    methods = [*VARIANTS, Oracle()]
+    variants = [*VARIANTS, *(SLOW_VARIANTS if asked.slow_variants else ())]
+    methods = [*variants, Oracle()]
     methods += [] if asked.no_rivals else list(all_rivals())
     families = [family.name for family in families_named(asked.families or None)]
     settings = {
@@ -51,7 +52,7 @@ def main() -> int:
             cells = store.keep(family, cells)
         print(f"{family}: {cells['world'].nunique()} worlds, {time.perf_counter() - start:.0f} s", flush=True)
         parts.append(cells)
-    _write(asked.out, pd.concat(parts, ignore_index=True), settings)
+    _write(asked.out, pd.concat(parts, ignore_index=True), [v.name for v in variants], settings)
     return 0
 
 
@@ -66,18 +67,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=1000, help="futures of each method")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-rivals", action="store_true", help="ours and the oracle only")
+    parser.add_argument(
+        "--slow-variants", action="store_true", help="also calibrated, and by the engine with capacity"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/worlds"))
     return parser.parse_args()
 
 
-def _write(folder: Path, cells: pd.DataFrame, settings: dict[str, object]) -> None:
+def _write(folder: Path, cells: pd.DataFrame, variants: list[str], settings: dict[str, object]) -> None:
     """Two tables as CSV (all that is won; open deals only), and both as Markdown, ours first."""
     total, of_open = table_of(cells), table_of(cells, "open")
     total.to_csv(folder / "worlds.csv")
     of_open.to_csv(folder / "worlds_open_deals.csv")
     made_with = ", ".join(f"{name} {value}" for name, value in settings.items())
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    ours = "\n".join(f"## {v.name}\n\n{by_family(total, v.name)}" for v in VARIANTS)
+    ours = "\n".join(f"## {name}\n\n{by_family(total, name)}" for name in variants)
     text = (
         f"Settings: {made_with}; {machine}. In per cent but for nCRPS; intervals are 95 %.\n\n{ours}\n"
         f"## Every method\n\n{by_method(total)}\n"

@@ -25,8 +25,12 @@ _HEAD = (
 
 
 def by_family(table: pd.DataFrame, method: str = OURS) -> str:
-    """One row a family: a method's error, what the oracle and the best rival make of it, and its ranges."""
-    rows = [_row(family, some.droplevel("family"), method) for family, some in _families(table)]
+    """One row a family: a method's error, what the oracle and the best rival make of it, and its ranges.
+
+    Families in which the method had no forecast at all are left out.
+    """
+    told = {family: some.droplevel("family") for family, some in _families(table)}
+    rows = [_row(family, some, method) for family, some in told.items() if some["error"].notna()[method]]
     return _markdown(_HEAD, rows)
 
 

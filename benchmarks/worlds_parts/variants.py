@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import funnelsim as fs
+from funnelsim.questions.backtest.origins import BacktestError
 from funnelsim.questions.worlds import Ours
+from worlds_parts.desks import WithDesks
 
 
 def fit_by_source(history: fs.DealHistory) -> fs.Funnel:
@@ -12,8 +14,24 @@ def fit_by_source(history: fs.DealHistory) -> fs.Funnel:
     return fs.fit(history, classes="source") if has_source else fs.fit(history)
 
 
+def fit_calibrated(history: fs.DealHistory) -> fs.Funnel:
+    """The shared shock measured at eight past quarters; the prior one where no past forecast can be made."""
+    funnel = fs.fit(history)
+    try:
+        return fs.calibrate(history, funnel, periods="1Q", origins=8)
+    except BacktestError:
+        return funnel
+
+
 VARIANTS = (
     Ours(),
     Ours(name="funnelsim, no shock", has_shock=False),
     Ours(name="funnelsim, by source", fit=fit_by_source),
+)
+
+# Nine fits a world, and half a minute or more for a world of limited desks: only where they are asked for.
+SLOW_VARIANTS = (
+    Ours(name="funnelsim, calibrated", fit=fit_calibrated),
+    WithDesks(),
+    WithDesks(name="funnelsim, with desks, waits found", finds_waits=True),
 )

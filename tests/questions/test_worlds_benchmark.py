@@ -41,6 +41,23 @@ class Says:
         return Samples(rng.poisson(self.mean, (n_samples, len(edges) - 1)).astype(float))
 
 
+@dataclass(frozen=True)
+class Spy:
+    """A method that is told what came."""
+
+    world: World | None = None
+    name: str = "spy"
+    formula: str = "what came"
+
+    def told(self, world: World) -> Spy:
+        return replace(self, world=world)
+
+    def forecast(self, seen, edges, measure, n_samples, rng):
+        assert self.world.history is seen
+        of_open, of_new = self.world.actual(edges).parts(measure)
+        return Samples(np.repeat(of_open + of_new, n_samples, axis=0))
+
+
 def cells_of(method: str, actual: list[float], median: list[float], held80: list[bool]) -> pd.DataFrame:
     """Cells of one family and one quarter; the mean is one above the median."""
     rows = {"actual": actual, "median": median, "held80": held80}
@@ -118,6 +135,12 @@ def test_rivals_that_fail_are_counted_and_do_not_win() -> None:
     assert (table["best_rival"] == "loud").all()
     assert cells.loc[cells["method"] == "mute", "failure"].unique().tolist() == ["has nothing to say"]
     assert np.isfinite(table.loc["loud", "over_oracle_low"])
+
+
+def test_methods_that_may_know_more_are_told_each_world() -> None:
+    table = benchmark(["small_volume"], 3, (Spy(), Says("loud", 3.0)), measure="wins", n_samples=100)
+    assert table.loc[("small_volume", "spy"), "error"] == 0.0
+    assert table.loc[("small_volume", "loud"), "error"] > 0.0
 
 
 @pytest.mark.parametrize(

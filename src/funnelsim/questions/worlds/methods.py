@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from funnelsim.fitting.fit import fit as fit_funnel
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.law import Futures
-from funnelsim.questions.baselines.protocol import Measure, Samples
+from funnelsim.questions.baselines.protocol import Measure, Rival, Samples
 from funnelsim.questions.worlds.oracle import true_futures
 from funnelsim.questions.worlds.sample import WorldError
 from funnelsim.questions.worlds.world import World
@@ -22,6 +23,15 @@ from funnelsim.questions.worlds.world import World
 Ints = npt.NDArray[np.int64]
 
 OURS, ORACLE = "funnelsim", "oracle"
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A method that knows more than the records say; :func:`benchmark` tells it each world in turn."""
+
+    def told(self, world: World) -> Rival:
+        """The method as it is for one world, with what it may know of it."""
+        ...
 
 
 @dataclass(frozen=True)

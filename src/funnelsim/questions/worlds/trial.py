@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from funnelsim.numerics.scores import crps_ensemble
 from funnelsim.questions.baselines.protocol import Measure, Rival, RivalError
 from funnelsim.questions.worlds.families import FAMILIES, Family, families_named
-from funnelsim.questions.worlds.methods import Oracle, Ours
+from funnelsim.questions.worlds.methods import Informed, Oracle, Ours
 from funnelsim.questions.worlds.sample import WorldError
 from funnelsim.questions.worlds.table import LEVELS, table_of
 from funnelsim.questions.worlds.world import World
@@ -43,7 +43,8 @@ def benchmark(
     n_worlds : int or mapping of str to int
         Worlds of each family, or by name of the family.
     methods : sequence of Rival
-        `Ours` and `Oracle`, and any of :mod:`funnelsim.questions.baselines`; all meet the same worlds.
+        `Ours` and `Oracle`, and any of :mod:`funnelsim.questions.baselines`; all meet the same worlds. One
+        that is :class:`~funnelsim.questions.worlds.methods.Informed` is told each of them.
     seed : int, Generator or None
     workers : int
         Processes (joblib). The answer is the same for any number.
@@ -149,7 +150,7 @@ def _rows(
 ) -> list[dict[str, object]]:
     edges = world.edges(n_periods)
     of_open, of_new = world.actual(edges).parts(measure)
-    told = method.told(world) if isinstance(method, Oracle) else method
+    told = method.told(world) if isinstance(method, Informed) else method
     start = time.perf_counter()
     try:
         drawn = told.forecast(world.history, edges, measure, n_samples, rng)

@@ -116,10 +116,13 @@ def fit_pace(
     )
     observed, expected = (sum_by_block(part, size)[..., -LAST_PERIODS:] for part in (exits, expected))
     stage, place = np.nonzero(observed.sum(axis=2) >= LEAST_EXITS)
-    levels = fit_levels(observed[stage, place], expected[stage, place])
-    moves = ~levels.is_steady  # the draws of the hazards know all about the others
+    levels, is_apart = fit_levels(observed[stage, place], expected[stage, place])
     return Pace(
-        size, stage[moves], place[moves], levels.keep(moves), _arrival_pace(steps, arrivals, calendar)
+        size,
+        stage[is_apart],
+        place[is_apart],
+        levels.keep(is_apart),
+        _arrival_pace(steps, arrivals, calendar),
     )
 
 

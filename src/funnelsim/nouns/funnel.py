@@ -183,6 +183,7 @@ class Funnel:
             Code of a class of deals; by default those of all deals.
         """
         changes = self.changes.of_class(klass)
+        levels = self._lasting_levels(streams, draws)
         usual = [
             StageRates.from_hazards(
                 hazards.first_age,
@@ -191,6 +192,11 @@ class Funnel:
             )
             for stage, hazards in enumerate(self.hazards)
         ]
+        if levels is not None:
+            usual = [
+                replace(stage, rates=stage.rates * levels[:, None, s, stage.places])
+                for s, stage in enumerate(usual)
+            ]
         if self.classes is not None and klass != UNKNOWN:
             own = np.stack(
                 [self.classes.draw(stratum(streams, "classes", b), changes.narrowing)[klass] for b in draws]
@@ -208,6 +214,19 @@ class Funnel:
             for s, (stage, log_odds) in enumerate(zip(usual, changes.forward_log_odds, strict=True))
         ]
 
+    def _lasting_levels(self, streams: Streams, draws: Sequence[int]) -> Floats | None:
+        """Levels that neither move nor swing, shape (n_draws, n_open, n_places), where no other does.
+
+        They are part of the rates then; else they are among the factors by step.
+        """
+        if self.pace is None or not len(self.pace.stage) or not self.is_steady:
+            return None
+        levels = np.ones((len(draws), self.stages.n_open, len(self.stages.names)))
+        for i, draw in enumerate(draws):
+            now, _ = self.pace.levels.draw(stratum(streams, "level", draw), 0)
+            levels[i, self.pace.stage, self.pace.place] = now
+        return levels
+
     def class_shares(self, streams: Streams, draw: int) -> dict[int, Floats]:
         """Share of each class among the new deals of every stage in draw `draw`; all of them without any."""
         if self.classes is None:
@@ -218,8 +237,8 @@ class Funnel:
     @property
     def is_steady(self) -> bool:
         """Whether the rates of all transitions stay the same in calendar time."""
-        has_levels = self.pace is not None and len(self.pace.stage) > 0
-        return not has_levels and (self.calendar is None or not self.calendar.moves_deals)
+        has_moving = self.pace is not None and not self.pace.levels.is_steady.all()
+        return not has_moving and (self.calendar is None or not self.calendar.moves_deals)
 
     def factors(self, streams: Streams, draws: Sequence[int], span: Span) -> list[Floats]:
         """Factors on the rates of every open stage, by step, for a batch of draws.

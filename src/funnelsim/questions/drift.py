@@ -388,7 +388,7 @@ def _with_levels(
 ) -> Iterator[tuple[Series, Floats, Levels, tuple[float, ...]]]:
     """Each series with the weights and settings of its filter, and what the level 1 is worth at its start."""
     if transitions:
-        levels = fit_levels(
+        levels, _ = fit_levels(
             np.stack([series.observed for series in transitions]),
             np.stack([series.expected for series in transitions]),
         )

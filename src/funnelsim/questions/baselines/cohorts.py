@@ -84,7 +84,7 @@ def by_period_ahead(rows: Floats, n_known: Ints, n_periods: int) -> Floats:
 
 def gamma_of(mean: Floats, variance: Floats, rng: np.random.Generator) -> Floats:
     """Numbers of given mean and variance that are never negative; certain where either is 0."""
-    is_random = (mean > 0) & (variance > 0)
+    is_random = (mean > 0) & (variance > 1e-12 * mean**2)
     shape = np.divide(mean**2, variance, out=np.ones_like(mean), where=is_random)
     drawn = rng.standard_gamma(shape) * np.divide(variance, mean, out=np.zeros_like(mean), where=is_random)
     return np.where(is_random, drawn, np.maximum(mean, 0.0))

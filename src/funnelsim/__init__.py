@@ -138,6 +138,9 @@ if TYPE_CHECKING:
     from funnelsim.questions.compare import (
         compare_levers as compare_levers,
     )
+    from funnelsim.questions.coverage import (
+        coverage as coverage,
+    )
     from funnelsim.questions.deal_outlook import (
         DealOutlook as DealOutlook,
     )
@@ -185,6 +188,27 @@ if TYPE_CHECKING:
     )
     from funnelsim.questions.segments import (
         segments as segments,
+    )
+    from funnelsim.questions.solve import (
+        LeverGrid as LeverGrid,
+    )
+    from funnelsim.questions.solve import (
+        elasticities as elasticities,
+    )
+    from funnelsim.questions.solve import (
+        lever_grid as lever_grid,
+    )
+    from funnelsim.questions.solve import (
+        solve_for as solve_for,
+    )
+    from funnelsim.questions.spend import (
+        Option as Option,
+    )
+    from funnelsim.questions.spend import (
+        SpendingPlan as SpendingPlan,
+    )
+    from funnelsim.questions.spend import (
+        spend as spend,
     )
     from funnelsim.questions.width_split import (
         width_split as width_split,
@@ -249,6 +273,14 @@ _HOME = {
     "three_levers": "nouns.levers.rates",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
+    "LeverGrid": "questions.solve",
+    "elasticities": "questions.solve",
+    "lever_grid": "questions.solve",
+    "solve_for": "questions.solve",
+    "coverage": "questions.coverage",
+    "Option": "questions.spend",
+    "SpendingPlan": "questions.spend",
+    "spend": "questions.spend",
     "width_split": "questions.width_split",
     "Revision": "questions.revision",
     "revision": "questions.revision",

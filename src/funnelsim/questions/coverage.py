@@ -1,0 +1,194 @@
+"""Pipeline coverage: how much open pipeline, or how many leads, a wanted chance of the target needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+
+from funnelsim.engines.choose import EngineName
+from funnelsim.engines.protocol import Engine
+from funnelsim.engines.run import forecast
+from funnelsim.nouns.forecast import Forecast, ForecastError, target_amount
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.levers.protocol import LeverError
+from funnelsim.nouns.levers.rates import Volume
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.randomness import Streams
+
+RULE = 3.0  # "three times the target in the pipeline", the rule of thumb of the trade
+_LADDER = (1.0, 2.0, 4.0, 8.0)
+_STEPS = 6  # of bisection: a multiple below 2 is known to a sixtieth
+
+
+def coverage(
+    funnel: Funnel,
+    pipeline: Pipeline,
+    *,
+    target: float | Sequence[float],
+    chance: float = 0.8,
+    periods: str | Sequence[object] = "4Q",
+    fiscal_start_month: int = 1,
+    engine: Engine | EngineName = "auto",
+    seed: int | np.random.Generator | None = 0,
+) -> pd.DataFrame:
+    """Open pipeline over remaining target, now and as it should be, beside the rule of three times.
+
+    Parameters
+    ----------
+    funnel : Funnel
+    pipeline : Pipeline
+    target : float or sequence of float
+        For all periods together, shared out among them by their length; or one for each period.
+    chance : float
+        Wanted chance, between 0 and 1.
+    periods, fiscal_start_month, engine, seed
+        As in :func:`funnelsim.forecast`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each number of leading periods: ``target`` (of these periods together), ``remaining``
+        (less what is realised), ``open_amount``, ``coverage`` (open over remaining), ``chance`` with
+        ``chance_se``; ``coverage_needed`` and ``pipeline_needed``: with so many deals like those open now,
+        and new deals as expected, the wanted chance is reached; ``leads_needed``: new deals by the end of
+        these periods that reach it with the pipeline as it is, beside ``leads_expected``;
+        ``chance_at_rule``: the chance if the open pipeline were three times what remains. NaN where an
+        eightfold pipeline, or eight times the leads, do not reach it, or nothing remains or is open.
+
+    Raises
+    ------
+    LeverError, ForecastError
+        If the chance is none, there are no amounts, or targets and periods are not of one number.
+
+    Notes
+    -----
+    A multiple of the pipeline repeats its deals, the same mix of stages, ages and amounts: what a rule of
+    thumb leaves out. An old pipeline needs more of itself than a young one.
+    """
+    if isinstance(chance, bool) or not isinstance(chance, Real) or not 0.0 < chance < 1.0:
+        raise LeverError(f"chance={chance!r} must lie between 0 and 1; write 80 % as 0.8")
+    if funnel.amounts is None:
+        raise ForecastError("coverage counts money, and no won deal has an amount")
+    streams_seed = Streams.of(seed).seed
+
+    def run(some: Funnel, deals: Pipeline) -> Forecast:
+        return forecast(
+            some,
+            deals,
+            periods=periods,
+            fiscal_start_month=fiscal_start_month,
+            engine=engine,
+            seed=streams_seed,
+        )
+
+    known: dict[tuple[str, float], Forecast] = {}
+
+    def by_pipeline(multiple: float) -> Forecast:
+        key = ("pipeline", multiple)
+        if key not in known:
+            known[key] = run(funnel, repeated(pipeline, multiple))
+        return known[key]
+
+    def by_leads(factor: float) -> Forecast:
+        key = ("leads", factor)
+        if key not in known:
+            known[key] = run(Volume(factor).apply(funnel), pipeline)
+        return known[key]
+
+    base = by_pipeline(1.0)
+    targets = _targets(target, base)
+    listed = np.where(np.isnan(pipeline.amount), funnel.amounts.mean, pipeline.amount)
+    open_amount = float(listed.sum())
+    rows = []
+    for n in range(1, len(base.periods) + 1):
+        wanted = float(targets[:n].sum())
+        remaining = wanted - base.realised_bookings
+        leads = _expected_leads(funnel, base, n)
+        needed = _multiple(by_pipeline, n, wanted, float(chance)) if open_amount > 0 else np.nan
+        factor = _multiple(by_leads, n, wanted, float(chance))
+        rule = np.nan
+        if remaining > 0 and open_amount > 0:
+            rule = by_pipeline(RULE * remaining / open_amount).chance(wanted, n).value
+        now = base.chance(wanted, n)
+        rows.append(
+            {
+                "target": wanted,
+                "remaining": remaining,
+                "open_amount": open_amount,
+                "coverage": open_amount / remaining if remaining > 0 else np.nan,
+                "chance": now.value,
+                "chance_se": now.standard_error,
+                "coverage_needed": needed * open_amount / remaining if remaining > 0 else np.nan,
+                "pipeline_needed": needed * open_amount,
+                "leads_expected": leads,
+                "leads_needed": factor * leads,
+                "chance_at_rule": rule,
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index(base.periods.labels, name="until the end of"))
+
+
+def repeated(pipeline: Pipeline, multiple: float) -> Pipeline:
+    """A pipeline of so many times the deals, the same mix: each repeated, or left out, at even distances.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    multiple : float
+        0 or more; 2.5 takes every deal twice and every second one a third time, in order of stage, age and
+        amount.
+    """
+    if multiple == 1.0:
+        return pipeline
+    order = np.lexsort((np.nan_to_num(pipeline.amount), pipeline.age_steps, pipeline.stage))
+    upto = np.floor(multiple * np.arange(pipeline.n_deals + 1) + 0.5).astype(np.int64)
+    index = np.repeat(order, np.diff(upto))
+    ids = np.array([f"{pipeline.deal_ids[i]} ({n})" for n, i in enumerate(index)], dtype=object)
+    return replace(
+        pipeline,
+        deal_ids=ids,
+        stage=pipeline.stage[index],
+        age_steps=pipeline.age_steps[index],
+        amount=pipeline.amount[index],
+        attributes={name: column[index] for name, column in pipeline.attributes.items()},
+    )
+
+
+def _targets(target: float | Sequence[float], base: Forecast) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """A target for each period."""
+    lengths = np.diff(base.periods.edges)
+    if not isinstance(target, Sequence):
+        return np.asarray(target_amount(target) * lengths / lengths.sum())
+    each = np.array([target_amount(some) for some in target])
+    if len(each) != len(lengths):
+        raise ForecastError(f"{len(lengths)} periods need as many targets, or one for all; {len(each)} given")
+    return each
+
+
+def _expected_leads(funnel: Funnel, base: Forecast, n_periods: int) -> float:
+    """New deals expected from the cutoff to the end of some periods, at the usual rate and its level now."""
+    level = 1.0 if funnel.pace is None or funnel.pace.arrivals is None else funnel.pace.arrivals.mean
+    per_step = funnel.arrivals.mean_per_block / funnel.arrivals.block_steps * funnel.changes.volume
+    return float(per_step * level * base.periods.steps_ahead[n_periods])
+
+
+def _multiple(
+    forecast_at: Callable[[float], Forecast], n_periods: int, target: float, wanted: float
+) -> float:
+    """Smallest multiple, from 0 to 8, at which leading periods reach a target with a wanted chance."""
+
+    def chance(multiple: float) -> float:
+        return forecast_at(multiple).chance(target, n_periods).value
+
+    low, high = 0.0, next((rung for rung in _LADDER if chance(rung) >= wanted), np.nan)
+    if np.isnan(high):
+        return float("nan")
+    low = high / 2.0 if high > 1.0 else 0.0
+    for _ in range(_STEPS):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if middle > 0 and chance(middle) >= wanted else (middle, high)
+    return high

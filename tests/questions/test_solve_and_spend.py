@@ -1,0 +1,183 @@
+"""How far levers must move, what coverage is needed, where money goes: against forecasts made apart, and theory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import funnelsim as fs
+from funnelsim.nouns.forecast import ForecastError
+from funnelsim.nouns.levers.protocol import LeverError
+from funnelsim.numerics.arrivals import Arrivals
+from funnelsim.numerics.hazards import StageHazards
+from funnelsim.questions.coverage import repeated
+from funnelsim.questions.spend import Surface
+
+ENGINE = fs.Exact(n_draws=2)
+DAYS = ["2026-10-01", "2026-11-01"]
+WIN = 0.02  # a day
+
+
+def lone_stage(per_day: float) -> fs.Funnel:
+    """One stage, certain: a deal is won with the same chance every day and never lost."""
+    stages = fs.Stages((fs.Stage("open"),), (fs.Outcome("won", "won"), fs.Outcome("lost", "lost")))
+    exits = np.array([[0.0, WIN, 0.0]] * 2)
+    hazards = StageHazards(np.array([0, 1]), exits, np.ones(2), np.full(3, 1 / 3), is_certain=True)
+    arrivals = Arrivals(1, per_day, np.inf, 0.0, np.array([1.0]))
+    return fs.Funnel(stages, fs.Clock("day"), (hazards,), arrivals)
+
+
+def position(n_deals: int) -> fs.Pipeline:
+    return fs.Pipeline(
+        clock=fs.Clock("day"),
+        cutoff_step=int(fs.Clock("day").step_of("2026-09-30")),
+        deal_ids=np.array([f"d{i}" for i in range(n_deals)], dtype=object),
+        stage=np.zeros(n_deals, dtype=np.int64),
+        age_steps=np.arange(n_deals) % 7,
+        amount=np.full(n_deals, np.nan),
+        won_step=np.zeros(0, dtype=np.int64),
+        won_amount=np.zeros(0),
+    )
+
+
+def expected_new_wins(per_day: float) -> float:
+    """Of deals that arrive on day u of 31 and may be won on that day and every one after it."""
+    return per_day * float(sum(1 - (1 - WIN) ** (31 - u) for u in range(31)))
+
+
+def test_the_volume_needed_is_that_of_the_poisson_law() -> None:
+    """Wins of new deals are Poisson: the rate that gives 12 wins a chance of 80 % is known."""
+    wanted = stats.gamma(12).ppf(0.8)  # P(Poisson(m) >= 12) = P(Gamma(12) <= m)
+    found = fs.solve_for(
+        lone_stage(1.0), position(0), target=12, chance=0.8, measure="wins", periods=DAYS, engine=ENGINE
+    )
+    factor = wanted / expected_new_wins(1.0)
+    assert found.loc["volume", "factor"] == pytest.approx(factor, rel=2e-3)
+    assert found.loc["volume", "chance"] == pytest.approx(0.8, abs=2e-3)
+    assert f"{100 * (factor - 1):+.2g}"[:3] in found.loc["volume", "verdict"]
+
+
+def test_what_cannot_be_reached_alone_says_how_far_it_gets() -> None:
+    """Nothing is ever lost, so conversion has nothing to win: the chance stays where it is."""
+    found = fs.solve_for(lone_stage(1.0), position(0), target=12, measure="wins", periods=DAYS, engine=ENGINE)
+    base = stats.poisson(expected_new_wins(1.0)).sf(11)
+    row = found.loc["conversion"]
+    assert np.isnan(row["factor"])
+    assert row["most_chance"] == pytest.approx(base, abs=1e-6)
+    assert row["verdict"] == f"cannot alone, reaches at most {base:.0%}"
+
+
+def test_a_chance_that_is_there_already_needs_no_lever() -> None:
+    found = fs.solve_for(lone_stage(1.0), position(0), target=1, measure="wins", periods=DAYS, engine=ENGINE)
+    assert (found["factor"] == 1.0).all()
+    with pytest.raises(LeverError, match=r"write 80 % as 0.8"):
+        fs.solve_for(lone_stage(1.0), position(0), target=1, chance=80, measure="wins", engine=ENGINE)
+
+
+def test_one_per_cent_more_volume_is_one_per_cent_more_wins_of_new_deals() -> None:
+    table = fs.elasticities(
+        lone_stage(1.0), position(0), target=10, measure="wins", periods=DAYS, engine=ENGINE
+    )
+    assert table.loc["new deals +1 %", "mean_percent"] == pytest.approx(1.0, abs=1e-9)
+    mean = expected_new_wins(1.0)
+    change = stats.poisson(1.01 * mean).sf(9) - stats.poisson(mean).sf(9)
+    assert table.loc["new deals +1 %", "chance_points"] == pytest.approx(100 * change, abs=1e-5)
+
+
+def test_a_grid_holds_the_forecast_of_every_pair() -> None:
+    grid = fs.lever_grid(
+        lone_stage(1.0), position(3), target=12, n_settings=3, measure="wins", periods=DAYS, engine=ENGINE
+    )
+    assert grid.table().shape == (3, 3)
+    both = fs.Together((fs.Volume(1.25), fs.Conversion(1.5)))
+    alone = fs.forecast(
+        both.apply(lone_stage(1.0)), position(3), periods=DAYS, measure="wins", target=12, engine=ENGINE
+    )
+    assert grid.chance[1, 2] == pytest.approx(alone.chance().value, abs=1e-12)
+    with pytest.raises(LeverError, match="two levers"):
+        fs.lever_grid(lone_stage(1.0), position(3), target=1, levers={"volume": fs.Volume})
+
+
+@pytest.mark.parametrize("multiple", [0.0, 0.3, 1.0, 2.5, 7.0])
+def test_a_repeated_pipeline_keeps_its_mix(multiple: float) -> None:
+    before, after = position(700), repeated(position(700), multiple)
+    assert after.n_deals == pytest.approx(multiple * 700, abs=1)
+    for age in range(7):
+        assert (after.age_steps == age).sum() == pytest.approx(
+            multiple * (before.age_steps == age).sum(), abs=1
+        )
+    assert len(set(after.deal_ids)) == after.n_deals
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[fs.Funnel, fs.Pipeline]:
+    history = fs.simulate_history(seed=2)
+    return fs.fit(history, calendar=False, level_period=None), history.pipeline()
+
+
+def test_coverage_needed_has_the_wanted_chance(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    funnel, pipeline = sample
+    table = fs.coverage(funnel, pipeline, target=2_600_000, periods="2Q", engine=fs.Exact(n_draws=10))
+    row = table.iloc[-1]
+    assert row["remaining"] < row["target"]
+    assert row["coverage"] == pytest.approx(row["open_amount"] / row["remaining"])
+    for pipes, leads in (
+        (row["pipeline_needed"] / row["open_amount"], 1.0),
+        (1.0, row["leads_needed"] / row["leads_expected"]),
+    ):
+        outlook = fs.forecast(
+            fs.Volume(leads).apply(funnel),
+            repeated(pipeline, pipes),
+            periods="2Q",
+            engine=fs.Exact(n_draws=10),
+        )
+        assert outlook.chance(2_600_000).value == pytest.approx(0.8, abs=0.02)
+    three = repeated(pipeline, 3 * row["remaining"] / row["open_amount"])
+    outlook = fs.forecast(funnel, three, periods="2Q", engine=fs.Exact(n_draws=10))
+    assert row["chance_at_rule"] == pytest.approx(outlook.chance(2_600_000).value, abs=1e-9)
+
+
+def test_coverage_refuses_what_it_cannot_count(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    with pytest.raises(ForecastError, match="no won deal has an amount"):
+        fs.coverage(lone_stage(1.0), position(3), target=5)
+    with pytest.raises(ForecastError, match="2 periods need as many targets"):
+        fs.coverage(*sample, target=[1e6], periods="2Q", engine=fs.Exact(n_draws=2))
+
+
+def test_a_surface_of_a_quadratic_probit_is_exact() -> None:
+    def chance(x: np.ndarray) -> float:
+        return float(stats.norm.cdf(-1 + x[0] + 0.5 * x[1] - 0.3 * x[0] ** 2 + 0.4 * x[0] * x[1]))
+
+    surface = Surface.fitted(2, chance)
+    assert surface.error < 1e-9
+    at = np.array([0.3, 0.7])
+    assert surface.probit(at) == pytest.approx(stats.norm.ppf(chance(at)), abs=1e-9)
+
+
+def test_money_goes_where_it_does_most(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    """Two ways to the same lever, one at half the price: all money goes there, and nothing is overspent."""
+    options = [fs.Option("dear", fs.Volume, 1.6, 200_000), fs.Option("cheap", fs.Volume, 1.6, 100_000)]
+    plan = fs.spend(*sample, options, target=2_900_000, periods="2Q", engine=fs.Exact(n_draws=10))
+    assert plan.surface.error < 0.02
+    table = plan.best_for(80_000)
+    best = table.iloc[0]
+    assert best["cheap"] == pytest.approx(1.48, abs=0.03)
+    assert best["dear"] < 1.03
+    assert (table["cost"] <= 80_000 * (1 + 1e-6)).all()
+    assert table.loc["cheap alone", "verdict"] == "as good within the noise, and simpler"
+    assert table.loc["dear alone", "verdict"] == "clearly behind"
+    wanted = plan.forecast(np.array([0.0, 0.5])).chance().value
+    cheapest = plan.cheapest_for(wanted)
+    assert cheapest["cost"].iloc[0] == pytest.approx(50_000, rel=0.05)
+    assert cheapest["chance"].iloc[0] == pytest.approx(wanted, abs=2e-3)
+    assert "not to be had" in plan.cheapest_for(0.99999)["verdict"].iloc[0]
+    assert plan.frontier(3)["chance"].is_monotonic_increasing
+
+
+def test_options_out_of_range_are_refused(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    for wrong in ({"most": 1.0}, {"cost": -1.0}, {"growth": 0.5}, {"cost": float("nan")}):
+        with pytest.raises(LeverError, match="must be between"):
+            fs.Option("fairs", fs.Volume, **({"most": 1.2, "cost": 10.0} | wrong))
+    with pytest.raises(LeverError, match="each of a name of its own"):
+        fs.spend(*sample, [], target=1e6)

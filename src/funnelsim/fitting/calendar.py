@@ -26,7 +26,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "week": ("month of quarter", "month of year"),
     "month": ("month of quarter", "month of year"),
 }
-_LEAST_DAYS = {"hour of day": 28, "weekday": 56, "month of quarter": 365, "month of year": 730}
+_LEAST_DAYS = {"hour of day": 28, "weekday": 56, "month of quarter": 182, "month of year": 730}
 _UNIT_DAYS = {"hour of day": 1, "weekday": 1, "month of quarter": 28, "month of year": 28}
 _FOLDS = 4
 _YEAR = 365

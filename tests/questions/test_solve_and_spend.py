@@ -1,4 +1,4 @@
-"""How far levers must move, what coverage is needed, where money goes: against forecasts made apart, and theory."""
+"""How far levers must move, what coverage is needed, where money goes: against theory, or forecasts apart."""
 
 from __future__ import annotations
 

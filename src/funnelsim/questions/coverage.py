@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 import numpy as np
@@ -73,63 +73,68 @@ def coverage(
         raise LeverError(f"chance={chance!r} must lie between 0 and 1; write 80 % as 0.8")
     if funnel.amounts is None:
         raise ForecastError("coverage counts money, and no won deal has an amount")
-    streams_seed = Streams.of(seed).seed
+    case = _Case(funnel, pipeline, periods, fiscal_start_month, engine, Streams.of(seed).seed)
+    targets = np.cumsum(_targets(target, case.by_pipeline(1.0)))
+    rows = [case.row(n + 1, upto, float(chance)) for n, upto in enumerate(targets.tolist())]
+    return pd.DataFrame(rows, index=pd.Index(case.by_pipeline(1.0).periods.labels, name="until the end of"))
 
-    def run(some: Funnel, deals: Pipeline) -> Forecast:
-        return forecast(
-            some,
-            deals,
-            periods=periods,
-            fiscal_start_month=fiscal_start_month,
-            engine=engine,
-            seed=streams_seed,
-        )
 
-    known: dict[tuple[str, float], Forecast] = {}
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """Forecasts under multiples of the pipeline, and of the leads; each is made once."""
 
-    def by_pipeline(multiple: float) -> Forecast:
-        key = ("pipeline", multiple)
-        if key not in known:
-            known[key] = run(funnel, repeated(pipeline, multiple))
-        return known[key]
+    funnel: Funnel
+    pipeline: Pipeline
+    periods: str | Sequence[object]
+    fiscal_start_month: int
+    engine: Engine | EngineName
+    seed: int
+    _known: dict[tuple[str, float], Forecast] = field(default_factory=dict, init=False)
 
-    def by_leads(factor: float) -> Forecast:
-        key = ("leads", factor)
-        if key not in known:
-            known[key] = run(Volume(factor).apply(funnel), pipeline)
-        return known[key]
+    def by_pipeline(self, multiple: float) -> Forecast:
+        """With so many deals like those open now."""
+        return self._kept("pipeline", multiple, self.funnel, repeated(self.pipeline, multiple))
 
-    base = by_pipeline(1.0)
-    targets = _targets(target, base)
-    listed = np.where(np.isnan(pipeline.amount), funnel.amounts.mean, pipeline.amount)
-    open_amount = float(listed.sum())
-    rows = []
-    for n in range(1, len(base.periods) + 1):
-        wanted = float(targets[:n].sum())
-        remaining = wanted - base.realised_bookings
-        leads = _expected_leads(funnel, base, n)
-        needed = _multiple(by_pipeline, n, wanted, float(chance)) if open_amount > 0 else np.nan
-        factor = _multiple(by_leads, n, wanted, float(chance))
-        rule = np.nan
-        if remaining > 0 and open_amount > 0:
-            rule = by_pipeline(RULE * remaining / open_amount).chance(wanted, n).value
-        now = base.chance(wanted, n)
-        rows.append(
-            {
-                "target": wanted,
-                "remaining": remaining,
-                "open_amount": open_amount,
-                "coverage": open_amount / remaining if remaining > 0 else np.nan,
-                "chance": now.value,
-                "chance_se": now.standard_error,
-                "coverage_needed": needed * open_amount / remaining if remaining > 0 else np.nan,
-                "pipeline_needed": needed * open_amount,
-                "leads_expected": leads,
-                "leads_needed": factor * leads,
-                "chance_at_rule": rule,
-            }
-        )
-    return pd.DataFrame(rows, index=pd.Index(base.periods.labels, name="until the end of"))
+    def by_leads(self, factor: float) -> Forecast:
+        """With so many times the new deals."""
+        return self._kept("leads", factor, Volume(factor).apply(self.funnel), self.pipeline)
+
+    def _kept(self, what: str, multiple: float, funnel: Funnel, pipeline: Pipeline) -> Forecast:
+        if (what, multiple) not in self._known:
+            self._known[what, multiple] = forecast(
+                funnel,
+                pipeline,
+                periods=self.periods,
+                fiscal_start_month=self.fiscal_start_month,
+                engine=self.engine,
+                seed=self.seed,
+            )
+        return self._known[what, multiple]
+
+    def row(self, n: int, target: float, wanted: float) -> dict[str, float]:
+        """What the first `n` periods have and need."""
+        base, amount = self.by_pipeline(1.0), self.pipeline.amount
+        assert self.funnel.amounts is not None  # as coverage has checked
+        open_amount = float(np.where(np.isnan(amount), self.funnel.amounts.mean, amount).sum())
+        remaining = target - base.realised_bookings
+        leads, now = _expected_leads(self.funnel, base, n), base.chance(target, n)
+        needed = _multiple(self.by_pipeline, n, target, wanted) if open_amount > 0 else np.nan
+        is_short, rule = remaining > 0, np.nan
+        if is_short and open_amount > 0:
+            rule = self.by_pipeline(RULE * remaining / open_amount).chance(target, n).value
+        return {
+            "target": target,
+            "remaining": remaining,
+            "open_amount": open_amount,
+            "coverage": open_amount / remaining if is_short else np.nan,
+            "chance": now.value,
+            "chance_se": now.standard_error,
+            "coverage_needed": needed * open_amount / remaining if is_short else np.nan,
+            "pipeline_needed": needed * open_amount,
+            "leads_expected": leads,
+            "leads_needed": _multiple(self.by_leads, n, target, wanted) * leads,
+            "chance_at_rule": rule,
+        }
 
 
 def repeated(pipeline: Pipeline, multiple: float) -> Pipeline:

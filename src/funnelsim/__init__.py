@@ -210,6 +210,15 @@ if TYPE_CHECKING:
     from funnelsim.questions.spend import (
         spend as spend,
     )
+    from funnelsim.questions.targets.attainable import (
+        attainable as attainable,
+    )
+    from funnelsim.questions.targets.split import (
+        TargetSplit as TargetSplit,
+    )
+    from funnelsim.questions.targets.split import (
+        split_target as split_target,
+    )
     from funnelsim.questions.width_split import (
         width_split as width_split,
     )
@@ -303,6 +312,9 @@ _HOME = {
     "Segments": "questions.segments",
     "effects": "questions.effects",
     "Effects": "questions.effects",
+    "attainable": "questions.targets.attainable",
+    "TargetSplit": "questions.targets.split",
+    "split_target": "questions.targets.split",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
     "plot_fan": "faces.plots",

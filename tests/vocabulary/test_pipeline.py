@@ -50,6 +50,8 @@ def test_columns_of_unequal_length_are_refused(pipeline: Pipeline, column: str) 
 def test_attribute_of_another_length_is_refused(pipeline: Pipeline) -> None:
     with pytest.raises(PipelineError, match="one entry per deal"):
         replace(pipeline, attributes={"region": np.array(["N", "S"], dtype=object)})
+    with pytest.raises(PipelineError, match="per win"):
+        replace(pipeline, won_attributes={"region": np.array(["N"] * 99, dtype=object)})
 
 
 @pytest.mark.parametrize(("ages", "least"), [([3, 0, -1], -1), ([3, -2, -1], -2)])

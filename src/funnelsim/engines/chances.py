@@ -92,15 +92,19 @@ class Chances:
 
 
 def batch_chances(
-    funnel: Funnel, positions: Positions, periods: Periods, streams: Streams, draws: Sequence[int]
+    funnel: Funnel,
+    positions: Positions,
+    periods: Periods,
+    streams: Streams,
+    draws: Sequence[int],
+    arriving_class: int | None = None,
 ) -> Chances:
     """Chances for a batch of draws: by the recursion, times the shared shock.
 
     The arguments are those of :func:`chances_without_shock`.
     """
-    return shocked(
-        chances_without_shock(funnel, positions, periods, streams, draws), funnel, periods, streams, draws
-    )
+    calm = chances_without_shock(funnel, positions, periods, streams, draws, arriving_class)
+    return shocked(calm, funnel, periods, streams, draws)
 
 
 def shocked(
@@ -119,7 +123,12 @@ def shocked(
 
 
 def chances_without_shock(
-    funnel: Funnel, positions: Positions, periods: Periods, streams: Streams, draws: Sequence[int]
+    funnel: Funnel,
+    positions: Positions,
+    periods: Periods,
+    streams: Streams,
+    draws: Sequence[int],
+    arriving_class: int | None = None,
 ) -> Chances:
     """Chances by the recursion for a batch of parameter draws.
 
@@ -131,6 +140,9 @@ def chances_without_shock(
     streams : Streams
     draws : sequence of int
         Numbers of the draws.
+    arriving_class : int, optional
+        Code of the one class whose new deals are expected; by default those of all. A class that the funnel
+        does not have has none.
 
     Returns
     -------
@@ -139,9 +151,10 @@ def chances_without_shock(
     ahead = periods.steps_ahead
     span = Span(periods.cutoff_step, positions.unrecorded_steps, int(ahead[-1]))
     arriving = [(funnel.arrival_draw(streams, draw), funnel.class_shares(streams, draw)) for draw in draws]
+    expected = {klass for klass in arriving[0][1] if arriving_class in (None, klass)}
     within = np.zeros((len(draws), len(positions.stage), len(ahead)))
     on_entry = np.zeros((len(draws), span.n_steps - 1, len(ahead)))
-    for klass in sorted({*positions.klass.tolist(), *arriving[0][1]}):
+    for klass in sorted({*positions.klass.tolist(), *expected}):
         here = positions.klass == klass
         case = _Case(funnel, klass, positions.stage[here], positions.age[here], ahead, span)
         chances_of = _steady_chances if funnel.is_steady else _moving_chances
@@ -149,7 +162,7 @@ def chances_without_shock(
         volume = funnel.changes.of_class(klass).volume  # what came before the cutoff is as it was
         of_step = np.repeat([1.0, volume], [span.n_before, span.n_ahead])[:, None]
         for i, ((_, shares), by_class) in enumerate(arriving):
-            if klass in by_class:
+            if klass in expected:
                 on_entry[i] += of_step * ((shares * by_class[klass]) @ entering[i])
     calendar = funnel.arrival_calendar(span)
     new_wins, dispersion = [], []

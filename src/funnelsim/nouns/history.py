@@ -184,8 +184,12 @@ class DealHistory:
         is_recent_win = self.stages.is_won[last.place] & (step >= year_ago)
         amount = deals["amount"].to_numpy(float)
         attributes = deals.drop(
-            columns=["created_at", "place", "outcome", "entered_at", "closed_at", "amount"]
+            columns=["deal_id", "created_at", "place", "outcome", "entered_at", "closed_at", "amount"]
         )
+
+        def columns_of(which: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.object_]]:
+            return {str(name): column.to_numpy(object)[which] for name, column in attributes.items()}
+
         return Pipeline(
             clock=self.clock,
             cutoff_step=self.cutoff_step,
@@ -196,11 +200,8 @@ class DealHistory:
             won_step=step[is_recent_win],
             won_amount=amount[is_recent_win],
             unrecorded_steps=self.cutoff_step - self.last_arrival_step,
-            attributes={
-                str(name): column.to_numpy(object)[is_open]
-                for name, column in attributes.items()
-                if name != "deal_id"
-            },
+            attributes=columns_of(is_open),
+            won_attributes=columns_of(is_recent_win),
         )
 
     def as_of(self, moment: str | dt.date | np.datetime64) -> DealHistory:

@@ -39,6 +39,8 @@ class Pipeline:
         Latest steps up to the cutoff whose new deals are not recorded yet; an engine expects them.
     attributes : mapping of str to ndarray of shape (n_deals,)
         Any other columns of the open deals.
+    won_attributes : mapping of str to ndarray of shape (n_won,)
+        The same columns of the wins, so that what is realised is known by region or rep.
 
     Raises
     ------
@@ -56,10 +58,12 @@ class Pipeline:
     won_amount: npt.NDArray[np.float64]
     unrecorded_steps: int = 0
     attributes: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
+    won_attributes: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         per_deal = [self.deal_ids, self.stage, self.age_steps, self.amount, *self.attributes.values()]
-        if len({len(column) for column in per_deal}) != 1 or len(self.won_step) != len(self.won_amount):
+        per_win = [self.won_step, self.won_amount, *self.won_attributes.values()]
+        if any(len({len(column) for column in columns}) != 1 for columns in (per_deal, per_win)):
             raise PipelineError("every column of a pipeline must have one entry per deal (or per win)")
         if (self.age_steps < 0).any():
             raise PipelineError(f"ages must be >= 0, found {self.age_steps.min()}")
@@ -68,7 +72,7 @@ class Pipeline:
         for amounts in (self.amount, self.won_amount):
             if (amounts < 0).any() or np.isinf(amounts).any():
                 raise PipelineError("amounts must be finite and >= 0, or NaN where unknown")
-        for column in (*per_deal, self.won_step, self.won_amount):
+        for column in (*per_deal, *per_win):
             column.flags.writeable = False
 
     @property

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from funnelsim.intake.deals import read_deals as read_deals
     from funnelsim.intake.stages_file import read_stages as read_stages
     from funnelsim.nouns.capacity import CapacityUse as CapacityUse
+    from funnelsim.nouns.collections import Collections as Collections
+    from funnelsim.nouns.collections import Recognition as Recognition
     from funnelsim.nouns.forecast import Forecast as Forecast
     from funnelsim.nouns.funnel import Funnel as Funnel
     from funnelsim.nouns.history import DealHistory as DealHistory
@@ -256,6 +258,8 @@ _HOME = {
     "Events": "engines.events.engine",
     "CapacityUse": "nouns.capacity",
     "Shock": "nouns.shock",
+    "Collections": "nouns.collections",
+    "Recognition": "nouns.collections",
     "Team": "nouns.team",
     "Rep": "nouns.team",
     "Work": "nouns.team",

@@ -32,8 +32,8 @@ def test_an_unknown_measure_is_refused() -> None:
     history = fs.simulate_history(seed=1)
     engine = fs.MonteCarlo(n_futures=20, n_draws=2)
     outlook = fs.forecast(fs.fit(history), history.pipeline(), engine=engine)
-    with pytest.raises(ForecastError, match="measure 'cash' is unknown"):
-        outlook.draws("cash")  # type: ignore[arg-type]
+    with pytest.raises(ForecastError, match="measure 'profit' is unknown"):
+        outlook.draws("profit")  # type: ignore[arg-type]
 
 
 def test_the_day_of_the_cutoff_is_known_as_far_as_the_cutoff() -> None:

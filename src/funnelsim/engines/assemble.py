@@ -11,10 +11,12 @@ from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Outcome
 from funnelsim.nouns.open_deals import OpenDeals
+from funnelsim.numerics.collections import earned_by
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 def check_match(funnel: Funnel, pipeline: Pipeline) -> None:
@@ -82,7 +84,26 @@ def assembled(
         unit=funnel.unit,
         engine=engine,
         seed=seed,
+        realised_revenue=_earned(funnel, won_amount, pipeline.won_step, periods),
+        realised_cash=_paid(pipeline, periods),
     )
+
+
+def _earned(funnel: Funnel, won_amount: Floats, won_step: Ints, periods: Periods) -> float:
+    """Revenue of the running period before the cutoff, from the wins that are kept."""
+    if funnel.collections is None or funnel.amounts is None:
+        return 0.0
+    edges = np.array([periods.edges[0] - 1, max(periods.cutoff_step, periods.edges[0] - 1)])
+    earned = earned_by(edges, won_step, *funnel.collections.recognition.steps(funnel.clock))
+    return float(won_amount @ np.diff(earned, axis=1)[:, 0])
+
+
+def _paid(pipeline: Pipeline, periods: Periods) -> float:
+    """Payments of the running period before the cutoff, from the invoices; 0 where there are none."""
+    known = pipeline.receivables
+    if known is None:
+        return 0.0
+    return float(known.paid_amount[periods.period_of(known.paid_step) == 0].sum())
 
 
 def _with_mean_amount(funnel: Funnel, amount: Floats) -> Floats:

@@ -10,6 +10,7 @@ from funnelsim.engines.exact import Exact
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine, EngineError
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.law import Measure
 from funnelsim.vocabulary.pipeline import Pipeline
 
 EngineName = Literal["auto", "exact", "montecarlo"]
@@ -18,7 +19,13 @@ _MOST_REVISED = 2_000  # open deals whose listed amount is still revised: their 
 
 
 def choose(
-    engine: Engine | EngineName, funnel: Funnel, pipeline: Pipeline, *, n_draws: int = 100, workers: int = 1
+    engine: Engine | EngineName,
+    funnel: Funnel,
+    pipeline: Pipeline,
+    *,
+    n_draws: int = 100,
+    workers: int = 1,
+    measure: Measure | None = None,
 ) -> tuple[Engine, str]:
     """An engine, and why it was chosen; no reason where it was given or named.
 
@@ -30,12 +37,16 @@ def choose(
     pipeline : Pipeline
     n_draws, workers : int
         Settings of an engine that is not given.
+    measure : {"bookings", "wins", "revenue", "cash"}, optional
+        What is asked for: revenue and cash need futures.
 
     Raises
     ------
     EngineError
-        If no engine has that name.
+        If no engine has that name, or the one given follows no invoices.
     """
+    if measure in ("revenue", "cash"):
+        return _choose_for_flows(engine, n_draws, workers, measure)
     if not isinstance(engine, str):
         if isinstance(engine, type) or not callable(getattr(engine, "run", None)):
             raise EngineError(f"{engine!r} is no engine; use one such as Exact(), MonteCarlo(), or 'auto'")
@@ -54,3 +65,19 @@ def choose(
         reason = f"the amounts of {n_revised:,} open deals are revised, which is quicker to draw"
         return MonteCarlo(n_draws=n_draws, workers=workers), reason
     return Exact(n_draws=n_draws, workers=workers), "nothing here needs drawn futures"
+
+
+def _choose_for_flows(
+    engine: Engine | EngineName, n_draws: int, workers: int, measure: str
+) -> tuple[Engine, str]:
+    """Monte Carlo: the one engine that knows the step of every win, and follows its invoices."""
+    if isinstance(engine, MonteCarlo):
+        return engine, ""
+    if engine not in ("auto", "montecarlo"):
+        named = repr(engine) if isinstance(engine, str) else type(engine).__name__
+        raise EngineError(
+            f"engine {named} follows no invoice, so it cannot forecast {measure}; use MonteCarlo(), "
+            "'montecarlo' or 'auto'"
+        )
+    reason = f"{measure} hangs on the step of every win" if engine == "auto" else ""
+    return MonteCarlo(n_draws=n_draws, workers=workers), reason

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from funnelsim.engines.chances import Chances, Positions
 from funnelsim.engines.protocol import EngineError
+from funnelsim.engines.till import Desk, Till
+from funnelsim.nouns.flows import Flows
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Futures
 from funnelsim.numerics.amounts import Amounts
@@ -38,6 +40,7 @@ def batch_futures(
     streams: Streams,
     draws: Sequence[int],
     n_futures: int,
+    till: Till | None = None,
 ) -> Futures:
     """Futures of a batch of draws.
 
@@ -53,35 +56,43 @@ def batch_futures(
         Numbers of the draws.
     n_futures : int
         For each draw.
+    till : Till, optional
+        Of these draws: where every win is invoiced, earned and paid. The wins themselves are the same
+        without it.
 
     Raises
     ------
     EngineError
-        If more wins are expected than can be counted.
+        If more wins are expected than can be counted, or than a till can book one by one.
     """
     shape = (len(draws), n_futures, chances.new_wins.shape[2])
     open_wins, new_wins = np.zeros((2, *shape), dtype=np.int32)
     money_shape = shape if funnel.amounts is not None else (0, 0, shape[2])
     open_bookings, new_bookings = np.zeros((2, *money_shape))
     worths = [_Worth.of(funnel, pipeline, streams, draw) for draw in draws]
+    flows: list[list[Flows]] = [[] for _ in draws]
     for block, rows in enumerate(_slices(n_futures, _FUTURES_PER_BLOCK)):
         n = rows.stop - rows.start
         new_wins[:, rows] = _new_wins(chances, streams, draws, block, n)
         for i, draw in enumerate(draws):
             chance = chances.open_deals[i][positions.of_deal]
-            open_wins[i, rows], bookings = _open_futures(chance, worths[i], streams, (draw, block), n)
+            desk = None if till is None else till.desk(i, block, n)
+            open_wins[i, rows], bookings = _open_futures(chance, worths[i], streams, (draw, block), n, desk)
             if funnel.amounts is not None:
                 open_bookings[i, rows] = bookings
                 money = streams.generator("money", draw, block)
                 new_bookings[i, rows] = funnel.changes.new_amount * _new_bookings(
-                    funnel.amounts, new_wins[i, rows], worths[i].shares, money
+                    funnel.amounts, new_wins[i, rows], worths[i].shares, money, desk
                 )
+            if desk is not None:
+                flows[i].append(desk.flows())
     return Futures(
         open_wins.reshape(-1, shape[2]),
         new_wins.reshape(-1, shape[2]),
         open_bookings.reshape(-1, shape[2]),
         new_bookings.reshape(-1, shape[2]),
         n_draws=len(draws),
+        flows=None if till is None else Flows.joined([part for of_draw in flows for part in of_draw]),
     )
 
 
@@ -151,7 +162,12 @@ class _Worth:
 
 
 def _open_futures(
-    chance: Floats, worth: _Worth, streams: Streams, place: tuple[int, int], n_futures: int
+    chance: Floats,
+    worth: _Worth,
+    streams: Streams,
+    place: tuple[int, int],
+    n_futures: int,
+    desk: Desk | None,
 ) -> tuple[Ints, Floats]:
     """Wins and bookings of open deals: one number per deal says in which period it is won, if in any.
 
@@ -177,6 +193,8 @@ def _open_futures(
         for some, rng in zip(worth.picked, sources, strict=True):
             amount += _picked_amounts(some, rng.random((n, len(some.deals))), future, deal, n_deals)
         bookings[rows] = np.bincount(cell, amount, n * n_periods).reshape(n, n_periods)
+        if desk is not None:
+            desk.sell_open(future + rows.start, cell - future * n_periods, deal, amount)
     return wins, bookings
 
 
@@ -221,13 +239,22 @@ def _new_wins(chances: Chances, streams: Streams, draws: Sequence[int], block: i
 
 
 def _new_bookings(
-    amounts: Amounts, wins: npt.NDArray[np.integer], shares: Floats, rng: np.random.Generator
+    amounts: Amounts,
+    wins: npt.NDArray[np.integer],
+    shares: Floats,
+    rng: np.random.Generator,
+    desk: Desk | None,
 ) -> Floats:
     """Bookings of new wins; the k-th win of a future and period has the same amount under any lever.
 
     Where there are too many to draw one by one, their numbers at each amount are drawn instead.
     """
     most = int(wins.max(initial=0))
+    if most > _MOST_ONE_BY_ONE and desk is not None:
+        raise EngineError(
+            f"{most:,} wins of new deals in one period are too many to pay one by one (at most "
+            f"{_MOST_ONE_BY_ONE:,}); use shorter periods, or a funnel without collections"
+        )
     if most > _MOST_ONE_BY_ONE:
         return rng.multinomial(wins, shares) @ amounts.points
     bookings, won = np.zeros(wins.size), wins.ravel()
@@ -236,5 +263,9 @@ def _new_bookings(
         is_win = np.arange(some.start, some.stop)[:, None] < won
         # One by one in order of the wins, so that where a slice ends has no part in the sum.
         here = np.flatnonzero(is_win)
-        np.add.at(bookings, here % wins.size, amounts.pick(shares, chance.ravel()[here]))
+        cell, amount = here % wins.size, amounts.pick(shares, chance.ravel()[here])
+        np.add.at(bookings, cell, amount)
+        if desk is not None:
+            future, period = np.divmod(cell, wins.shape[1])
+            desk.sell_new(future, period, here // wins.size + some.start, amount)
     return bookings.reshape(wins.shape)

@@ -18,6 +18,7 @@ from funnelsim.engines.assemble import assembled, check_match
 from funnelsim.engines.chances import Positions, batch_chances, draw_batches
 from funnelsim.engines.futures import batch_futures
 from funnelsim.engines.protocol import EngineError, check_whole
+from funnelsim.engines.till import Till
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Futures
@@ -142,5 +143,6 @@ def _run_batch(
     # One thread for matrix products: with more, sums are grouped otherwise and the last bits depend on them.
     with threadpool_limits(1):
         chances = batch_chances(funnel, positions, periods, streams, draws)
-        futures = batch_futures(funnel, pipeline, positions, chances, streams, draws, n_futures)
+        till = Till.of(funnel, pipeline, positions, periods, streams, draws)
+        futures = batch_futures(funnel, pipeline, positions, chances, streams, draws, n_futures, till)
     return futures, chances.open_deals

@@ -13,7 +13,7 @@ from funnelsim.engines.choose import EngineName, choose
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.until import run_until
-from funnelsim.nouns.forecast import Classical, Forecast, ForecastError, target_amount
+from funnelsim.nouns.forecast import JOINT_NOTE, Classical, Forecast, ForecastError, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA, weighted_pipeline
@@ -47,9 +47,10 @@ def forecast(
         ``"4Q"``, ``"6M"``, ``"13W"``, ``"2Y"``: the running period and those after it; or the edges.
     target : float, optional
         Amount, or number of wins, wanted in all periods together.
-    measure : {"bookings", "wins"}, optional
+    measure : {"bookings", "wins", "revenue", "cash"}, optional
         What is forecast and the target counts: bookings by default, wins where there are no amounts. A target
-        without amounts needs it said, lest an amount be held against a number of wins.
+        without amounts needs it said, lest an amount be held against a number of wins. Revenue and cash need
+        a funnel with collections, and come from the futures of the Monte Carlo engine.
     fiscal_start_month : int
         Month in which the fiscal year begins.
     engine : Engine or {"auto", "exact", "montecarlo"}
@@ -80,7 +81,7 @@ def forecast(
     funnel = _without_amounts_of_zero(funnel, pipeline)
     _check_measure(funnel, measure, wanted)
     parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
-    chosen, reason = choose(engine, funnel, pipeline)
+    chosen, reason = choose(engine, funnel, pipeline, measure=measure)
     streams = Streams.of(seed)
     if isinstance(chosen, MonteCarlo) and chosen.until_se is not None:
         outlook = run_until(chosen, funnel, pipeline, parsed, streams, target=wanted, measure=measure)
@@ -95,7 +96,12 @@ def forecast(
         asked=measure,
         target=wanted,
         classical=_classical(funnel, pipeline, outlook.realised_bookings),
-        notes=(*funnel.notes, *_pipeline_notes(funnel, pipeline, parsed), *outlook.notes),
+        notes=(
+            *funnel.notes,
+            *_pipeline_notes(funnel, pipeline, parsed),
+            *(_notes_on_flows(funnel, pipeline) if measure in ("revenue", "cash") else ()),
+            *outlook.notes,
+        ),
     )
 
 
@@ -123,9 +129,14 @@ def _periods_with_known_wins(
 def _check_measure(funnel: Funnel, measure: Measure | None, target: float | None) -> None:
     if measure not in (None, *get_args(Measure)):
         raise ForecastError(f"measure={measure!r} is unknown; use one of {', '.join(get_args(Measure))}")
+    if measure in ("revenue", "cash") and funnel.collections is None:
+        raise ForecastError(
+            f"measure={measure!r}: the funnel does not know how wins are paid; give it collections, as in "
+            "funnel.with_collections(Collections.by_hand(terms_days=30)), or those of fit_collections(...)"
+        )
     if funnel.amounts is not None or measure == "wins" or (measure is None and target is None):
         return
-    asked = "bookings were asked for" if measure else f"a target of {target:,.10g} was given"
+    asked = f"{measure} were asked for" if measure else f"a target of {target:,.10g} was given"
     raise ForecastError(
         f"{asked}, but no won deal has an amount; check which column holds the amounts (columns=), or "
         "forecast the number of wins with measure='wins': the target is a number of wins then"
@@ -173,6 +184,31 @@ def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> lis
             f"with the mean of won deals, {mean}"
         )
     return [*notes, *_notes_on_age(funnel, pipeline)]
+
+
+def _notes_on_flows(funnel: Funnel, pipeline: Pipeline) -> list[str]:
+    """How cash and revenue were come by."""
+    terms, known = funnel.collections, pipeline.receivables
+    if terms is None:
+        return []
+    notes = [
+        JOINT_NOTE,
+        f"bookings, revenue ({terms.recognition.in_words}) and cash are those of the same futures; "
+        f"{terms!r}".replace("Collections(", "payments: ").removesuffix(")"),
+    ]
+    if known is None:
+        notes.append(
+            "no invoices are known: wins of the last twelve months are invoiced and paid by the same law, "
+            "and cash of the running period counts from the cutoff on"
+        )
+    else:
+        notes.append(
+            f"{known.n_unpaid:,} unpaid invoices worth {known.amount.sum():,.0f} {funnel.unit}".rstrip()
+            + "; wins before the cutoff are taken to be among the invoices, but for instalments still to come"
+        )
+    if terms.recognition.how == "straight-line" and terms.recognition.months > 12:
+        notes.append("revenue of wins more than twelve months before the cutoff is not in: they are not kept")
+    return notes
 
 
 def _notes_on_age(funnel: Funnel, pipeline: Pipeline) -> list[str]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.capacity import CapacityUse
+from funnelsim.nouns.flows import Flows
 from funnelsim.nouns.law import Futures, Law, Measure, Outcome, over_draws
 from funnelsim.nouns.open_deals import OpenDeals
 from funnelsim.vocabulary.errors import FunnelsimError
@@ -68,7 +69,7 @@ class Forecast:
         The joint law over periods of what is still to be won: simulated futures, or the exact law.
     deals : OpenDeals
     classical : tuple of Classical
-    asked : {"bookings", "wins"}, optional
+    asked : {"bookings", "wins", "revenue", "cash"}, optional
         What was asked for; None: bookings, or wins when the data has no amounts.
     target : float, optional
         Target for all periods together, in units of what is forecast.
@@ -78,6 +79,8 @@ class Forecast:
     notes : tuple of str
     capacity : CapacityUse, optional
         What became of the reps' hours, from the engine that knows of them.
+    realised_revenue, realised_cash : float
+        Earned, and paid as far as invoices are known, in the first period before the cutoff.
     """
 
     periods: Periods
@@ -93,6 +96,8 @@ class Forecast:
     seed: int = 0
     notes: tuple[str, ...] = ()
     capacity: CapacityUse | None = None
+    realised_revenue: float = 0.0
+    realised_cash: float = 0.0
 
     @property
     def n_draws(self) -> int:
@@ -135,7 +140,7 @@ class Forecast:
         ----------
         window : optional
             All periods (None), the number of leading periods, a label, several labels, or a slice.
-        measure : {"bookings", "wins"}, optional
+        measure : {"bookings", "wins", "revenue", "cash"}, optional
         """
         return self.draws(measure)[:, self._columns(window)].sum(axis=1)
 
@@ -160,14 +165,31 @@ class Forecast:
         return {}
 
     def _realised(self, measure: Measure) -> float:
-        return self.realised_bookings if measure == "bookings" else self.realised_wins
+        realised: float = getattr(self, f"realised_{measure}")
+        return realised
+
+    @property
+    def is_money(self) -> bool:
+        """Whether amounts are forecast, and not a number of wins."""
+        return self.measure != "wins"
 
     def _checked_measure(self, measure: Measure | None) -> Measure:
         if measure not in (None, *get_args(Measure)):
             raise ForecastError(f"measure {measure!r} is unknown; use one of {', '.join(get_args(Measure))}")
-        if (measure or self.measure) == "bookings" and not self.outcome.has_amounts:
-            raise ForecastError("the data has no amounts, so there are no bookings; ask for measure='wins'")
-        return measure or self.measure
+        chosen = measure or self.measure
+        if chosen != "wins" and not self.outcome.has_amounts:
+            raise ForecastError(f"the data has no amounts, so there are no {chosen}; ask for measure='wins'")
+        if chosen in ("revenue", "cash") and self._flows is None:
+            raise ForecastError(
+                f"this forecast knows no {chosen}: give the funnel collections (Funnel.with_collections) and "
+                f"forecast with measure={chosen!r} or engine=MonteCarlo(); the {self.engine} engine followed "
+                "no invoice"
+            )
+        return chosen
+
+    @property
+    def _flows(self) -> Flows | None:
+        return self.outcome.flows if isinstance(self.outcome, Futures) else None
 
     def _columns(self, window: Window) -> list[int]:
         labels = self.periods.labels
@@ -222,7 +244,7 @@ class Forecast:
             The forecast's own target by default.
         window : optional
             All periods by default; see :meth:`window`.
-        measure : {"bookings", "wins"}, optional
+        measure : {"bookings", "wins", "revenue", "cash"}, optional
 
         Raises
         ------
@@ -269,9 +291,14 @@ class Forecast:
             One row a period and ``total``: ``realised``, ``open_deals`` and ``new_deals`` (their expected
             share), ``mean`` with ``mean_se``, ``sd``, ``p10``, ``p50``, ``p90``; in the total row one column
             for each classical figure, empty by period because the formula has no timing. Bookings only:
-            the classical formula counts money.
+            that is what the classical formula counts. Revenue and cash have a column ``won_before``: what is
+            expected of deals won, and invoices sent, before the cutoff.
+
+        Notes
+        -----
+        Ranges of the total come from joint futures: they are not sums of the ranges of the periods.
         """
-        measure = measure or self.measure
+        measure = self._checked_measure(measure)
         labels: list[Window] = [*self.periods.labels, None]
         rows = [self._row(label, measure) for label in labels]
         frame = pd.DataFrame(rows, index=pd.Index([*self.periods.labels, "total"], name="period"))
@@ -284,8 +311,12 @@ class Forecast:
         of_open, of_new = self.outcome.expected(columns, measure)
         mean = self.mean(window, measure)
         p10, p50, p90 = self.quantile([0.1, 0.5, 0.9], window, measure)
+        won = {}
+        if measure in ("revenue", "cash") and isinstance(self.outcome, Futures):
+            won = {"won_before": self.outcome.expected_of_won(columns, measure)}
         return {
             "realised": self._realised(measure) if 0 in columns else 0.0,
+            **won,
             "open_deals": of_open,
             "new_deals": of_new,
             "mean": mean.value,
@@ -296,6 +327,38 @@ class Forecast:
             "p90": float(p90),
         }
 
+    def receivables(self) -> pd.DataFrame:
+        """Invoices and payments by period, and what is unpaid and overdue at its end, with ranges.
+
+        Returns
+        -------
+        DataFrame
+            One row a period; columns of two levels: ``invoiced`` and ``paid`` within the period (of the
+            running one what lies after the cutoff), ``open`` (unpaid at its end) and ``overdue30`` (overdue
+            by more than 30 days at its end), each with ``p10``, ``p50``, ``p90`` and ``mean``. What is
+            written off is no longer open. Balances of periods do not add, nor do quantiles.
+
+        Raises
+        ------
+        ForecastError
+            If the forecast followed no invoices.
+        """
+        self._checked_measure("cash")
+        assert self._flows is not None
+        cash = self._flows.cash
+        parts = {
+            "invoiced": self._flows.invoiced,
+            "paid": cash.of_won + cash.of_open + cash.of_new,
+            "open": self._flows.unpaid,
+            "overdue30": self._flows.overdue,
+        }
+        columns: dict[tuple[str, str], Floats] = {}
+        for name, by_future in parts.items():
+            quantiles = np.quantile(by_future, [0.1, 0.5, 0.9], axis=0)
+            columns |= {(name, q): row for q, row in zip(("p10", "p50", "p90"), quantiles, strict=True)}
+            columns[name, "mean"] = by_future.mean(axis=0)
+        return pd.DataFrame(columns, index=pd.Index(self.periods.labels, name="period"))
+
     def by_deal(self) -> pd.DataFrame:
         """Each open deal: its chance to be won by the end of the periods, with its spread, and by period.
 
@@ -305,7 +368,7 @@ class Forecast:
             Sorted by expected contribution. ``chance_sd`` is the uncertainty of the chance that comes from
             the parameters; ``expected`` is amount x chance. Without amounts there are no amount columns.
         """
-        return self.deals.by_deal(self.periods.labels, has_amounts=self.measure == "bookings")
+        return self.deals.by_deal(self.periods.labels, has_amounts=self.is_money)
 
     def by_stage(self) -> pd.DataFrame:
         """Open deals by stage: number, listed amount, expected wins (with spread) and bookings.
@@ -316,7 +379,7 @@ class Forecast:
             One row per open stage with deals, in the order of the funnel. ``expected_wins_sd`` is the spread
             of the number of wins given the chances.
         """
-        return self.deals.by_stage(has_amounts=self.measure == "bookings")
+        return self.deals.by_stage(has_amounts=self.is_money)
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the fan chart: :func:`funnelsim.plot_fan` of this forecast."""
@@ -329,7 +392,7 @@ class Forecast:
         text = (
             f"Forecast({self.periods.labels[0]} .. {self.periods.labels[-1]}: {self.measure} P50 {p50:,.0f} "
         )
-        text += f"{self.unit if self.measure == 'bookings' else ''}, 80 % range {p10:,.0f} to {p90:,.0f}"
+        text += f"{self.unit if self.is_money else ''}, 80 % range {p10:,.0f} to {p90:,.0f}"
         if self.target is not None:
             text += f"; chance of {self.target:,.0f}: {self.chance():.1%}"
         return text + f"; {self.engine}, seed {self.seed})"

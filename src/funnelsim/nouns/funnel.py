@@ -13,6 +13,7 @@ import pandas as pd
 from funnelsim.nouns.calendar import Calendar
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import UNKNOWN, Classes
+from funnelsim.nouns.collections import Collections
 from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts
@@ -104,6 +105,8 @@ class Funnel:
         Classes of deals with rates of their own; None: all deals move alike.
     shock : Shock, optional
         What moves all business still to be won together; None: nothing does.
+    collections : Collections, optional
+        How wins are invoiced, earned and paid; None: not known, so neither revenue nor cash is forecast.
     """
 
     stages: Stages
@@ -121,6 +124,7 @@ class Funnel:
     revisions: tuple[Amounts | None, ...] = ()
     classes: Classes | None = None
     shock: Shock | None = None
+    collections: Collections | None = None
 
     def __post_init__(self) -> None:
         if self.changes is None:
@@ -144,6 +148,11 @@ class Funnel:
                 raise FunnelError(
                     f"stage {stage.name!r}: bins of age must begin 0, 1: age 0 is one of its own"
                 )
+        if self.collections is not None and self.collections.clock != self.clock:
+            raise FunnelError(
+                f"the funnel counts {self.clock.step}s, its collections {self.collections.clock.step}s; give "
+                f"the collections clock=Clock({self.clock.step!r})"
+            )
 
     def with_changes(self, changes: Changes) -> Funnel:
         """The same funnel under other changes."""
@@ -152,6 +161,16 @@ class Funnel:
     def with_shock(self, shock: Shock | None) -> Funnel:
         """The same funnel with another shared shock, or with none."""
         return replace(self, shock=shock)
+
+    def with_collections(self, collections: Collections | None) -> Funnel:
+        """The same funnel with how its wins are paid, so that revenue and cash can be forecast.
+
+        Raises
+        ------
+        FunnelError
+            If the collections count other steps.
+        """
+        return replace(self, collections=collections)
 
     def shock_factors(self, streams: Streams, draws: Sequence[int], steps_ahead: Ints) -> Floats:
         """Common factors on what is still to be won, shape (n_draws, n_periods).

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from funnelsim.nouns.changes_file import changes_from_part, changes_to_part
 from funnelsim.nouns.classes import Classes
 from funnelsim.nouns.classes_file import classes_from_part, classes_to_part
+from funnelsim.nouns.collections_file import collections_from_part, collections_to_part
 from funnelsim.nouns.funnel import Funnel, FunnelError
 from funnelsim.nouns.funnel_schema import (
     AmountsPart,
@@ -149,6 +150,7 @@ def funnel_to_json(funnel: Funnel) -> str:
         "calendar": funnel.calendar and calendar_to_part(funnel.calendar),
         "classes": funnel.classes and classes_to_part(funnel.classes, names),
         "shock": funnel.shock and asdict(funnel.shock) | {"variances": list(funnel.shock.variances)},
+        "collections": funnel.collections and collections_to_part(funnel.collections),
         "notes": list(funnel.notes),
     }
     return _dump(content) + "\n"
@@ -247,6 +249,7 @@ def _funnel(part: FunnelPart) -> Funnel:
         calendar=calendar_from_part(part.calendar) if part.calendar else None,
         classes=classes,
         shock=_shock(part.shock) if part.shock else None,
+        collections=collections_from_part(part.collections, Clock(part.step)) if part.collections else None,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from funnelsim.nouns.calendar import Group
 from funnelsim.nouns.changes import FACTORS, ODDS
+from funnelsim.nouns.collections import How
 from funnelsim.numerics.calendar import Kind as CalendarKind
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
@@ -177,6 +178,45 @@ class ShockPart(_Part):
     n_origins: Annotated[int, Field(ge=0)] = 0
 
 
+class DelayPart(_Part):
+    """Delay of payments: chances per step by hand, or counts, by bin of age since the invoice."""
+
+    first_age: list[Age]
+    chance_per_step: dict[str, list[Chance]] | None = None
+    at_risk: list[NotNegative] | None = None
+    exits: ByPlace | None = None
+    prior_shares: dict[str, NotNegative] | None = None
+
+
+class RevenuePart(_Part):
+    """When the price of a win becomes revenue."""
+
+    how: How = "at once"
+    months: Positive = 12.0
+    days: NotNegative = 0.0
+
+
+class CollectionsPart(_Part):
+    """How wins are invoiced, earned and paid: by terms, or by a delay that was counted."""
+
+    origin: str = "written by hand"
+    terms_days: NotNegative = 30.0
+    late_mean_days: NotNegative = 0.0
+    never_paid: Chance = 0.0
+    instalments: list[tuple[Chance, NotNegative]] = [(1.0, 0.0)]
+    revenue: RevenuePart = RevenuePart()
+    delay: DelayPart | None = None
+    credit_attribute: str = "credit_class"
+    by_class: dict[str, DelayPart] = {}
+    disputed: DelayPart | None = None
+    share_disputed: Chance = 0.0
+    dispute_days: NotNegative = 30.0
+    worth_invoices: Positive | None = None
+    pace: Positive = 1.0
+    never_paid_odds: Positive = 1.0
+    terms_shift_days: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+
+
 class ChangesPart(_Part):
     """What levers have changed."""
 
@@ -234,6 +274,7 @@ class FunnelPart(_Part):
     calendar: CalendarPart | None = None
     classes: ClassesPart | None = None
     shock: ShockPart | None = None
+    collections: CollectionsPart | None = None
     notes: list[str] = []
 
 
@@ -249,6 +290,7 @@ _PARTS: dict[str, type[_Part]] = {
     "calendar": CalendarPart,
     "classes": ClassesPart,
     "shock": ShockPart,
+    "collections": CollectionsPart,
 }
 
 
@@ -300,4 +342,6 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     if top == "classes" and len(location) > 3:
         deeper = MultiplierPart if len(location) > 5 else ClassPart
         return list(deeper.model_fields)
+    if top == "collections" and len(location) > 2:
+        return list((RevenuePart if location[1] == "revenue" else DelayPart).model_fields)
     return list((_FORMS[str(location[2])] if top == "hazards" else _PARTS[top]).model_fields)

@@ -9,11 +9,13 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.nouns.flows import Flows
 from funnelsim.numerics.strata import error_over_draws
 from funnelsim.vocabulary.estimate import Estimate
 
 Floats = npt.NDArray[np.float64]
-Measure = Literal["bookings", "wins"]
+Counted = Literal["bookings", "wins"]  # what deals tell by themselves; the rest needs their invoices
+Measure = Literal["bookings", "wins", "revenue", "cash"]
 
 
 class Law(Protocol):
@@ -125,6 +127,8 @@ class Futures:
         Their amounts; empty when the data has no amounts.
     n_draws : int
         Parameter draws; futures of one draw stand together, equally many each.
+    flows : Flows, optional
+        What becomes of these wins: revenue, invoices and cash of the same futures.
     """
 
     open_wins: npt.NDArray[np.integer]
@@ -132,6 +136,7 @@ class Futures:
     open_bookings: Floats
     new_bookings: Floats
     n_draws: int
+    flows: Flows | None = None
 
     @property
     def has_amounts(self) -> bool:
@@ -139,41 +144,53 @@ class Futures:
         return bool(self.open_bookings.size)
 
     def parts(self, measure: Measure) -> tuple[Floats, Floats]:
-        """By future and period, of deals open now and of deals yet to arrive."""
+        """By future and period: of what is won already and deals open now, and of deals yet to arrive."""
         if measure == "wins":
             return self.open_wins.astype(float), self.new_wins.astype(float)
-        return self.open_bookings, self.new_bookings
+        if measure == "bookings" or self.flows is None:
+            return self.open_bookings, self.new_bookings
+        flow = getattr(self.flows, measure)
+        return flow.of_won + flow.of_open, flow.of_new
 
-    def _columns(
-        self, columns: Sequence[int], measure: Measure
-    ) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-        """Period by period, of deals open now and of deals yet to arrive: a million futures stay one copy."""
-        wins, bookings = (self.open_wins, self.new_wins), (self.open_bookings, self.new_bookings)
-        of_open, of_new = wins if measure == "wins" else bookings
+    def _columns(self, columns: Sequence[int], measure: Measure) -> Iterator[list[npt.NDArray[Any]]]:
+        """Period by period, of each source: a million futures stay one copy."""
+        sources: list[npt.NDArray[Any]] = [self.open_bookings, self.new_bookings]
+        if measure == "wins":
+            sources = [self.open_wins, self.new_wins]
+        elif measure != "bookings" and self.flows is not None:
+            flow = getattr(self.flows, measure)
+            sources = [flow.of_open, flow.of_new, flow.of_won]
         for column in columns:
-            yield of_open[:, column], of_new[:, column]
+            yield [source[:, column] for source in sources]
 
     def law(self, columns: Sequence[int], measure: Measure, realised: float) -> DrawnLaw:
         """Law of the sum over some periods, `realised` added."""
         totals = np.zeros(len(self.open_wins))
-        for of_open, of_new in self._columns(columns, measure):
-            totals += of_open + of_new
+        for of_open, of_new, *of_won in self._columns(columns, measure):
+            totals += sum(of_won, of_open + of_new)
         return DrawnLaw((totals + realised).reshape(self.n_draws, -1))
+
+    def expected_of_won(self, columns: Sequence[int], measure: Measure) -> float:
+        """Mean revenue or cash of some periods from what is won, or invoiced, already."""
+        rows = self._columns(columns, measure)
+        return float(sum(source.mean() for _, _, *of_won in rows for source in of_won))
 
     def expected(self, columns: Sequence[int], measure: Measure) -> tuple[float, float]:
         """Means over the futures: from deals open now, and from deals yet to arrive."""
-        means = [(of_open.mean(), of_new.mean()) for of_open, of_new in self._columns(columns, measure)]
+        means = [(of_open.mean(), of_new.mean()) for of_open, of_new, *_ in self._columns(columns, measure)]
         return float(sum(mean for mean, _ in means)), float(sum(mean for _, mean in means))
 
     @classmethod
     def joined(cls, batches: Sequence[Futures]) -> Futures:
         """Futures of all batches of draws, in order."""
+        flows = [batch.flows for batch in batches if batch.flows is not None]
         return cls(
             np.concatenate([batch.open_wins for batch in batches]),
             np.concatenate([batch.new_wins for batch in batches]),
             np.concatenate([batch.open_bookings for batch in batches]),
             np.concatenate([batch.new_bookings for batch in batches]),
             sum(batch.n_draws for batch in batches),
+            Flows.joined(flows) if len(flows) == len(batches) else None,
         )
 
 

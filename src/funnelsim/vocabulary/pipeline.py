@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.receivables import InvoiceTable, Receivables
 
 
 class PipelineError(FunnelsimError):
@@ -41,6 +42,8 @@ class Pipeline:
         Any other columns of the open deals.
     won_attributes : mapping of str to ndarray of shape (n_won,)
         The same columns of the wins, so that what is realised is known by region or rep.
+    receivables : Receivables, optional
+        Unpaid invoices; None: no invoices are known.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class Pipeline:
     unrecorded_steps: int = 0
     attributes: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
     won_attributes: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
+    receivables: Receivables | None = None
 
     def __post_init__(self) -> None:
         per_deal = [self.deal_ids, self.stage, self.age_steps, self.amount, *self.attributes.values()]
@@ -74,6 +78,19 @@ class Pipeline:
                 raise PipelineError("amounts must be finite and >= 0, or NaN where unknown")
         for column in (*per_deal, *per_win):
             column.flags.writeable = False
+
+    def with_invoices(self, invoices: InvoiceTable) -> Pipeline:
+        """The same position with the invoices that were unpaid at its cutoff, for forecasts of cash.
+
+        Wins before the cutoff are taken to be among the invoices, except instalments not yet due to be
+        invoiced.
+
+        Parameters
+        ----------
+        invoices : Invoices
+            As read by :func:`funnelsim.read_invoices`.
+        """
+        return replace(self, receivables=invoices.receivables(self.clock, self.cutoff_step))
 
     @property
     def first_won_step(self) -> int:

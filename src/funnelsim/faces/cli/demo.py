@@ -48,6 +48,8 @@ def demo(question: Question, drawing: Drawing, output: Output) -> None:
     output.check()
     output.progress("making the sample")
     history = simulate_history()
+    if question.measure == "revenue" or question.measure == "cash":  # mypy reads no "in"
+        raise click.UsageError(f"--measure {question.measure}: the sample has no invoices; see forecast")
     if question.target is None and question.measure == "wins":
         raise click.UsageError("for a target of wins add one, such as --target 130")
     target = SAMPLE_TARGET if question.target is None else question.target

@@ -14,7 +14,7 @@ from funnelsim.engines.exact import ExactOutcome, Money
 from funnelsim.engines.futures import batch_futures
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
-from funnelsim.nouns.law import Futures, Measure
+from funnelsim.nouns.law import Counted, Futures
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.shared_shock import Residuals, shock_correlation, shock_variances
 from funnelsim.questions.backtest.origins import Origin
@@ -63,7 +63,7 @@ class Wins:
             history.last_arrival_step,
         )
 
-    def by_period(self, edges: Ints, measure: Measure, of_deals: npt.NDArray[np.object_] | None) -> Floats:
+    def by_period(self, edges: Ints, measure: Counted, of_deals: npt.NDArray[np.object_] | None) -> Floats:
         """Total of each period, of some deals or of all; NaN where the period is not recorded to its end."""
         worth = np.ones(len(self.step)) if measure == "wins" else self.amount
         kept = np.ones(len(self.step), dtype=bool) if of_deals is None else np.isin(self.deal_ids, of_deals)
@@ -124,11 +124,11 @@ class Look:
         return len(self.chances.open_deals)
 
     @cached_property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[Counted, ...]:
         """What can be forecast, the measure asked for by default first."""
         return ("wins",) if self.funnel.amounts is None else ("bookings", "wins")
 
-    def moments(self, measure: Measure) -> tuple[Floats, Floats, Floats]:
+    def moments(self, measure: Counted) -> tuple[Floats, Floats, Floats]:
         """Mean and variance of each period, and variance of the sum up to each; closed forms."""
         money = Money.of(self.funnel, self.pipeline, self.streams, self.n_draws)
         outcome = ExactOutcome(self.chances, self.positions, money, 64)
@@ -138,7 +138,7 @@ class Look:
             _, of_sum[h] = _moments(outcome, range(h + 1), measure)
         return mean, variance, of_sum
 
-    def least_errors(self, measure: Measure) -> Floats:
+    def least_errors(self, measure: Counted) -> Floats:
         """Mean absolute error in each period of one who knows every rate, shape (n_periods,).
 
         Chance alone is left: given each draw of the parameters a total errs by ``sqrt(2 / pi)`` of its
@@ -168,13 +168,13 @@ def periods_of(origin: Origin, pipeline: Pipeline) -> Periods:
     return Periods(origin.edges.copy(), labels, pipeline.cutoff_step)
 
 
-def _moments(outcome: ExactOutcome, columns: Sequence[int], measure: Measure) -> tuple[float, float]:
+def _moments(outcome: ExactOutcome, columns: Sequence[int], measure: Counted) -> tuple[float, float]:
     portfolio = outcome.portfolio(columns, measure)
     mean = portfolio.mean()
     return float(mean.mean()), float(portfolio.variance().mean() + mean.var())
 
 
-def shock_of(looks: Sequence[Look], wins: Wins, known_until: int, measure: Measure) -> Shock:
+def shock_of(looks: Sequence[Look], wins: Wins, known_until: int, measure: Counted) -> Shock:
     """The shared shock, from looks whose periods had ended by a step; later ones are not looked at.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.law import Measure
+from funnelsim.nouns.law import Counted
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.block_bootstrap import BlockInterval, bootstrap_share, bootstrap_skill
 from funnelsim.numerics.deal_scores import auc, brier_skill, expected_calibration_error, reliability
@@ -53,7 +53,7 @@ class Backtest:
     cells: pd.DataFrame
     deals: pd.DataFrame
     floors: pd.DataFrame
-    measure: Measure
+    measure: Counted
     n_periods: int
     block_length: int
     seed: int

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.law import Measure
+from funnelsim.nouns.law import Counted
 from funnelsim.numerics.scores import crps_ensemble
 from funnelsim.questions.backtest.looks import Look, Wins
 from funnelsim.questions.baselines.protocol import RivalError
@@ -23,7 +23,7 @@ PINBALL_LEVELS = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 def rows_of(
     method: str,
     day: str,
-    measure: Measure,
+    measure: Counted,
     samples: dict[str, Floats],
     actual: dict[str, Floats],
     rng: np.random.Generator,
@@ -65,7 +65,7 @@ def _scored(sample: Floats, came: float, rng: np.random.Generator) -> dict[str, 
     }
 
 
-def floor_rows(look: Look, measure: Measure) -> pd.DataFrame:
+def floor_rows(look: Look, measure: Counted) -> pd.DataFrame:
     """What even one who knows every rate would err by, in each period after an origin."""
     errors = look.least_errors(measure)
     ahead = np.arange(1, len(errors) + 1)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from funnelsim.fitting.fit import fit as fit_funnel
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory, HistoryError
-from funnelsim.nouns.law import Futures, Measure
+from funnelsim.nouns.law import Counted, Futures
 from funnelsim.questions.backtest.kept import Kept
 from funnelsim.questions.backtest.looks import Fit, Look, Wins, overlap_of, shock_of
 from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_of
@@ -36,7 +36,7 @@ def backtest(
     periods: str = "1Q",
     origins: int | Sequence[object] = 12,
     burn_in: int = 0,
-    measure: Measure | None = None,
+    measure: Counted | None = None,
     rivals: Sequence[Rival] = (),
     fit: Fit = fit_funnel,
     with_shock: bool = True,
@@ -137,7 +137,7 @@ def calibrate(
     *,
     periods: str = "1Q",
     origins: int | Sequence[object] = 12,
-    measure: Measure | None = None,
+    measure: Counted | None = None,
     fit: Fit = fit_funnel,
     n_draws: int = 50,
     seed: int | np.random.Generator | None = 0,
@@ -174,7 +174,7 @@ def calibrate(
     streams, wins = Streams.of(seed), Wins.of(history)
     asked = origins_of(history, periods, origins)
     made, _ = _looks(history, asked, fit, n_draws, streams, workers, progress)
-    chosen: Measure = measure or ("wins" if funnel.amounts is None else "bookings")
+    chosen: Counted = measure or ("wins" if funnel.amounts is None else "bookings")
     if not made:
         raise BacktestError(_nothing_to_score(asked, [], 0))
     return funnel.with_shock(shock_of(made, wins, history.cutoff_step, chosen))
@@ -239,7 +239,7 @@ def _our_rows(look: Look, wins: Wins, futures: Futures, streams: Streams) -> lis
     return rows
 
 
-def _actual(look: Look, wins: Wins, measure: Measure) -> dict[str, np.ndarray]:
+def _actual(look: Look, wins: Wins, measure: Counted) -> dict[str, np.ndarray]:
     edges = look.origin.edges
     return {
         "open": wins.by_period(edges, measure, look.pipeline.deal_ids),
@@ -251,7 +251,7 @@ def _answers(
     history: DealHistory,
     look: Look,
     rivals: Sequence[Rival],
-    measure: Measure,
+    measure: Counted,
     n_samples: int,
     streams: Streams,
     silent: dict[str, list[str]],
@@ -271,7 +271,7 @@ def _answers(
 
 
 def _rival_rows(
-    look: Look, wins: Wins, measure: Measure, answers: Mapping[str, _Answer]
+    look: Look, wins: Wins, measure: Counted, answers: Mapping[str, _Answer]
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     actual = _actual(look, wins, measure)

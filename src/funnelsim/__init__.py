@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_dwell as plot_dwell
     from funnelsim.faces.plots import plot_effects as plot_effects
     from funnelsim.faces.plots import plot_fan as plot_fan
+    from funnelsim.faces.plots import plot_frontier as plot_frontier
     from funnelsim.faces.plots import plot_incidence as plot_incidence
+    from funnelsim.faces.plots import plot_lever_grid as plot_lever_grid
     from funnelsim.faces.plots import plot_levers as plot_levers
     from funnelsim.faces.plots import plot_pit as plot_pit
     from funnelsim.faces.plots import plot_revision as plot_revision
     from funnelsim.faces.plots import plot_segments as plot_segments
+    from funnelsim.faces.plots import plot_shares as plot_shares
     from funnelsim.fitting.fit import fit as fit
     from funnelsim.fitting.large import fit_log as fit_log
     from funnelsim.intake.deals import read_deals as read_deals
@@ -329,6 +332,9 @@ _HOME = {
     "plot_segments": "faces.plots",
     "plot_backtest": "faces.plots",
     "plot_pit": "faces.plots",
+    "plot_shares": "faces.plots",
+    "plot_lever_grid": "faces.plots",
+    "plot_frontier": "faces.plots",
     "plot_revision": "faces.plots",
     "plot_drift": "faces.plots",
     "plot_dwell": "faces.plots",

@@ -14,6 +14,7 @@ from funnelsim.faces.plots.dwell import plot_dwell
 from funnelsim.faces.plots.effects import plot_effects
 from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.incidence import plot_incidence
+from funnelsim.faces.plots.joint import plot_frontier, plot_lever_grid, plot_shares
 from funnelsim.faces.plots.levers import plot_levers
 from funnelsim.faces.plots.revision import plot_revision
 from funnelsim.faces.plots.segments import plot_segments
@@ -32,6 +33,9 @@ __all__ = [
     "plot_backtest",
     "plot_pit",
     "plot_revision",
+    "plot_shares",
+    "plot_lever_grid",
+    "plot_frontier",
     "alt_text",
     "PlotError",
 ]

@@ -1,0 +1,124 @@
+"""Several levers in one picture: their shares of a joint effect, two over a grid, a budget's frontier."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.sheet import Sheet, drawable, safe
+from funnelsim.faces.plots.units import scale_of
+from funnelsim.questions.compare import LeverComparison
+from funnelsim.questions.solve import LeverGrid
+from funnelsim.questions.spend import SpendingPlan
+
+_LEVELS = np.arange(0.1, 0.95, 0.1)
+
+
+def plot_shares(comparison: LeverComparison, *, n_orders: int = 16, ax: Axes | None = None) -> Axes:
+    """From the chance as it is to that of all levers together: each lever's Shapley share as a step.
+
+    Parameters
+    ----------
+    comparison : LeverComparison
+    n_orders : int
+        As for :meth:`LeverComparison.shares`.
+    ax : Axes, optional
+        A new pyplot figure by default.
+
+    Returns
+    -------
+    Axes
+        Steps in percentage points with their standard errors beside; a dot marks what the lever does alone.
+    """
+    shares = comparison.shares(n_orders=n_orders).sort_values("share", ascending=False)
+    sheet = Sheet.on(ax, (6.4, 1.6 + 0.45 * (len(shares) + 2)))
+    base, joint = (100 * outlook.chance().value for outlook in (comparison.base, comparison.joint))
+    names = style.short_names(drawable(list(shares.index), "lever"), sheet.columns(0.4, 0.9), 2)
+    level, told = base, []
+    sheet.ax.barh(0, base, height=0.6, color=style.GREY)
+    sheet.beside(0.0, f"{base:.1f} %")
+    for row, (name, share) in enumerate(zip(names, shares.to_dict("records"), strict=True), start=1):
+        step, error = 100 * share["share"], 100 * share["share_se"]
+        sheet.ax.barh(row, step, left=level, height=0.6, color=style.BLUE if step >= 0 else style.ORANGE)
+        sheet.ax.plot(base + 100 * share["alone"], row, "o", color=style.INK, markersize=4)
+        level += step
+        sheet.ax.plot([level, level], [row - 0.3, row + 1.3], color=style.INK, linewidth=0.6)
+        told.append(f"{name} {step:+.1f} ± {error:.1f}".replace("\n", " "))
+        sheet.beside(float(row), f"{step:+.1f} ± {error:.1f}")
+    last = len(shares) + 1
+    sheet.ax.barh(last, joint, height=0.6, color=style.GREY)
+    sheet.beside(float(last), f"{joint:.1f} %")
+    sheet.ax.set_ylim(last + 0.6, -0.6)
+    sheet.ax.set_yticks(range(last + 1), [safe(name) for name in ("as it is", *names, "all together")])
+    sheet.ax.tick_params(axis="y", length=0)
+    sheet.ax.set_xlim(0, min(100, 1.1 * max(joint, level, base)))
+    sheet.axis_names("chance of the target in per cent (dot: with this lever alone)", "")
+    target = scale_of(comparison.base).text(comparison.target)
+    sheet.title(f"Chance of {target}: {base:.0f} % as it is, {joint:.0f} % with all levers", share=0.9)
+    return sheet.finish(
+        f"Chance of {target} {base:.1f} % as it is, {joint:.1f} % with all levers; shares in points, with "
+        f"one standard error: {'; '.join(told) or 'no lever'}."
+    )
+
+
+def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None) -> Axes:
+    """Lines of equal chance over two levers: which pairs of moves reach it.
+
+    Parameters
+    ----------
+    grid : LeverGrid
+    ax : Axes, optional
+        A new pyplot figure by default.
+    """
+    sheet = Sheet.on(ax)
+    x, y = 100 * (grid.first - 1.0), 100 * (grid.second - 1.0)
+    shown = sheet.ax.contourf(
+        x, y, grid.chance.T, levels=np.linspace(0, 1, 21), cmap="Blues", vmin=0, vmax=1.15
+    )
+    shown.set_edgecolor("face")  # without thin white lines in PDF
+    within = [level for level in _LEVELS if grid.chance.min() < level < grid.chance.max()]
+    if within:
+        lines = sheet.ax.contour(x, y, grid.chance.T, levels=within, colors=style.INK, linewidths=0.8)
+        sheet.ax.clabel(lines, fmt=lambda level: f"{level:.0%}", fontsize=0.85 * sheet.size)
+    for axis in (sheet.ax.xaxis, sheet.ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(decimals=0))
+    first, second = drawable(grid.names, "lever")
+    sheet.axis_names(f"{first}, more by", f"{second}, more by")
+    target = style.Scale.of([grid.target], grid.unit, is_count=grid.unit == "wins").text(grid.target)
+    sheet.title(f"Chance of {target} by {first} and {second}")
+    low, high = grid.chance[0, 0], grid.chance[-1, -1]
+    return sheet.finish(
+        f"Chance of {target}: {low:.0%} as it is, {high:.0%} with {first} {x[-1]:+.0f} % and {second} "
+        f"{y[-1]:+.0f} %; {grid.chance[-1, 0]:.0%} with {first} alone, {grid.chance[0, -1]:.0%} with {second} "
+        "alone."
+    )
+
+
+def plot_frontier(plan: SpendingPlan, *, n_budgets: int = 8, ax: Axes | None = None) -> Axes:
+    """The best chance that each budget buys, with its standard error, and what it is spent on below.
+
+    Parameters
+    ----------
+    plan : SpendingPlan
+    n_budgets : int
+    ax : Axes, optional
+        A new pyplot figure by default.
+    """
+    sheet, table = Sheet.on(ax), plan.frontier(n_budgets)
+    cost, chance, error = (table[c].to_numpy(float) for c in ("cost", "chance", "chance_se"))
+    unit = plan.situation.base.unit
+    scale = style.Scale.of(cost, unit)
+    low, high = np.clip(chance - error, 0, 1), np.clip(chance + error, 0, 1)
+    sheet.ax.fill_between(cost, 100 * low, 100 * high, color=style.tint(style.BLUE, 0.25), linewidth=0)
+    sheet.ax.plot(cost, 100 * chance, "o-", color=style.BLUE, markersize=4)
+    sheet.ax.set_ylim(0, 100)
+    sheet.ax.set_xlim(left=0)
+    sheet.ax.xaxis.set_major_formatter(scale.tick)
+    sheet.ax.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    sheet.axis_names(scale.axis("spent on the best mix"), "chance of the target (± one SE)")
+    target = scale_of(plan.situation.base).text(plan.situation.target)
+    sheet.title(f"What money buys: chance of {target}")
+    points = "; ".join(f"{scale.text(c)} {p:.0%}" for c, p in zip(cost, chance, strict=True))
+    return sheet.finish(f"Best chance of {target} by money spent: {points}.")

@@ -1,0 +1,59 @@
+"""Pictures of several levers: what they show is what their tables say, also where there is next to nothing."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import funnelsim as fs
+from funnelsim.faces.plots import alt_text
+from funnelsim.questions.solve import LeverGrid
+
+mpl.use("Agg")
+ENGINE = fs.Exact(n_draws=10)
+TARGET = 2_600_000
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[fs.Funnel, fs.Pipeline]:
+    history = fs.simulate_history(seed=2)
+    return fs.fit(history, calendar=False, level_period=None), history.pipeline()
+
+
+def axes() -> mpl.axes.Axes:
+    return Figure(layout="constrained").add_subplot()
+
+
+def test_steps_lead_from_the_chance_as_it_is_to_that_of_all(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    levers = [fs.Volume(1.2), fs.Conversion(1.2), fs.Speed(0.8)]
+    compared = fs.compare_levers(*sample, target=TARGET, levers=levers, periods="2Q", engine=ENGINE)
+    ax = fs.plot_shares(compared, ax=axes())
+    first, *steps, last = ax.patches
+    shares = compared.shares().sort_values("share", ascending=False)["share"]
+    np.testing.assert_allclose([bar.get_width() for bar in steps], 100 * shares)
+    assert first.get_width() == pytest.approx(100 * compared.base.chance().value)
+    assert last.get_width() == pytest.approx(100 * compared.joint.chance().value)
+    assert steps[-1].get_x() + steps[-1].get_width() == pytest.approx(last.get_width())
+    assert f"{last.get_width():.1f} % with all levers" in alt_text(ax)
+    ax.figure.canvas.draw()
+
+
+def test_a_grid_is_drawn_also_where_the_chance_hardly_changes() -> None:
+    factors = np.linspace(1, 1.5, 4)
+    for chance in (np.full((4, 4), 1e-9), np.linspace(0.05, 0.95, 16).reshape(4, 4)):
+        grid = LeverGrid(("volume", "转化率 $" * 30), factors, factors, chance, 5e6, "EUR")
+        ax = fs.plot_lever_grid(grid, ax=axes())
+        assert f"{chance[-1, -1]:.0%} with volume +50 %" in alt_text(ax)
+        ax.figure.canvas.draw()
+
+
+def test_the_frontier_shows_its_table(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    options = [fs.Option("fairs", fs.Volume, 1.3, 50_000), fs.Option("training", fs.Conversion, 1.2, 80_000)]
+    plan = fs.spend(*sample, options, target=TARGET, periods="2Q", engine=ENGINE)
+    ax = fs.plot_frontier(plan, n_budgets=3, ax=axes())
+    table = plan.frontier(3)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), table[["cost", "chance"]] * [1, 100])
+    assert f"{table['chance'].iloc[-1]:.0%}" in alt_text(ax)
+    ax.figure.canvas.draw()

@@ -1,4 +1,4 @@
-"""Pictures of several levers: what they show is what their tables say, also where there is next to nothing."""
+"""Pictures of several levers: they show what their tables say, also where there is next to nothing."""
 
 from __future__ import annotations
 

@@ -91,8 +91,8 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None) -> Axes:
     low, high = grid.chance[0, 0], grid.chance[-1, -1]
     return sheet.finish(
         f"Chance of {target}: {low:.0%} as it is, {high:.0%} with {first} {x[-1]:+.0f} % and {second} "
-        f"{y[-1]:+.0f} %; {grid.chance[-1, 0]:.0%} with {first} alone, {grid.chance[0, -1]:.0%} with {second} "
-        "alone."
+        f"{y[-1]:+.0f} %; {grid.chance[-1, 0]:.0%} with {first} alone, {grid.chance[0, -1]:.0%} with "
+        f"{second} alone."
     )
 
 

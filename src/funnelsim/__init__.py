@@ -224,6 +224,12 @@ if TYPE_CHECKING:
     from funnelsim.questions.targets.split import (
         split_target as split_target,
     )
+    from funnelsim.questions.targets.track import (
+        Track as Track,
+    )
+    from funnelsim.questions.targets.track import (
+        track as track,
+    )
     from funnelsim.questions.width_split import (
         width_split as width_split,
     )
@@ -322,6 +328,8 @@ _HOME = {
     "attainable": "questions.targets.attainable",
     "TargetSplit": "questions.targets.split",
     "split_target": "questions.targets.split",
+    "Track": "questions.targets.track",
+    "track": "questions.targets.track",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
     "plot_fan": "faces.plots",

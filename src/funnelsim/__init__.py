@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_revision as plot_revision
     from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.faces.plots import plot_shares as plot_shares
+    from funnelsim.fitting.collections import fit_collections as fit_collections
     from funnelsim.fitting.fit import fit as fit
     from funnelsim.fitting.large import fit_log as fit_log
     from funnelsim.intake.deals import read_deals as read_deals
+    from funnelsim.intake.invoices import read_invoices as read_invoices
     from funnelsim.intake.stages_file import read_stages as read_stages
     from funnelsim.nouns.capacity import CapacityUse as CapacityUse
     from funnelsim.nouns.collections import Collections as Collections
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from funnelsim.nouns.forecast import Forecast as Forecast
     from funnelsim.nouns.funnel import Funnel as Funnel
     from funnelsim.nouns.history import DealHistory as DealHistory
+    from funnelsim.nouns.invoices import Invoices as Invoices
     from funnelsim.nouns.levers.classes import (
         OutsideTop as OutsideTop,
     )
@@ -260,6 +263,9 @@ _HOME = {
     "Pipeline": "vocabulary.pipeline",
     "fit": "fitting.fit",
     "fit_log": "fitting.large",
+    "read_invoices": "intake.invoices",
+    "Invoices": "nouns.invoices",
+    "fit_collections": "fitting.collections",
     "Funnel": "nouns.funnel",
     "forecast": "engines.run",
     "Exact": "engines.exact",

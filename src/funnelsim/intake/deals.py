@@ -169,7 +169,7 @@ def read_deals(
         reading=reading,
         rates=Rates(rates or {}),
         sets_aside=faulty == "set aside",
-        today=_today(reading.zones),
+        today=today_in(reading.zones),
     )
     return reader.read(deals, history)
 
@@ -184,7 +184,7 @@ def _check_sources(deals: object, history: object, stages: object) -> None:
     check_kind("stages", stages, (str, Path, Stages, StagesFile), accepted)
 
 
-def _today(zones: Zones) -> np.datetime64:
+def today_in(zones: Zones) -> np.datetime64:
     """The calendar day it is where the business lives: the only look at the clock."""
     zone = zones.business or zones.file
     return np.datetime64(dt.datetime.now(ZoneInfo(zone) if zone else None).date(), "us")

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from funnelsim.fitting.large import fit_log as fit_log
     from funnelsim.intake.deals import read_deals as read_deals
     from funnelsim.intake.invoices import read_invoices as read_invoices
+    from funnelsim.intake.scenarios import read_scenario as read_scenario
     from funnelsim.intake.stages_file import read_stages as read_stages
     from funnelsim.nouns.capacity import CapacityUse as CapacityUse
     from funnelsim.nouns.collections import Collections as Collections
@@ -100,6 +101,9 @@ if TYPE_CHECKING:
     )
     from funnelsim.nouns.levers.rates import (
         three_levers as three_levers,
+    )
+    from funnelsim.nouns.scenario import (
+        Scenario as Scenario,
     )
     from funnelsim.nouns.shock import (
         Shock as Shock,
@@ -256,6 +260,8 @@ __version__ = "0.1.0"
 _HOME = {
     "read_deals": "intake.deals",
     "read_stages": "intake.stages_file",
+    "read_scenario": "intake.scenarios",
+    "Scenario": "nouns.scenario",
     "Stages": "vocabulary.stages",
     "Stage": "vocabulary.stages",
     "Outcome": "vocabulary.stages",

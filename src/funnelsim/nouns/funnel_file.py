@@ -87,7 +87,7 @@ def read_funnel(path: Path) -> Funnel:
     """
     try:
         part = FunnelPart.model_validate(_content(path))
-        return _funnel(part)
+        return funnel_from_part(part)
     except ValidationError as error:
         faults = [f"  {fault}" for fault in told(error.errors())]
         raise FunnelFileError("\n".join([f"{path} is not a funnel of format {FORMAT}:", *faults])) from error
@@ -218,7 +218,8 @@ def _closed_part(closed: ClosedRates, names: tuple[str, ...]) -> dict[str, Any]:
     return {names[j]: {"won": won, "closed": n} for j, (won, n) in enumerate(pairs)}
 
 
-def _funnel(part: FunnelPart) -> Funnel:
+def funnel_from_part(part: FunnelPart) -> Funnel:
+    """The funnel a file tells of."""
     stages = Stages(
         open=tuple(Stage(**stage.model_dump()) for stage in part.stages),
         outcomes=tuple(Outcome(**outcome.model_dump()) for outcome in part.outcomes),

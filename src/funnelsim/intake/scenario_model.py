@@ -1,0 +1,139 @@
+"""What a scenario file may say, checked by pydantic: every fault at once, with its key."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from funnelsim.nouns.funnel_schema import FunnelPart
+from funnelsim.nouns.levers.file import AnyLeverPart
+
+NotNegative = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class DealsPart(_Part):
+    """Some open deals that are alike."""
+
+    stage: str
+    deals: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    age_steps: Count = 0
+    amount: NotNegative | None = None
+    name: str = ""
+    attributes: dict[str, str] = {}
+
+
+class WonPart(_Part):
+    """A win of the running fiscal year."""
+
+    on: date
+    amount: NotNegative | None = None
+    deals: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+class RepsPart(_Part):
+    """Some reps who are alike."""
+
+    n: Annotated[int, Field(ge=1, le=100_000)] = 1
+    name: str = "rep"
+    start: str | None = None
+    ramp_days: NotNegative = 0.0
+
+
+class TeamPart(_Part):
+    """Who works on deals."""
+
+    reps: Annotated[list[RepsPart], Field(min_length=1)]
+    selling_share: float | None = None
+    hours_per_day: float | None = None
+    working_days: list[str] | None = None
+    holidays: list[str] | None = None
+    keeps_deals: bool | None = None
+    attrition_per_year: float | None = None
+    lost_with_leaver: float | None = None
+    replaced_after_days: float | None = None
+
+
+class ReferralsPart(_Part):
+    """Leads that wins bring."""
+
+    per_win: NotNegative
+    lag_days: NotNegative
+    in_arrivals: bool = True
+
+
+class ParkingPart(_Part):
+    """Losses that come back."""
+
+    share: NotNegative
+    wake_up_days: NotNegative
+    stage: str
+
+
+class QualificationPart(_Part):
+    """A check that drops bad leads."""
+
+    stage: str
+    catches: NotNegative
+    mistakes: NotNegative = 0.0
+    hours: NotNegative = 0.0
+
+
+class WorkPart(_Part):
+    """What deals ask of reps."""
+
+    hours: dict[str, NotNegative]
+    spread: NotNegative = 1.0
+    rule: str = "first come"
+    patience_days: dict[str, NotNegative] = {}
+    parking: ParkingPart | None = None
+    qualification: QualificationPart | None = None
+    leads_from_wins: ReferralsPart | None = None
+
+
+class ScenarioPart(_Part):
+    """The whole file."""
+
+    format: Literal["funnelsim-scenario/1"]
+    title: dict[Literal["en", "zh"], str] = {}
+    as_of: date
+    periods: str = "4Q"
+    fiscal_start_month: Annotated[int, Field(ge=1, le=12)] = 1
+    target: Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
+    measure: Literal["bookings", "wins"] | None = None
+    funnel: FunnelPart
+    pipeline: list[DealsPart] = []
+    won: list[WonPart] = []
+    lever: list[AnyLeverPart] = []
+    team: TeamPart | None = None
+    work: WorkPart | None = None
+
+
+def keys_at(path: tuple[Any, ...]) -> list[str]:
+    """Keys that a table of a scenario may have; none where it is not one of fixed keys."""
+    form: Any = ScenarioPart
+    for step in path:
+        if isinstance(step, int):
+            continue
+        fields = getattr(form, "model_fields", {})
+        if step not in fields:
+            return []
+        form = _model_in(fields[step].annotation)
+        if form is None:
+            return []
+    return [field.alias or name for name, field in form.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an annotation is about, if it is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = [_model_in(arg) for arg in getattr(annotation, "__args__", ())]
+    found = [model for model in inner if model is not None]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,277 @@
+"""Levers as a part of a file, and back: one kind each, with the settings of its constructor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.levers.classes import OutsideTop, Standardise, Subset
+from funnelsim.nouns.levers.people import Hire, MoreReferrals, Qualify, Ramp, SellingTime
+from funnelsim.nouns.levers.protocol import Lever, LeverError, Together
+from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, WinRate, Yield
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class LeverPart(BaseModel):
+    """What every kind of lever may say: for which deals it is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+    attribute: str | None = None
+    values: list[str] | None = None
+    outside_top: Share | None = None
+
+    def lever(self, funnel: Funnel) -> Lever:
+        """The lever, for the deals it is meant for.
+
+        Raises
+        ------
+        LeverError
+            If it cannot be applied to the funnel.
+        """
+        lever = self.of_all(funnel)
+        if self.values is not None:
+            if self.attribute is None:
+                raise LeverError("values need the attribute they are values of")
+            lever = Subset(lever, self.attribute, tuple(self.values))
+        elif self.outside_top is not None:
+            lever = OutsideTop(lever, self.outside_top, self.attribute or "owner")
+        return lever
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        """The lever for all deals."""
+        raise NotImplementedError
+
+
+class VolumePart(LeverPart):
+    """More new deals."""
+
+    kind: Literal["volume"]
+    factor: Positive
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Volume(self.factor)
+
+
+class ConversionPart(LeverPart):
+    """Higher conversion, by a factor on the odds or to a value."""
+
+    kind: Literal["conversion"]
+    odds: Positive | None = None
+    to: Share | None = None
+    stage: str | None = None
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        if (self.odds is None) == (self.to is None):
+            raise LeverError("a conversion needs either odds, such as 1.1, or a value to reach: to = 0.45")
+        if self.odds is not None:
+            return Conversion(self.odds, self.stage)
+        if self.stage is None:
+            raise LeverError("a conversion to a value needs its stage")
+        return Conversion.to(float(self.to or 0.0), funnel, self.stage)
+
+
+class WinRatePart(LeverPart):
+    """Higher win rate of a stage, by a factor on the odds of every step from there or to a value."""
+
+    kind: Literal["win rate"]
+    stage: str
+    odds: Positive | None = None
+    to: Share | None = None
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        if (self.odds is None) == (self.to is None):
+            raise LeverError("a win rate needs either odds, such as 1.1, or a value to reach: to = 0.45")
+        if self.odds is not None:
+            return WinRate(self.odds, self.stage)
+        return WinRate.to(float(self.to or 0.0), funnel, self.stage)
+
+
+class SpeedPart(LeverPart):
+    """A shorter cycle."""
+
+    kind: Literal["speed"]
+    factor: Positive
+    stage: str | None = None
+    except_to: list[str] = []
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Speed(self.factor, self.stage, tuple(self.except_to))
+
+
+class YieldPart(LeverPart):
+    """More per win."""
+
+    kind: Literal["yield"]
+    factor: Positive
+    of: Literal["all", "new"] = "all"
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Yield(self.factor, self.of)
+
+
+class StandardisePart(LeverPart):
+    """Smaller differences between reps."""
+
+    kind: Literal["standardise"]
+    share: Share
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Standardise(self.share, self.attribute or "owner")
+
+
+class HirePart(LeverPart):
+    """More reps."""
+
+    kind: Literal["hire"]
+    n: Annotated[int, Field(ge=1)]
+    start: str | None = None
+    ramp_days: Annotated[float, Field(ge=0)] = 0.0
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Hire(self.n, self.start, self.ramp_days)
+
+
+class RampPart(LeverPart):
+    """Shorter ramps."""
+
+    kind: Literal["ramp"]
+    factor: Positive
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Ramp(self.factor)
+
+
+class SellingTimePart(LeverPart):
+    """More time spent selling."""
+
+    kind: Literal["selling time"]
+    share: Share
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return SellingTime(self.share)
+
+
+class QualifyPart(LeverPart):
+    """Bad leads dropped early."""
+
+    kind: Literal["qualify"]
+    stage: str
+    catches: Share
+    mistakes: Share = 0.0
+    hours: Annotated[float, Field(ge=0)] = 0.0
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Qualify(self.stage, self.catches, self.mistakes, self.hours)
+
+
+class ReferralsPart(LeverPart):
+    """More leads from wins."""
+
+    kind: Literal["referrals"]
+    per_win: Positive
+    lag_days: Positive
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return MoreReferrals(self.per_win, self.lag_days)
+
+
+class TogetherPart(LeverPart):
+    """Several levers at once."""
+
+    kind: Literal["together"]
+    levers: Annotated[list[AnyLeverPart], Field(min_length=1)]
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Together(tuple(part.lever(funnel) for part in self.levers))
+
+
+KINDS: dict[str, type[LeverPart]] = {
+    "volume": VolumePart,
+    "conversion": ConversionPart,
+    "win rate": WinRatePart,
+    "speed": SpeedPart,
+    "yield": YieldPart,
+    "standardise": StandardisePart,
+    "hire": HirePart,
+    "ramp": RampPart,
+    "selling time": SellingTimePart,
+    "qualify": QualifyPart,
+    "referrals": ReferralsPart,
+    "together": TogetherPart,
+}
+
+
+def _kind(part: Any) -> str | None:
+    kind = part.get("kind") if isinstance(part, dict) else getattr(part, "kind", None)
+    return kind if kind in KINDS else None
+
+
+AnyLeverPart = Annotated[
+    Annotated[VolumePart, Tag("volume")]
+    | Annotated[ConversionPart, Tag("conversion")]
+    | Annotated[WinRatePart, Tag("win rate")]
+    | Annotated[SpeedPart, Tag("speed")]
+    | Annotated[YieldPart, Tag("yield")]
+    | Annotated[StandardisePart, Tag("standardise")]
+    | Annotated[HirePart, Tag("hire")]
+    | Annotated[RampPart, Tag("ramp")]
+    | Annotated[SellingTimePart, Tag("selling time")]
+    | Annotated[QualifyPart, Tag("qualify")]
+    | Annotated[ReferralsPart, Tag("referrals")]
+    | Annotated[TogetherPart, Tag("together")],
+    Discriminator(_kind),
+]
+TogetherPart.model_rebuild()
+
+
+def lever_to_dict(lever: Lever) -> dict[str, Any]:
+    """A lever as plain names and numbers, as scenarios write it.
+
+    Raises
+    ------
+    LeverError
+        If it is one of your own: a function cannot be written.
+
+    Examples
+    --------
+    >>> from funnelsim import Conversion
+    >>> lever_to_dict(Conversion(1.1, "Proof"))
+    {'kind': 'conversion', 'odds': 1.1, 'stage': 'Proof'}
+    """
+    if isinstance(lever, Subset):
+        return lever_to_dict(lever.lever) | {"attribute": lever.attribute, "values": list(lever.values)}
+    if isinstance(lever, OutsideTop):
+        return lever_to_dict(lever.lever) | {"attribute": lever.attribute, "outside_top": lever.share}
+    if isinstance(lever, Together):
+        return {"kind": "together", "levers": [lever_to_dict(one) for one in lever.levers]}
+    name = next((name for name, form in _FORMS.items() if type(lever) is form), None)
+    if name is None:
+        raise LeverError(f"the lever {lever.name!r} is of a kind of your own and cannot be written to a file")
+    known = {field.name for field in fields(lever)}  # type: ignore[arg-type]  # all of them are dataclasses
+    row: dict[str, Any] = {"kind": name}
+    for key in KINDS[name].model_fields:
+        value = getattr(lever, key) if key in known else None
+        if value is not None and value != ():
+            row[key] = list(value) if isinstance(value, tuple) else value
+    return row
+
+
+_FORMS: dict[str, Callable[..., Lever]] = {
+    "volume": Volume,
+    "conversion": Conversion,
+    "win rate": WinRate,
+    "speed": Speed,
+    "yield": Yield,
+    "standardise": Standardise,
+    "hire": Hire,
+    "ramp": Ramp,
+    "selling time": SellingTime,
+    "qualify": Qualify,
+    "referrals": MoreReferrals,
+}

@@ -1,0 +1,177 @@
+"""Scenarios: what ships runs; what is wrong is told with line, key and the way out, all of it at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import funnelsim as fs
+from funnelsim.intake.scenarios import ScenarioError, shipped_scenarios
+from funnelsim.intake.toml_lines import lines_of
+from funnelsim.nouns.levers.file import AnyLeverPart, lever_to_dict
+from funnelsim.nouns.levers.protocol import LeverError
+
+FOLDER = Path(__file__).parents[2] / "scenarios"
+TEXT = (FOLDER / "account_selling.toml").read_text(encoding="utf-8")
+
+
+def faults(text: str, tmp_path: Path) -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError) as raised:
+        fs.read_scenario(path)
+    return str(raised.value)
+
+
+def line_of(text: str, words: str) -> int:
+    """Line on which some words first stand, counted apart from the code under test."""
+    return text[: text.index(words)].count("\n") + 1
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.toml")))
+def test_every_scenario_that_ships_runs(name: str) -> None:
+    scenario = fs.read_scenario(name)
+    assert set(scenario.titles) == {"en", "zh"}
+    outlook = fs.forecast(
+        scenario.funnel,
+        scenario.pipeline,
+        periods=scenario.periods,
+        target=scenario.target,
+        measure=scenario.measure,
+        fiscal_start_month=scenario.fiscal_start_month,
+        engine=fs.Exact(n_draws=10),
+    )
+    assert 0.02 < outlook.chance().value < 0.98  # a lesson whose end is plain teaches nothing
+
+
+def test_names_of_shipped_scenarios_are_those_of_the_folder() -> None:
+    assert list(shipped_scenarios()) == sorted(path.stem for path in FOLDER.glob("*.toml"))
+    with pytest.raises(ScenarioError, match="did you mean 'account_selling'"):
+        fs.read_scenario("account_seling")
+
+
+def test_the_position_is_as_written() -> None:
+    pipeline = fs.read_scenario("account_selling").pipeline
+    assert pipeline.n_deals == 80
+    assert np.nansum(pipeline.amount) == 9 * 45_000 + 6 * 60_000 + 3 * 80_000
+    assert (pipeline.stage == 5).sum() == 3
+    assert pipeline.won_amount.tolist() == [310_000]
+
+
+def test_win_rates_come_near_the_nominal_ones_they_were_written_for() -> None:
+    table = fs.read_scenario("account_selling").funnel.table()
+    assert (table["win_rate"] - table["nominal"]).abs().max() < 0.06
+
+
+def test_all_faults_of_content_are_told_at_once_by_line(tmp_path: Path) -> None:
+    text = TEXT
+    for right, wrong in (
+        ('step = "day"', 'stepp = "day"'),
+        ("nominal_win_rate = 0.6", "nominal_win_rate = 1.6"),
+        ('kind = "volume"', 'kind = "volum"'),
+        ("target = 1_800_000", 'target = "much"'),
+        ("mean_per_block = 12", "mean_per_block = -12"),
+    ):
+        text = text.replace(right, wrong)
+    told = faults(text, tmp_path)
+    assert "has 5 faults" in told
+    for key, words, said in (
+        ("target", 'target = "much"', "valid number"),
+        ("funnel.stepp", "stepp", "did you mean 'step'"),
+        ("funnel.stages.4.nominal_win_rate", "= 1.6", "less than or equal to 1"),
+        ("funnel.arrivals.mean_per_block", "= -12", "greater than or equal to 0"),
+        ("lever.0", 'kind = "volum"', "did you mean 'volume'"),
+    ):
+        (line,) = [row for row in told.splitlines() if f": {key}: " in row]
+        assert said in line
+        at = line_of(text, words)
+        assert line.strip().startswith((f"line {at}:", f"line {at - 1}:"))  # a [[lever]] stands a line above
+
+
+def test_names_that_do_not_fit_together_are_told_at_once(tmp_path: Path) -> None:
+    text = TEXT.replace('stage = "Proof"\ndeals', 'stage = "Prof"\ndeals').replace('unit = "EUR"', "")
+    text = text.replace('kind = "conversion"\nstage = "Qualify"', 'kind = "conversion"\nstage = "Qualfy"')
+    told = faults(text.replace("on = 2026-08-20", "on = 2026-11-20"), tmp_path)
+    for said in (
+        "has 4 faults",
+        "amounts need their currency",
+        "'Prof' is no open stage",
+        "did you mean 'Proof'?",
+        "'Qualfy'",
+        "2026-11-20 lies after as_of",
+    ):
+        assert said in told
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("[title]", "目标 = 5\n[title]"), "needs quotes"),
+        (("periods = ", "periods "), "line 5"),
+        (("won = 0.8, lost = 0.2", "Proof = 1.0"), "deals would never end"),
+        (("to = 0.65", "to = 0.65\nodds = 1.1"), "either odds"),
+        (("to = 0.65", "to = 1.0"), "cannot be 100"),
+        (("as_of = 2026-09-30", "as_of = 5"), "as_of"),
+    ],
+    ids=["chinese key", "syntax", "endless", "odds and to", "impossible", "no date"],
+)
+def test_a_fault_says_the_way_out(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+    text = TEXT.replace(*change)
+    if change[1] == "Proof = 1.0":
+        text = text.replace("Close = 0.75, lost = 0.25", "Close = 1.0")
+    told = faults(text, tmp_path)
+    assert said in told
+    assert "line" in told
+
+
+def test_people_need_work_and_work_people(tmp_path: Path) -> None:
+    team = (
+        "\n[team]\nselling_share = 0.3\n[[team.reps]]\nn = 12\n[work]\nhours = { Qualify = 3, Proof = 8 }\n"
+    )
+    path = tmp_path / "people.toml"
+    path.write_text(TEXT + team, encoding="utf-8")
+    scenario = fs.read_scenario(path)
+    assert scenario.team is not None
+    assert len(scenario.team.reps) == 12
+    assert scenario.work is not None
+    assert scenario.work.hours == {"Qualify": 3.0, "Proof": 8.0}
+    assert "a team needs work" in faults(TEXT + team.split("[work]")[0], tmp_path)
+    assert "no open stage" in faults(TEXT + team.replace("Proof", "Prof"), tmp_path)
+
+
+def test_levers_are_written_as_they_are_read() -> None:
+    from pydantic import TypeAdapter
+
+    funnel = fs.read_scenario("account_selling").funnel
+    for lever in (
+        fs.Volume(1.2),
+        fs.Conversion(1.1, "Proof"),
+        fs.Speed(1.3, "Proof", ("lost",)),
+        fs.Yield(1.1, of="new"),
+        fs.WinRate(1.2, "Develop"),
+        fs.Standardise(0.5),
+        fs.Hire(2, "2026-11-01", 90),
+        fs.Ramp(0.5),
+        fs.SellingTime(0.3),
+        fs.Qualify("Qualify", 0.4, 0.1),
+        fs.MoreReferrals(0.3, 60),
+        fs.Subset(fs.Volume(1.1), "source", ("web",)),
+        fs.OutsideTop(fs.Conversion(1.3)),
+        fs.Together((fs.Volume(1.1), fs.Subset(fs.Speed(1.1), "owner", ("Ada",)))),
+    ):
+        part = TypeAdapter(AnyLeverPart).validate_python(lever_to_dict(lever))
+        assert part.lever(funnel) == lever
+    with pytest.raises(LeverError, match="of your own"):
+        lever_to_dict(fs.Custom("mine", lambda funnel: funnel))
+
+
+def test_lines_are_those_of_keys_and_not_of_words_in_strings() -> None:
+    text = 'a = """\nb = 1\n[c]\n"""\n[d]\n"x y".z = 1 # [e]\n[[f.g]]\nh = [\n  1,\n]\n[[f.g]]\nh = 2\n'
+    lines = lines_of(text)
+    assert lines[("a",)] == 1
+    assert ("b",) not in lines
+    assert lines[("d", "x y", "z")] == 6
+    assert lines[("f", "g", 0, "h")] == 8
+    assert lines[("f", "g", 1, "h")] == 12

@@ -225,6 +225,9 @@ if TYPE_CHECKING:
     from funnelsim.questions.targets.attainable import (
         attainable as attainable,
     )
+    from funnelsim.questions.targets.commission import (
+        commission as commission,
+    )
     from funnelsim.questions.targets.split import (
         TargetSplit as TargetSplit,
     )
@@ -342,6 +345,7 @@ _HOME = {
     "split_target": "questions.targets.split",
     "Track": "questions.targets.track",
     "track": "questions.targets.track",
+    "commission": "questions.targets.commission",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
     "plot_fan": "faces.plots",

@@ -19,7 +19,7 @@ from funnelsim.engines.chances import Chances, Positions, batch_chances, draw_ba
 from funnelsim.engines.protocol import EngineError, check_whole
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.law import Measure
+from funnelsim.nouns.law import Measure, Worth
 from funnelsim.numerics.compound import sum_law
 from funnelsim.numerics.grid_law import GridLaw
 from funnelsim.numerics.portfolio import Arriving, Lumps, Portfolio, Prizes, Unsure, no_lumps
@@ -277,6 +277,10 @@ class ExactLaw:
     def chance_by_draw(self, amount: float) -> Floats:
         """Chance that the total reaches `amount` given each draw, shape (n_draws,)."""
         return self.still_to_win.chance_by_draw(amount - self.realised)
+
+    def mean_of_by_draw(self, worth: Worth) -> Floats:
+        """Expected worth of the total given each draw, shape (n_draws,)."""
+        return self.still_to_win.mean_of(lambda won: worth(won + self.realised))
 
     def engine_error(self, amount: float) -> float:
         """What the grid may have added to, or taken from, the chance of reaching `amount`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -16,6 +16,7 @@ from funnelsim.vocabulary.estimate import Estimate
 Floats = npt.NDArray[np.float64]
 Counted = Literal["bookings", "wins"]  # what deals tell by themselves; the rest needs their invoices
 Measure = Literal["bookings", "wins", "revenue", "cash"]
+Worth = Callable[[Floats], Floats]
 
 
 class Law(Protocol):
@@ -43,6 +44,10 @@ class Law(Protocol):
 
     def chance_by_draw(self, amount: float) -> Floats:
         """Chance that the total reaches `amount` given each draw, shape (n_draws,)."""
+        ...
+
+    def mean_of_by_draw(self, worth: Worth) -> Floats:
+        """Expected worth of the total given each draw, such as what is paid for it; shape (n_draws,)."""
         ...
 
     def engine_error(self, amount: float) -> float:
@@ -103,6 +108,10 @@ class DrawnLaw:
     def chance_by_draw(self, amount: float) -> Floats:
         """Share of the futures of each draw that reach `amount`, shape (n_draws,)."""
         return np.asarray(reaches(self.totals, amount).mean(axis=1))
+
+    def mean_of_by_draw(self, worth: Worth) -> Floats:
+        """Mean worth over the futures of each draw, shape (n_draws,)."""
+        return np.asarray(worth(self.totals).mean(axis=1))
 
     def engine_error(self, amount: float) -> float:
         """Standard error of the simulation, given the draws: that of a share of independent futures.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,6 +98,13 @@ class GridLaw:
         every = np.ones(len(self.mass))
         tails = [self._tail(amount - won, self._below, self.none, every) for won in sums.tolist()]
         return np.asarray(np.einsum("ib,bi->b", np.array(tails), chance))
+
+    def mean_of(self, worth: Callable[[Floats], Floats]) -> Floats:
+        """Expected worth of the sum given each draw, shape (n_draws,); exact where it is linear in a cell."""
+        sums, chance = self._shifts
+        cells = self.grid.step * np.arange(self.grid.n_cells)
+        by_sum = np.stack([self.mass @ worth(cells + won) for won in sums.tolist()])
+        return np.asarray(np.einsum("ib,bi->b", by_sum, chance))
 
     def reaching(self, amount: float) -> Floats:
         """Weights of the cells whose scalar product with the mass is the chance of reaching `amount`.

@@ -281,8 +281,7 @@ def two_sided(law: Law, total: float) -> float:
 
 def _next_moment(history: DealHistory) -> np.datetime64:
     """The moment after the last step that is known."""
-    moment: np.datetime64 = history.clock.start_of(history.cutoff_step + 1).astype("datetime64[s]")[()]
-    return moment
+    return np.datetime64(str(history.clock.start_of(history.cutoff_step + 1)), "s")
 
 
 def _over(actual: float, plan: float) -> float:

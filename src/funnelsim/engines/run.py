@@ -87,30 +87,36 @@ def forecast(
         outlook = run_until(chosen, funnel, pipeline, parsed, streams, target=wanted, measure=measure)
     else:
         outlook = chosen.run(funnel, pipeline, parsed, streams)
-    if engine == "auto" and _is_blurred(outlook, measure, wanted):
-        chosen, reason = MonteCarlo(), "sums of so few amounts lie too far apart for a grid"
-        outlook = chosen.run(funnel, pipeline, parsed, streams)
-    return replace(
-        outlook,
-        engine=f"{outlook.engine} (chosen: {reason})" if reason else outlook.engine,
-        asked=measure,
-        target=wanted,
-        classical=_classical(funnel, pipeline, outlook.realised_bookings),
-        notes=(
-            *funnel.notes,
-            *_pipeline_notes(funnel, pipeline, parsed),
-            *(_notes_on_flows(funnel, pipeline) if measure in ("revenue", "cash") else ()),
-            *outlook.notes,
-        ),
+    notes = (
+        *funnel.notes,
+        *_pipeline_notes(funnel, pipeline, parsed),
+        *(_notes_on_flows(funnel, pipeline) if measure in ("revenue", "cash") else ()),
     )
 
+    def told(outlook: Forecast, reason: str) -> Forecast:
+        return replace(
+            outlook,
+            engine=f"{outlook.engine} (chosen: {reason})" if reason else outlook.engine,
+            asked=measure,
+            target=wanted,
+            classical=_classical(funnel, pipeline, outlook.realised_bookings),
+            notes=(*notes, *outlook.notes),
+        )
 
-def _is_blurred(outlook: Forecast, measure: Measure | None, target: float | None) -> bool:
+    answer = told(outlook, reason)
+    if engine == "auto" and _is_blurred(answer):  # asked of the answer itself, which keeps its law
+        reason = "sums of so few amounts lie too far apart for a grid"
+        answer = told(MonteCarlo().run(funnel, pipeline, parsed, streams), reason)
+    return answer
+
+
+def _is_blurred(outlook: Forecast) -> bool:
     """Whether the grid of the exact engine moves chances of the total by more than a fifth of a point."""
     if outlook.n_futures is not None:
         return False
-    law = outlook.law(measure=measure)
-    asked = [*law.quantile(np.array([0.1, 0.5, 0.9])).tolist(), *([] if target is None else [target])]
+    law = outlook.law()
+    asked = law.quantile(np.array([0.1, 0.5, 0.9])).tolist()
+    asked += [] if outlook.target is None else [outlook.target]
     return max(law.engine_error(amount) for amount in asked) > _MOST_BLURRED
 
 

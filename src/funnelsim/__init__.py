@@ -222,11 +222,26 @@ if TYPE_CHECKING:
     from funnelsim.questions.spend import (
         spend as spend,
     )
+    from funnelsim.questions.targets.activity import (
+        activity_plan as activity_plan,
+    )
+    from funnelsim.questions.targets.activity import (
+        planned_against_done as planned_against_done,
+    )
     from funnelsim.questions.targets.attainable import (
         attainable as attainable,
     )
     from funnelsim.questions.targets.commission import (
         commission as commission,
+    )
+    from funnelsim.questions.targets.course import (
+        course_deviation as course_deviation,
+    )
+    from funnelsim.questions.targets.course import (
+        course_formula as course_formula,
+    )
+    from funnelsim.questions.targets.indicators import (
+        indicators as indicators,
     )
     from funnelsim.questions.targets.split import (
         TargetSplit as TargetSplit,
@@ -346,6 +361,11 @@ _HOME = {
     "Track": "questions.targets.track",
     "track": "questions.targets.track",
     "commission": "questions.targets.commission",
+    "activity_plan": "questions.targets.activity",
+    "planned_against_done": "questions.targets.activity",
+    "course_deviation": "questions.targets.course",
+    "course_formula": "questions.targets.course",
+    "indicators": "questions.targets.indicators",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
     "plot_fan": "faces.plots",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from funnelsim.engines.chances import Positions
+from funnelsim.engines.unpaid import Alike, Delays, codes_of, invoices_sent
 from funnelsim.engines.win_steps import WinSteps
 from funnelsim.nouns.collections import OVERDUE_DAYS, Collections, steps_in
 from funnelsim.nouns.flows import Flow, Flows
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.numerics.collections import draw_ends, earned_by, settled_from_age, settled_from_issue
+from funnelsim.numerics.collections import draw_ends, earned_by
 from funnelsim.numerics.keyed import uniforms_by_key
-from funnelsim.numerics.recursion import StageRates
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
@@ -53,10 +54,8 @@ class Till:
         Share of invoices that become disputed.
     won_step, won_amount : ndarray of shape (n_won,)
         Wins before the cutoff, in steps after it (0 or less).
-    unpaid : tuple of _Alike
-        Unpaid invoices, those of one delay and age together.
-    has_table : bool
-        Whether invoices are known: then those of past wins are among them.
+    unpaid : tuple of Alike
+        Invoices sent before the cutoff, those of one delay and age together.
     streams : Streams
     """
 
@@ -72,9 +71,18 @@ class Till:
     disputed: Floats
     won_step: Ints
     won_amount: Floats
-    unpaid: tuple[_Alike, ...]
-    has_table: bool
+    unpaid: tuple[Alike, ...]
     streams: Streams
+
+    @cached_property
+    def sent(self) -> tuple[Ints, Ints, Floats]:
+        """Steps of issue and due date, and amounts, of the invoices sent before the cutoff, by number."""
+        order = np.argsort(np.concatenate([group.columns for group in self.unpaid]))
+        return (
+            np.concatenate([group.issued for group in self.unpaid])[order],
+            np.concatenate([group.due for group in self.unpaid])[order],
+            np.concatenate([group.amount for group in self.unpaid])[order],
+        )
 
     @classmethod
     def of(
@@ -96,25 +104,23 @@ class Till:
         terms = funnel.collections
         if terms is None or funnel.amounts is None:
             return None
-        ahead, won_step = periods.steps_ahead, pipeline.won_step - pipeline.cutoff_step
-        n_steps = int(ahead[-1] - won_step.min(initial=0))
-        rates = terms.rates(streams, draws)
-        won_amount = pipeline.won_amount
+        ahead, won_amount = periods.steps_ahead, pipeline.won_amount
+        won_amount = np.where(np.isnan(won_amount), funnel.amounts.mean, won_amount)
+        delays, n_steps = Delays.of(terms, streams, draws), int(ahead[-1])
         return cls(
             collections=terms,
             ahead=ahead,
             when=WinSteps.of(funnel, positions, periods, streams, draws),
             draws=draws,
             position=positions.of_deal,
-            klass=_codes(terms, pipeline.attributes, pipeline.n_deals),
-            won_klass=_codes(terms, pipeline.won_attributes, len(won_step)),
+            klass=codes_of(terms, pipeline.attributes, pipeline.n_deals),
+            won_klass=codes_of(terms, pipeline.won_attributes, len(won_amount)),
             new_amount=funnel.changes.new_amount,
-            settled=tuple(settled_from_issue(law, n_steps, terms.never_paid_odds) for law in rates),
-            disputed=np.array([terms.disputed_draw(streams, draw) for draw in draws]),
-            won_step=won_step,
-            won_amount=np.where(np.isnan(won_amount), funnel.amounts.mean, won_amount),
-            unpaid=_alike(pipeline, terms, rates, int(ahead[-1])),
-            has_table=pipeline.receivables is not None,
+            settled=delays.from_issue(n_steps),
+            disputed=delays.disputed,
+            won_step=pipeline.won_step - pipeline.cutoff_step,
+            won_amount=won_amount,
+            unpaid=invoices_sent(delays, pipeline, won_amount, n_steps),
             streams=streams,
         )
 
@@ -126,57 +132,6 @@ class Till:
         desk.book_past()
         desk.book_unpaid(self.streams.generator("unpaid invoices", self.draws[i], block))
         return desk
-
-
-@dataclass(frozen=True, eq=False)
-class _Alike:
-    """Unpaid invoices of one delay and age.
-
-    Parameters
-    ----------
-    columns : ndarray of int, shape (n,)
-        Which of the unpaid invoices.
-    settled : ndarray of shape (n_draws, 2, n_steps)
-    issued, due : ndarray of int, shape (n,)
-        Steps after the cutoff.
-    amount : ndarray of shape (n,)
-    """
-
-    columns: Ints
-    settled: Floats
-    issued: Ints
-    due: Ints
-    amount: Floats
-
-
-def _codes(terms: Collections, attributes: Mapping[str, npt.NDArray[np.object_]], n: int) -> Ints:
-    """Codes of the delays by the attribute that names the credit class; 0 where deals have none."""
-    if not terms.by_class or terms.credit_attribute not in attributes:
-        return np.zeros(n, dtype=np.int64)
-    return terms.codes(attributes[terms.credit_attribute])
-
-
-def _alike(
-    pipeline: Pipeline, terms: Collections, rates: Sequence[StageRates], n_steps: int
-) -> tuple[_Alike, ...]:
-    known = pipeline.receivables
-    if known is None:
-        return ()
-    code = terms.codes(known.credit_class)
-    if terms.disputed is not None:
-        code = np.where(known.is_disputed, len(terms.laws) - 1, code)
-    usual = steps_in(terms.terms_days - terms.terms_shift_days, terms.clock)
-    due = np.where(known.due_step >= 0, known.due_step - pipeline.cutoff_step, usual - known.age_steps)
-    groups = []
-    for law in np.unique(code).tolist():
-        here = np.flatnonzero(code == law)
-        ages, which = np.unique(known.age_steps[here], return_inverse=True)
-        settled = settled_from_age(rates[law], ages, n_steps, terms.never_paid_odds)
-        for j in range(len(ages)):
-            rows = here[which.reshape(-1) == j]
-            of_age = np.ascontiguousarray(settled[:, :, j])
-            groups.append(_Alike(rows, of_age, -known.age_steps[rows], due[rows], known.amount[rows]))
-    return tuple(groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,40 +174,38 @@ class Desk:
         self._sell(_NEW, future, step, self.till.new_amount * amount, row, key)
 
     def book_past(self) -> None:
-        """Book what was won before the cutoff: earned for certain, paid by the same law."""
-        till, n_won = self.till, len(self.till.won_step)
-        if not n_won:
-            return
-        earned = earned_by(
-            till.ahead, till.won_step, *till.collections.recognition.steps(till.collections.clock)
-        )
-        by_period = till.won_amount @ np.diff(earned, axis=1)
-        self._page(_REVENUE + _WON)[:, 1:-1] += by_period
-        for rows in _slices(self.n_futures, _MOST_NUMBERS // n_won):
-            future = np.repeat(np.arange(rows.start, rows.stop), n_won)
-            win = np.tile(np.arange(n_won), rows.stop - rows.start)
-            self._invoice(
-                _WON,
-                future,
-                till.won_step[win],
-                till.won_amount[win],
-                till.won_klass[win],
-                future * n_won + win,
-            )
+        """Book what was won before the cutoff: earned for certain; here its instalments still to be sent."""
+        till, terms = self.till, self.till.collections
+        earned = earned_by(till.ahead, till.won_step, *terms.recognition.steps(terms.clock))
+        self._page(_REVENUE + _WON)[:, 1:-1] += till.won_amount @ np.diff(earned, axis=1)
+        last = max(steps_in(days, terms.clock) for _, days in terms.instalments)
+        wins = np.flatnonzero(till.won_step + last > 0)
+        for rows in _slices(self.n_futures, _MOST_NUMBERS // max(len(wins), 1)):
+            future = np.repeat(np.arange(rows.start, rows.stop), len(wins))
+            win = np.tile(wins, rows.stop - rows.start)
+            key = future * len(till.won_step) + win
+            self._invoice(_WON, future, till.won_step[win], till.won_amount[win], till.won_klass[win], key)
 
     def book_unpaid(self, rng: np.random.Generator) -> None:
-        """Book what becomes of unpaid invoices, given how long they have waited."""
+        """Book what becomes of invoices sent before the cutoff, given how long they have waited."""
         groups = self.till.unpaid
-        n_unpaid = sum(len(group.columns) for group in groups)
-        for rows in _slices(self.n_futures, _MOST_NUMBERS // max(n_unpaid, 1)):
-            chance = rng.random((rows.stop - rows.start, n_unpaid))
-            for group in groups:
-                wait, is_paid = draw_ends(group.settled[self.i], chance[:, group.columns])
-                future = np.repeat(np.arange(rows.start, rows.stop), len(group.columns))
-                n = rows.stop - rows.start
-                issued, due = np.tile(group.issued, n), np.tile(group.due, n)
-                amount = np.tile(group.amount, n)
-                self._settle(_WON, future, issued, wait.ravel() + 1, is_paid.ravel(), due, amount)
+        n_sent = sum(len(group.columns) for group in groups)
+        for rows in _slices(self.n_futures, _MOST_NUMBERS // max(n_sent, 1)):
+            chance = rng.random((rows.stop - rows.start, n_sent))
+            found = [self._ends(group, chance[:, group.columns]) for group in groups]
+            if found:  # posted at once: a posting runs over the whole page
+                future, number, wait, is_paid = (
+                    np.concatenate(column) for column in zip(*found, strict=True)
+                )
+                issued, due, amount = self.till.sent
+                issued, due, amount = issued[number], due[number], amount[number]
+                self._settle(_WON, future + rows.start, issued, wait + 1, is_paid, due, amount)
+
+    def _ends(self, group: Alike, chance: Floats) -> tuple[Ints, Ints, Ints, Flags]:
+        """Futures and numbers of the invoices that are unpaid now, and when and how they end."""
+        left = chance - group.already[self.i]
+        future, number = np.nonzero(left >= 0.0)
+        return future, group.columns[number], *draw_ends(group.settled[self.i], left[future, number])
 
     def _sell(self, source: int, future: Ints, step: Ints, amount: Floats, klass: Ints, key: Ints) -> None:
         till = self.till
@@ -264,21 +217,16 @@ class Desk:
 
     def _invoice(self, source: int, future: Ints, step: Ints, amount: Floats, klass: Ints, key: Ints) -> None:
         """Send the invoices of wins, and settle each."""
-        till, terms = self.till, self.till.collections
+        terms = self.till.collections
         shift, due_after = (steps_in(d, terms.clock) for d in (terms.terms_shift_days, terms.terms_days))
         for number, (share, days) in enumerate(terms.instalments):
             issued = step + steps_in(days, terms.clock)
-            if source == _WON and till.has_table:
-                ahead = issued > 0  # the others are in the table
-                if not ahead.any():
-                    continue
-            else:
-                ahead = np.ones(len(issued), dtype=bool)
-            rows = (future[ahead], issued[ahead], share * amount[ahead])
-            wait, is_paid = self._delays(klass[ahead], (source, key[ahead], number))
+            here = np.flatnonzero(issued > 0)  # those sent before the cutoff are booked apart
+            rows, sent, worth = future[here], issued[here], share * amount[here]
+            wait, is_paid = self._delays(klass[here], (source, key[here], number))
             # Under other terms payments move, but none comes before its invoice.
-            wait = np.where(rows[1] > 0, np.maximum(wait + shift, 0), wait)
-            self._settle(source, rows[0], rows[1], rows[1] + wait, is_paid, rows[1] + due_after, rows[2])
+            settled = sent + np.maximum(wait + shift, 0)
+            self._settle(source, rows, sent, settled, is_paid, sent + due_after, worth)
 
     def _delays(self, klass: Ints, keys: tuple[int, Ints, int]) -> tuple[Ints, Flags]:
         """Steps from issue to settlement, and whether that is a payment."""

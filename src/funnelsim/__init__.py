@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from funnelsim.nouns.funnel import Funnel as Funnel
     from funnelsim.nouns.history import DealHistory as DealHistory
     from funnelsim.nouns.invoices import Invoices as Invoices
+    from funnelsim.nouns.levers.cash import Collection as Collection
     from funnelsim.nouns.levers.classes import (
         OutsideTop as OutsideTop,
     )
@@ -306,6 +307,7 @@ _HOME = {
     "Qualification": "nouns.team",
     "LeadsFromWins": "nouns.team",
     "Forecast": "nouns.forecast",
+    "Collection": "nouns.levers.cash",
     "OutsideTop": "nouns.levers.classes",
     "Standardise": "nouns.levers.classes",
     "Subset": "nouns.levers.classes",

@@ -72,7 +72,7 @@ def outlook_facts(outlook: Forecast) -> dict[str, object]:
 
 def units(outlook: Forecast) -> Mapping[str, str]:
     """Units of the figures."""
-    figures = outlook.unit if outlook.measure == "bookings" else "deals"
+    figures = outlook.unit if outlook.is_money else "deals"
     return {"figures": figures, "chance": "share of 1", "age_steps": "steps of the clock"}
 
 

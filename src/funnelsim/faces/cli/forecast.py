@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.billing import Billing, billing_options
 from funnelsim.faces.cli.options import (
     Drawing,
     Learning,
@@ -38,6 +39,7 @@ Examples:
   funnelsim forecast deals.csv stage_history.csv --stages stages.toml --as-of 2026-09-30 --target 5M
   funnelsim forecast deals.csv stage_history.csv --by deal --format csv -o deals_forecast.csv
   funnelsim forecast deals.csv stage_history.csv --funnel funnel.json --plot fan.png
+  funnelsim forecast deals.csv stage_history.csv --measure cash --invoices invoices.csv --periods 6M
 """
 
 
@@ -45,6 +47,7 @@ Examples:
 @source_options
 @question_options
 @learning_options
+@billing_options
 @drawing_options
 @output_options
 @click.option(
@@ -65,6 +68,7 @@ def forecast(
     source: Source,
     question: Question,
     learning: Learning,
+    billing: Billing,
     drawing: Drawing,
     output: Output,
     funnel: Path | None,
@@ -74,18 +78,18 @@ def forecast(
     """Forecast bookings by period: ranges, chance of a target, the classical figure beside them.
 
     DEALS has one row a deal, HISTORY one row for each entry into a stage. Without files the embedded sample
-    is used.
+    is used. Revenue and cash (--measure) need to know how wins are paid: --invoices, or --terms.
     """
     from funnelsim.engines.run import forecast as run
     from funnelsim.nouns.funnel import Funnel
 
-    output.check(plot, inputs=[*source.paths, funnel])
+    output.check(plot, inputs=[*source.paths, funnel, billing.invoices])
     model = Funnel.load(funnel) if funnel is not None else None
     history = source.read(output, model)
     output.progress("fitting the funnel")
     model = learning.fit(history) if model is None else model
     output.progress("forecasting")
-    pipeline = history.pipeline()
+    model, pipeline = billing.applied(model, history.pipeline(), history, source)
     outlook = run(
         model,
         pipeline,
@@ -93,7 +97,7 @@ def forecast(
         target=question.target,
         measure=question.measure,
         fiscal_start_month=question.fiscal_start_month,
-        engine=drawing.method(model, pipeline),
+        engine=drawing.method(model, pipeline, question.measure),
         seed=drawing.seed,
     )
     output.give(_Outlook(source, history, outlook, by, model.origin, funnel))
@@ -157,7 +161,7 @@ _EXACT = paragraph(
 
 
 def _stage_lines(outlook: Forecast) -> list[str]:
-    table, has_money = outlook.by_stage(), outlook.measure == "bookings"
+    table, has_money = outlook.by_stage(), outlook.is_money
     rows = []
     for name, row in zip(table.index, table.to_dict("records"), strict=True):
         money = [number(row["amount"]), number(row["expected_bookings"])] if has_money else []
@@ -174,7 +178,7 @@ def _spread(value: float, spread: float) -> str:
 
 
 def _deal_lines(outlook: Forecast) -> list[str]:
-    table, has_money = outlook.by_deal(), outlook.measure == "bookings"
+    table, has_money = outlook.by_deal(), outlook.is_money
     rows = []
     for row in table.head(_MOST_DEALS).to_dict("records"):
         chance = f"{percent(row['chance'])} ± {number(100 * row['chance_sd'], decimals=1)} points"

@@ -113,7 +113,7 @@ def compared(
         levers=chosen,
         periods=question.edges,
         fiscal_start_month=question.fiscal_start_month,
-        engine=drawing.method(funnel, pipeline),
+        engine=drawing.method(funnel, pipeline, question.measure),
         seed=drawing.seed,
     )
 

@@ -80,7 +80,7 @@ class Question:
     fiscal_start_month : int
     target : float, optional
         Wanted in all periods together.
-    measure : {"bookings", "wins"}, optional
+    measure : {"bookings", "wins", "revenue", "cash"}, optional
         What is forecast, and counted by the target.
     """
 
@@ -151,7 +151,9 @@ class Drawing:
     draws: int
     workers: int
 
-    def method(self, funnel: Funnel, pipeline: Pipeline) -> Engine | EngineName:
+    def method(
+        self, funnel: Funnel, pipeline: Pipeline, measure: Measure | None = None
+    ) -> Engine | EngineName:
         """The engine with these settings; a number of futures asks for one that draws them."""
         from funnelsim.engines.choose import choose
         from funnelsim.engines.montecarlo import MonteCarlo
@@ -162,10 +164,11 @@ class Drawing:
             return MonteCarlo(n_futures=self.futures, n_draws=self.draws, workers=self.workers)
         if (self.engine, self.draws, self.workers) == ("auto", 100, 1):
             return "auto"
-        return choose(self.engine, funnel, pipeline, n_draws=self.draws, workers=self.workers)[0]
+        settings = {"n_draws": self.draws, "workers": self.workers}
+        return choose(self.engine, funnel, pipeline, measure=measure, **settings)[0]
 
 
-def _bundled(kind: type, name: str, *declared: Decorator) -> Decorator:
+def bundled(kind: type, name: str, *declared: Decorator) -> Decorator:
     """Options gathered into one argument called `name`; click itself hands over keywords one by one."""
     keys = [field.name for field in fields(kind)]
 
@@ -206,7 +209,7 @@ def _pairs(flag: str, name: str, text: str) -> Decorator:
     return click.option(flag, name, type=pair, metavar="NAME=VALUE", multiple=True, help=text)
 
 
-source_options = _bundled(
+source_options = bundled(
     Source,
     "source",
     click.argument("deals", type=_FILE, required=False),
@@ -238,7 +241,7 @@ source_options = _bundled(
     ),
 )
 
-question_options = _bundled(
+question_options = bundled(
     Question,
     "question",
     click.option(
@@ -261,12 +264,13 @@ question_options = _bundled(
     ),
     click.option(
         "--measure",
-        type=click.Choice(["bookings", "wins"]),
-        help="Forecast amounts, or the number of won deals; the target counts the same.",
+        type=click.Choice(["bookings", "wins", "revenue", "cash"]),
+        help="Forecast amounts won, the number of won deals, or what is earned or paid of them; the target "
+        "counts the same.",
     ),
 )
 
-learning_options = _bundled(
+learning_options = bundled(
     Learning,
     "learning",
     click.option(
@@ -305,7 +309,7 @@ learning_options = _bundled(
     ),
 )
 
-drawing_options = _bundled(
+drawing_options = bundled(
     Drawing,
     "drawing",
     number_option("--seed", least=0, default=0, text="Same seed, same answer."),
@@ -341,7 +345,7 @@ def output_options(command: Command) -> Command:
         with given["output"].warnings_told():
             command(**given)
 
-    bundle = _bundled(
+    bundle = bundled(
         Output,
         "output",
         click.option(

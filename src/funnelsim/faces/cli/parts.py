@@ -81,7 +81,7 @@ def funnel_lines(file: Path | None, origin: str) -> list[str]:
 
 def money_unit(outlook: Forecast) -> str:
     """Unit of what is forecast."""
-    return outlook.unit if outlook.measure == "bookings" else "wins"
+    return outlook.unit if outlook.is_money else "wins"
 
 
 def with_unit(value: float, outlook: Forecast) -> str:
@@ -143,7 +143,12 @@ def checked_lines(test: Backtest) -> list[str]:
 def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
     """Ranges by period and in total."""
     table = outlook.table()
-    titles = {"realised": "Realised", "open_deals": "Open deals", "new_deals": "New deals"}
+    titles = (
+        {"realised": "Realised", "won_before": "Won before"}
+        if "won_before" in table
+        else {"realised": "Realised"}
+    )
+    titles |= {"open_deals": "Open deals", "new_deals": "New deals"}
     titles |= {"p10": "P10", "p50": "P50", "p90": "P90", "mean": "Mean", "mean_se": "± SE"}
     chosen = [name for name in titles if not (is_short and name in ("open_deals", "new_deals", "mean_se"))]
     decimals = decimals_for(table["p90"])
@@ -151,16 +156,16 @@ def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
         [label, *(number(float(row[name]), decimals=decimals) for name in chosen)]
         for label, row in zip(table.index, table.to_dict("records"), strict=True)
     ]
-    what = "Bookings" if outlook.measure == "bookings" else "Number of wins"
-    unit = f", {outlook.unit or 'unit not given'}" if outlook.measure == "bookings" else ""
+    what = outlook.measure.capitalize() if outlook.is_money else "Number of wins"
+    unit = f", {outlook.unit or 'unit not given'}" if outlook.is_money else ""
     head = visible(f"{what} by period{unit}")
     return [head, *text_table(["Period", *(titles[name] for name in chosen)], rows, "l" + "r" * len(chosen))]
 
 
 def classical_lines(outlook: Forecast) -> list[str]:
     """The classical weighted pipeline, its formula written out, and what it leaves out."""
-    if not outlook.classical:
-        return []
+    if not outlook.classical or outlook.measure in ("revenue", "cash"):
+        return []  # the formula counts bookings
     figure, *others = outlook.classical
     low, high = figure.interval80
     new_deals = float(outlook.table()["new_deals"].iloc[-1])

@@ -68,6 +68,11 @@ class Source:
         """The files that are read."""
         return [path for path in (self.deals, self.history, self.stages) if path is not None]
 
+    @property
+    def worth(self) -> dict[str, float]:
+        """Worth of one of each currency in the unit."""
+        return {code: _rate(code, text) for code, text in self.rates}
+
     def read(self, output: Output, funnel: Funnel | None = None) -> DealHistory:
         """The deal history.
 
@@ -125,7 +130,7 @@ class Source:
             decimal=self.decimal,
             step=cast("Step | None", step),
             unit=self.unit,
-            rates={code: _rate(code, text) for code, text in self.rates},
+            rates=self.worth,
             faulty="set aside" if self.faulty == "set-aside" else "refuse",
         )
 

@@ -29,7 +29,7 @@ class _Fan:
 
     @classmethod
     def of(cls, forecast: Forecast) -> _Fan:
-        is_money = forecast.measure == "bookings"
+        is_money = forecast.is_money
         realised = forecast.realised_bookings if is_money else forecast.realised_wins
         n_periods = len(forecast.periods.labels)
         by_end = [forecast.quantile(cls.LEVELS, window=n) for n in range(1, n_periods + 1)]
@@ -62,7 +62,7 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
         last period's end, the classical weighted pipeline with its coin-flip 80 % range.
     """
     sheet, fan = Sheet.on(ax), _Fan.of(forecast)
-    is_money = forecast.measure == "bookings"
+    is_money = forecast.is_money
     classical = forecast.classical if is_money else ()
     scale = scale_of(forecast)
     entries = _fan_bands(sheet, fan, scale) + _realised(sheet, forecast, fan, scale)

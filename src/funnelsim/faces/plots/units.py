@@ -12,7 +12,7 @@ from funnelsim.nouns.forecast import Forecast
 
 def scale_of(forecast: Forecast) -> style.Scale:
     """Units fit for what is forecast; for the target where nothing is."""
-    is_money = forecast.measure == "bookings"
+    is_money = forecast.is_money
     largest = float(forecast.quantile(0.975)) or forecast.target or 0.0
     return style.Scale.of(largest, readable(forecast.unit) if is_money else "wins", is_count=not is_money)
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "by deal": ["forecast", *QUICK, "--by", "deal"],
     "by stage": ["forecast", *QUICK, "--by", "stage"],
     "levers": ["levers", *QUICK],
+    "targets": ["targets", *QUICK, "--by", "month", "--by", "region", "--fairest"],
     "demo": ["demo", *QUICK],
 }
 
@@ -298,7 +299,7 @@ def test_requests_that_cannot_be_honoured_end_in_a_message(arguments, words):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("command", ["", "demo", "check", "fit", "forecast", "levers", "simulate"])
+@pytest.mark.parametrize("command", ["", "demo", "check", "fit", "forecast", "levers", "targets", "simulate"])
 def test_help_has_an_example_at_every_level(command):
     text = run(*command.split(), "--help").stdout
     assert f"funnelsim {command or 'demo'}" in text.split("Options:")[1]

@@ -1,4 +1,4 @@
-"""The command line: ``funnelsim demo | check | fit | forecast | levers | backtest | simulate``.
+"""The command line: ``funnelsim demo | check | fit | forecast | levers | targets | backtest | simulate``.
 
 Loading this package loads click and nothing heavier; numpy, pandas and the rest come with the first command.
 """
@@ -16,6 +16,7 @@ from funnelsim.faces.cli.fit import fit
 from funnelsim.faces.cli.forecast import forecast
 from funnelsim.faces.cli.levers import levers
 from funnelsim.faces.cli.simulate import simulate
+from funnelsim.faces.cli.targets import targets
 
 _EPILOG = """\b
 Start here:
@@ -25,6 +26,7 @@ Your own files (DEALS: one row a deal; HISTORY: one row for each entry into a st
   funnelsim check deals.csv stage_history.csv
   funnelsim forecast deals.csv stage_history.csv --target 5M
   funnelsim levers deals.csv stage_history.csv --target 5M
+  funnelsim targets deals.csv stage_history.csv --target 5M --by month --by region
   funnelsim backtest deals.csv stage_history.csv
 \b
 Without a file every command uses an embedded sample. In CSV output, text that a spreadsheet would take
@@ -41,7 +43,7 @@ def main() -> None:
     """Forecast what a sales funnel will book, with honest ranges, and find the lever that helps most."""
 
 
-for _command in (demo, check, fit, forecast, levers, backtest, simulate):
+for _command in (demo, check, fit, forecast, levers, targets, backtest, simulate):
     main.add_command(_command)
 
 __all__ = ["main"]

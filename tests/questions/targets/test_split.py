@@ -317,3 +317,42 @@ def test_the_error_of_an_attainable_target_is_its_spread_over_seeds() -> None:
     # Of 4 groups of draws an error is known to 40 %, of 40 errors to 6 %; the spread of 40 to 11 %.
     assert (ratio > 0.5).all()
     assert (ratio < 2.0).all()
+
+
+def test_cash_is_split_by_month_and_not_by_region(history: fs.DealHistory) -> None:
+    funnel = fs.fit(history).with_collections(fs.Collections.by_hand(terms_days=30))
+    kept = {"measure": "cash", "n_draws": 10, "n_futures": 500}
+    split = fs.split_target(funnel, history.pipeline(), 4e6, **kept)  # type: ignore[arg-type]
+    engine = fs.MonteCarlo(n_draws=10, n_futures=500)
+    whole = fs.forecast(funnel, history.pipeline(), measure="cash", engine=engine, periods="4Q")
+    assert sum(split.units) == 4_000_000_00
+    # Futures of months are others than those of quarters: 500 of each, within 4 standard errors.
+    error = np.hypot(split.parts.whole.sd(), whole.sd()) / np.sqrt(500)
+    assert abs(split.parts.expected.sum() - whole.mean().value) < 4 * error
+    with pytest.raises(TargetError, match="not known by region"):
+        fs.split_target(funnel, history.pipeline(), 4e6, by="region", **kept)  # type: ignore[arg-type]
+    with pytest.raises(TargetError, match="bookings or wins"):
+        fs.track(history, {"2026-07": 1.0}, measure="cash")
+
+
+def test_a_rep_who_ramps_up_or_leaves_has_fewer_new_deals(history: fs.DealHistory) -> None:
+    funnel, pipeline = fs.fit(history, classes="region"), history.pipeline()
+    kept = {"by": "region", "measure": "wins", "n_draws": 10, "n_futures": 4000}
+    usual = fs.split_target(funnel, pipeline, 100, **kept)  # type: ignore[arg-type]
+    changed = fs.split_target(funnel, pipeline, 100, new_deals={"East": 0.0, "North": 0.5}, **kept)  # type: ignore[arg-type]
+    before, after = (dict(zip(s.parts.labels, s.parts.expected, strict=True)) for s in (usual, changed))
+    engine = fs.Exact(n_draws=10)
+    nothing_new = fs.forecast(fs.Volume(1e-3).apply(funnel), pipeline, measure="wins", engine=engine)
+    in_hand = nothing_new.deals.by_deal(("2026-Q3", "2026-Q4", "2027-Q1", "2027-Q2"), has_amounts=False)
+    region = dict(zip(pipeline.deal_ids, pipeline.attributes["region"], strict=True))
+    of_east = in_hand[in_hand["deal_id"].map(region) == "East"]["chance"].sum()
+    won = history.deals.query("outcome == 'won' and closed_at >= '2026-07-01' and region == 'East'")
+    assert after["East"] == pytest.approx(of_east + len(won), rel=1e-6)
+    assert after["South"] == before["South"]
+    assert before["East"] > after["East"]
+    company = changed.parts.whole.mean_by_draw().mean()
+    assert company == pytest.approx(sum(after.values()), abs=4 * changed.parts.whole.sd() / np.sqrt(4000))
+    with pytest.raises(TargetError, match="did you mean 'East'"):
+        fs.split_target(funnel, pipeline, 100, new_deals={"Est": 0.5}, **kept)  # type: ignore[arg-type]
+    with pytest.raises(TargetError, match="is time"):
+        fs.split_target(funnel, pipeline, 100, new_deals={"East": 0.5})

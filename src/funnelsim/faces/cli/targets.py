@@ -76,8 +76,8 @@ def targets(
 ) -> None:
     """Show which target has which chance, and share one out: quotas to the cent, and the chance of each.
 
-    --target is shared out by what is expected of each part, season, pipeline and ramps included. Without it
-    only attainable targets are shown, except with the embedded sample, which has one.
+    --target is shared out by what is expected of each part: of its pipeline, and of deals yet to come.
+    Without it only attainable targets are shown, except with the embedded sample, which has one.
     """
     from funnelsim.engines.run import forecast
 

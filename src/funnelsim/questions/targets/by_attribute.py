@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,9 @@ from funnelsim.vocabulary.words import did_you_mean
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+_MOST_NEW_DEALS = 1000.0  # times as many are a slip of the finger
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ def parts_by_attribute(
     whole: Forecast,
     by: str,
     *,
+    new_deals: Mapping[str, float],
     n_draws: int,
     n_futures: int,
     streams: Streams,
@@ -64,25 +68,30 @@ def parts_by_attribute(
     whole : Forecast
         Of the same funnel and pipeline, by the exact engine with as many draws: it knows window and measure.
     by : str
+    new_deals : mapping of str to float
+        Factors on the new deals of some parts.
     n_draws, n_futures : int
     streams : Streams
 
     Raises
     ------
     TargetError
-        If open deals, or wins of the running period, do not have the attribute.
+        If open deals, or wins of the running period, do not have the attribute; or a factor on new deals is
+        none, or of no part.
     """
     labels, of_open, of_won = _values(funnel, pipeline, by)
     has_own = _has_own_classes(funnel, by)
     cut = _by_class if has_own else _by_share
     parts = cut(funnel, pipeline, whole, (len(labels), of_open, of_won), n_draws, streams)
+    parts = _with_factors(parts, _factors(new_deals, labels))
     realised = _realised(funnel, pipeline, whole, (len(labels), of_won))
     drawn = _joint_futures(funnel, pipeline, parts, n_futures // n_draws, streams)
     open_part, new_part = drawn.parts(whole.measure)
     futures = (open_part + new_part).reshape(n_draws, -1, len(labels)) + realised
     laws, company = drawn_laws(futures)
     if isinstance(choose("auto", funnel, pipeline)[0], Exact):
-        laws, company = _exact_laws(funnel, pipeline, whole, (parts, realised), streams), whole.law()
+        laws = _exact_laws(funnel, pipeline, whole, (parts, realised), streams)
+        company = company if new_deals else whole.law()  # no forecast knows these factors
     notes = () if has_own else (_by_share_note(by),)
     return Parts(labels, laws, company, futures, whole.measure, funnel.unit, streams.seed, notes)
 
@@ -130,6 +139,26 @@ def _values(funnel: Funnel, pipeline: Pipeline, by: str) -> tuple[tuple[str, ...
         np.array([code[word] for word in words], dtype=np.int64) for words in (open_words, won_words)
     )
     return labels, of_open, of_won
+
+
+def _factors(new_deals: Mapping[str, float], labels: tuple[str, ...]) -> Floats:
+    """Factor on the new deals of each part, shape (n_parts,)."""
+    for label, factor in new_deals.items():
+        if label not in labels:
+            raise TargetError(
+                f"new_deals: no part is called {label!r}{did_you_mean(label, labels)}; the parts are "
+                f"{', '.join(labels)}"
+            )
+        if not 0.0 <= factor <= _MOST_NEW_DEALS:
+            raise TargetError(f"new_deals: {label!r} has the factor {factor!r}; give one of 0 or more")
+    return np.array([new_deals.get(label, 1.0) for label in labels])
+
+
+def _with_factors(parts: list[_Part], factors: Floats) -> list[_Part]:
+    return [
+        replace(part, chances=replace(part.chances, new_wins=part.chances.new_wins * factor))
+        for part, factor in zip(parts, factors.tolist(), strict=True)
+    ]
 
 
 Values = tuple[int, Ints, Ints]  # number of parts, part of each open deal, part of each win

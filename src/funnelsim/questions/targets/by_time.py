@@ -12,6 +12,7 @@ from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.questions.targets.parts import Parts, drawn_laws
+from funnelsim.questions.targets.quotas import is_paid_later
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -61,7 +62,7 @@ def parts_by_time(
     drawn = replace(drawn, asked=measure)
     futures = drawn.draws().reshape(n_draws, -1, len(periods))
     laws, whole = drawn_laws(futures)
-    if isinstance(choose("auto", funnel, pipeline)[0], Exact):
+    if not is_paid_later(measure) and isinstance(choose("auto", funnel, pipeline)[0], Exact):
         exact = replace(Exact(n_draws=n_draws).run(funnel, pipeline, periods, streams), asked=measure)
         laws, whole = tuple(exact.law(label) for label in periods.labels), exact.law()
     return Parts(periods.labels, laws, whole, futures, measure, funnel.unit, streams.seed)

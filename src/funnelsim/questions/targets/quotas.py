@@ -18,6 +18,11 @@ def units_in_one(measure: Measure) -> int:
     return 1 if measure == "wins" else 100
 
 
+def is_paid_later(measure: Measure | None) -> bool:
+    """Whether a measure follows wins with a delay (revenue, cash); only drawn futures know of it."""
+    return measure not in (None, "wins", "bookings")
+
+
 def whole_units(amount: float, measure: Measure) -> int:
     """An amount in cents, a number of wins in wins; rounded."""
     return round(Fraction(amount) * units_in_one(measure))

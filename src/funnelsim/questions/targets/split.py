@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.engines.exact import Exact
+from funnelsim.engines.montecarlo import MonteCarlo
+from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
 from funnelsim.nouns.forecast import Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
@@ -18,7 +20,7 @@ from funnelsim.questions.targets.by_attribute import parts_by_attribute
 from funnelsim.questions.targets.by_time import DAYS, calendar_parts, parts_by_time
 from funnelsim.questions.targets.fairest import equal_chances
 from funnelsim.questions.targets.parts import Parts, chance_of
-from funnelsim.questions.targets.quotas import TargetError, amount_of, share_out, whole_units
+from funnelsim.questions.targets.quotas import TargetError, amount_of, is_paid_later, share_out, whole_units
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
@@ -193,6 +195,7 @@ def split_target(
     *,
     by: str = "month",
     quotas: Mapping[str, float] | None = None,
+    new_deals: Mapping[str, float] | None = None,
     feasible: float = 0.2,
     measure: Measure | None = None,
     periods: str | Sequence[object] = "4Q",
@@ -215,6 +218,10 @@ def split_target(
         and arrivals of each part; of another one, new deals are shared out as the latest wins were.
     quotas : mapping of str to float, optional
         Quotas to judge, one for each part; they need not add up to the target (over-assignment).
+    new_deals : mapping of str to float, optional
+        Factor on the new deals of some parts, where `by` is an attribute: 0.5 for a rep who ramps up through
+        half of the time, 0 for one who leaves, 1.5 for a territory that grows. The company's law moves with
+        it.
     feasible : float
         Chance below which a quota is called infeasible.
     measure, periods, fiscal_start_month, seed
@@ -257,13 +264,18 @@ def split_target(
         target=wanted,
         measure=measure,
         fiscal_start_month=fiscal_start_month,
-        engine=Exact(n_draws=n_draws),
+        engine=_engine(measure, n_draws, n_futures),
         seed=streams.seed,
     )
-    parts = _parts(funnel, pipeline, outlook, by, fiscal_start_month, n_futures, streams)
+    parts = _parts(funnel, pipeline, outlook, by, new_deals or {}, fiscal_start_month, n_futures, streams)
     units = _units(parts, wanted, quotas)
     total = amount_of(sum(units), parts.measure) if wanted is None else wanted
     return TargetSplit(parts, units, total, by, feasible)
+
+
+def _engine(measure: Measure | None, n_draws: int, n_futures: int) -> Engine:
+    """The exact engine, where it knows the measure."""
+    return MonteCarlo(n_futures, n_draws) if is_paid_later(measure) else Exact(n_draws=n_draws)
 
 
 def _parts(
@@ -271,16 +283,31 @@ def _parts(
     pipeline: Pipeline,
     outlook: Forecast,
     by: str,
+    new_deals: Mapping[str, float],
     fiscal_start_month: int,
     n_futures: int,
     streams: Streams,
 ) -> Parts:
+    if by in DAYS and new_deals:
+        raise TargetError(f"new_deals= are factors on parts of the business, and by={by!r} is time")
     if not outlook.outcome.has_amounts:
         funnel = replace(funnel, amounts=None)
     n_draws = outlook.n_draws
+    if by not in DAYS and is_paid_later(outlook.measure):
+        raise TargetError(
+            f"{outlook.measure} is not known by {by}: invoices are those of the company; split bookings, or "
+            "split by 'week', 'month' or 'quarter'"
+        )
     if by not in DAYS:
         return parts_by_attribute(
-            funnel, pipeline, outlook, by, n_draws=n_draws, n_futures=n_futures, streams=streams
+            funnel,
+            pipeline,
+            outlook,
+            by,
+            new_deals=new_deals,
+            n_draws=n_draws,
+            n_futures=n_futures,
+            streams=streams,
         )
     periods = calendar_parts(outlook.periods, pipeline.clock, by, fiscal_start_month)
     return parts_by_time(

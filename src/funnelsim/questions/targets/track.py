@@ -19,7 +19,7 @@ from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.law import Law, Measure
 from funnelsim.questions.targets.came import FACTORS, Came
 from funnelsim.questions.targets.plan import Plan
-from funnelsim.questions.targets.quotas import TargetError, units_in_one
+from funnelsim.questions.targets.quotas import TargetError, is_paid_later, units_in_one
 from funnelsim.questions.targets.shares import fair_shares
 from funnelsim.vocabulary.randomness import Streams
 
@@ -245,6 +245,8 @@ def track(
     """
     if not 0.0 <= tolerance < np.inf:
         raise TargetError(f"tolerance={tolerance!r} must be 0 or more; write 15 % as 0.15")
+    if is_paid_later(measure):
+        raise TargetError(f"measure={measure!r}: a plan is followed in bookings or wins")
     laid, now, streams = Plan.of(plan), _next_moment(history), Streams.of(seed)
     if now <= laid.edges[0]:
         raise TargetError(f"the plan begins on {laid.edges[0]}: nothing has come yet by {history.cutoff}")

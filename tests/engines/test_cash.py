@@ -334,5 +334,28 @@ def test_cash_without_collections_or_amounts_is_refused() -> None:
     exact = fs.forecast(funnel(collections=fs.Collections.by_hand()), pipeline(3), engine="exact")
     with pytest.raises(ForecastError, match="knows no cash"):
         exact.table("cash")
+    later, made = ["2026-11-01", "2026-12-01"], funnel(collections=fs.Collections.by_hand())
     with pytest.raises(EngineError, match="begins after the cutoff"):
-        cash_of(funnel(collections=fs.Collections.by_hand()), pipeline(3), ["2026-11-01", "2026-12-01"])
+        cash_of(made, pipeline(3), later)
+    assert fs.forecast(made, pipeline(3), periods=later, engine=ENGINE).mean().value > 0  # bookings are known
+
+
+@pytest.mark.parametrize(("step", "slack"), [("week", 0.05), ("hour", 0.02)])
+def test_other_clocks_count_the_same_days(step: str, slack: float) -> None:
+    """Cash of two quarters from past wins: by days, weeks or hours, but for what rounds to whole weeks."""
+    means = []
+    for clock in (fs.Clock("day"), fs.Clock(step)):  # type: ignore[arg-type]
+        terms = fs.Collections.by_hand(terms_days=28, late_mean_days=21, never_paid=0.1, clock=clock)
+        cutoff = int(clock.step_of("2026-09-27T23:00"))  # a Sunday: weeks end there too
+        ago = np.datetime64("2026-09-24T12") - 14 * np.arange(4).astype("timedelta64[D]")
+        position = replace(
+            pipeline(),
+            clock=clock,
+            cutoff_step=cutoff,
+            won_step=clock.step_of(ago),
+            won_amount=np.full(4, 25.0),
+        )
+        made = replace(funnel(), clock=clock).with_collections(terms)
+        outlook = cash_of(made, position, ["2026-09-21", "2026-11-02", "2026-12-21"])
+        means.append([outlook.mean(n).value for n in (1, 2)])
+    assert means[1] == pytest.approx(means[0], abs=100 * slack)

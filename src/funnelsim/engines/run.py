@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from funnelsim.engines.choose import EngineName, choose
 from funnelsim.engines.montecarlo import MonteCarlo
-from funnelsim.engines.protocol import Engine
+from funnelsim.engines.protocol import Engine, EngineError
 from funnelsim.engines.until import run_until
 from funnelsim.nouns.forecast import JOINT_NOTE, Classical, Forecast, ForecastError, target_amount
 from funnelsim.nouns.funnel import Funnel
@@ -81,6 +81,11 @@ def forecast(
     funnel = _without_amounts_of_zero(funnel, pipeline)
     _check_measure(funnel, measure, wanted)
     parsed = _periods_with_known_wins(periods, pipeline, fiscal_start_month)
+    if measure in ("revenue", "cash") and parsed.edges[0] > parsed.cutoff_step + 1:
+        raise EngineError(
+            f"period {parsed.labels[0]} begins after the cutoff: {measure} from wins before it would be "
+            "missing; begin with the running period"
+        )
     chosen, reason = choose(engine, funnel, pipeline, measure=measure)
     streams = Streams.of(seed)
     if isinstance(chosen, MonteCarlo) and chosen.until_se is not None:

@@ -96,13 +96,11 @@ class Till:
     ) -> Till | None:
         """For a batch of draws; None where the funnel knows no collections, or no amounts.
 
-        Raises
-        ------
-        EngineError
-            If the periods begin after the cutoff.
+        Nor is there one where the periods begin after the cutoff: what is won in between is not drawn, so
+        its cash would be missing.
         """
         terms = funnel.collections
-        if terms is None or funnel.amounts is None:
+        if terms is None or funnel.amounts is None or periods.edges[0] > periods.cutoff_step + 1:
             return None
         ahead, won_amount = periods.steps_ahead, pipeline.won_amount
         won_amount = np.where(np.isnan(won_amount), funnel.amounts.mean, won_amount)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.engines.chances import Positions, chances_without_shock
-from funnelsim.engines.protocol import EngineError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.randomness import Streams
@@ -54,19 +53,11 @@ class WinSteps:
         streams: Streams,
         draws: Sequence[int],
     ) -> WinSteps:
-        """For a batch of draws; without the shared shock, which moves whole periods.
+        """For a batch of draws, and periods that begin by the cutoff; without the shared shock.
 
-        Raises
-        ------
-        EngineError
-            If the periods begin after the cutoff: what is won, and paid, before them would be missing.
+        The shock moves whole periods, and not what lies within them.
         """
         first, last = periods.cutoff_step + 1, int(periods.edges[-1])
-        if periods.edges[0] > first:
-            raise EngineError(
-                f"period {periods.labels[0]} begins after the cutoff: cash from wins before it would be "
-                "missing; begin with the running period"
-            )
         cell_steps = -(-(last - first) // _MOST_CELLS)
         edges = np.union1d(np.arange(first, last, cell_steps), periods.edges[1:])
         cells = Periods(edges, tuple(map(str, range(len(edges) - 1))), periods.cutoff_step)

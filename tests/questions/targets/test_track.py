@@ -146,18 +146,26 @@ def test_a_plan_that_was_wrong_in_one_factor_is_told_so(cause: str, lever: fs.Le
 
 
 def test_chance_alone_is_uniform_where_the_funnel_is_known() -> None:
-    """d = 0.2: over 100 histories of a known funnel shares below .1 and .5 pass an exact binomial test."""
-    truth, seen = fs.sample_funnel(), []
+    """d = 0.2: over 100 histories of a known funnel shares below .1 and .5 pass an exact binomial test.
+
+    Negative control: a belief in odds of moving forward that are too small by 1.6 does not pass, in 40.
+    """
+    truth = fs.sample_funnel()
+    wrong = fs.Conversion(1 / 1.6).apply(truth)
+    right, mistaken = [], []
     for seed in range(100):
         some = fs.simulate_history(
             seed=1000 + seed, segments=False, season=False, start="2025-07-01", as_of="2026-06-30",
             window_start=None, missing_amounts=0.0,
         )  # fmt: skip
-        tracked = fs.track(some, {"2026-04": 1, "2026-05": 1, "2026-06": 1}, fit=lambda _: truth, n_draws=2)
-        seen.append(tracked.chance_alone)
+        plan = {"2026-04": 1, "2026-05": 1, "2026-06": 1}
+        right.append(fs.track(some, plan, fit=lambda _: truth, n_draws=2).chance_alone)
+        if seed < 40:
+            mistaken.append(fs.track(some, plan, fit=lambda _: wrong, n_draws=2).chance_alone)
     for level in (0.1, 0.5):
-        n = int((np.array(seen) < level).sum())
-        assert stats.binomtest(n, len(seen), level).pvalue > 1e-4, f"{n} of 100 below {level}"
+        n = int((np.array(right) < level).sum())
+        assert stats.binomtest(n, len(right), level).pvalue > 1e-4, f"{n} of 100 below {level}"
+    assert stats.binomtest(int((np.array(mistaken) < 0.1).sum()), len(mistaken), 0.1).pvalue < 1e-4
 
 
 def test_both_tails_count_and_ties_count_on_both_sides() -> None:

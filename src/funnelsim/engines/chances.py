@@ -81,6 +81,11 @@ class Chances:
     new_wins: Floats
     dispersion: Floats
 
+    def of_draws(self, draws: range) -> Chances:
+        """The chances of some of the draws."""
+        some = slice(draws.start, draws.stop)
+        return Chances(self.open_deals[some], self.new_wins[some], self.dispersion[some])
+
     @classmethod
     def joined(cls, batches: Sequence[Chances]) -> Chances:
         """The chances of all batches, in order."""

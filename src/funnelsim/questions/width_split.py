@@ -69,8 +69,8 @@ def width_split(
     its part. No share has a simulation error; those of parameters and shock rest on `n_draws` draws in
     strata, which is good to about a tenth of themselves at 100.
     """
-    if n_large < 0:
-        raise ForecastError(f"n_large={n_large} is negative; write 0 to tell no deal apart")
+    if isinstance(n_large, bool) or not isinstance(n_large, int) or n_large < 0:
+        raise ForecastError(f"n_large={n_large!r} must be a whole number; write 0 to tell no deal apart")
     check_interval(interval, ForecastError)
     streams = Streams.of(seed)
 
@@ -102,7 +102,7 @@ def _variances(outlook: Forecast, n_large: int) -> dict[str, float]:
     of_open = float(variance.sum())
     of_large = float(variance[large].sum())
     return {
-        "chance": of_open - of_large,
+        "chance": max(of_open - of_large, 0.0),
         "large deals": of_large,
         "deals to come": max(float(portfolio.variance().mean()) - of_open, 0.0),
         "parameters": float(portfolio.mean().var()),

@@ -14,7 +14,7 @@ from scipy import stats
 import funnelsim as fs
 from funnelsim.nouns.history import DealHistory
 from funnelsim.questions.backtest.looks import Look, Wins, shock_of
-from funnelsim.questions.backtest.origins import BacktestError, origins_of
+from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_of
 from funnelsim.questions.baselines.protocol import RivalError, Samples
 from funnelsim.vocabulary.randomness import Streams
 
@@ -61,6 +61,43 @@ def test_nothing_after_the_origin_changes_a_forecast_by_one_bit(history: DealHis
     futures = [look.futures(None, 200) for look in looks]
     np.testing.assert_array_equal(futures[0].open_bookings, futures[1].open_bookings)
     np.testing.assert_array_equal(futures[0].new_bookings, futures[1].new_bookings)
+
+
+def with_recorded_amounts(history: DealHistory) -> DealHistory:
+    """Every move lists the amount of its deal, so that amounts have a record of their own."""
+    moves, deals = history.records.moves.copy(), history.records.deals
+    moves["amount"] = deals["amount"].reindex(moves["deal"]).to_numpy()
+    return replace(history, records=replace(history.records, moves=moves))
+
+
+def rewritten(history: DealHistory, how: str, after: str) -> DealHistory:
+    """Facts recorded after a day that speak of wins before it."""
+    at, won = pd.Timestamp(after) + pd.Timedelta(days=30), history.stages.codes["won"]
+    moves, deals = history.records.moves.copy(), history.records.deals.copy()
+    old = moves[(moves["stage"] == won) & (moves["entered_at"] < pd.Timestamp(after))].tail(20)
+    assert len(old) == 20
+    if how == "recorded late":
+        moves.loc[old.index, "recorded_at"] = at
+    else:
+        later = old.assign(stage=0 if how == "won no more" else won, entered_at=at, recorded_at=pd.NaT)
+        if how == "re-priced":
+            later["amount"] = 1e7
+            deals.loc[old["deal"].unique(), "amount"] = 1e7
+        moves = pd.concat([moves, later], ignore_index=True)
+    return replace(history, records=replace(history.records, deals=deals, moves=moves))
+
+
+@pytest.mark.parametrize("how", ["won no more", "re-priced"])
+def test_what_is_recorded_later_of_earlier_wins_changes_no_forecast(how: str, history: DealHistory) -> None:
+    """The shared shock is measured on past totals: those that were known then, not those known today."""
+    history = with_recorded_amounts(history)
+    days = ["2025-06-30", "2025-09-30", "2025-12-31"]
+    columns = ["mean", "p10", "p50", "p90", "p97_5"]
+    before, after = (
+        quick(some, periods="1Q", origins=days).cells.query("origin == '2025-12-31'")[columns]
+        for some in (history, rewritten(history, how, "2025-12-31"))
+    )
+    np.testing.assert_array_equal(before, after)
 
 
 def test_the_shock_of_an_origin_knows_only_periods_that_had_ended(history: DealHistory) -> None:
@@ -298,13 +335,87 @@ def test_an_interrupted_backtest_goes_on_where_it_stopped(
         fitted.append(past.cutoff)
         return fs.fit(past)
 
-    watch.__qualname__ = fs.fit.__qualname__
+    watch.__module__, watch.__qualname__ = fs.fit.__module__, fs.fit.__qualname__
     again = quick(history, fit=watch, **asked)
     assert len(fitted) == 2
     pd.testing.assert_frame_equal(done.cells, again.cells)
     pd.testing.assert_frame_equal(done.deals, again.deals)
     with pytest.raises(BacktestError, match="another history and seed; choose an empty folder"):
         quick(fs.simulate_history(seed=4), seed=1, **asked)
+
+
+def test_a_kept_backtest_serves_one_fit_and_mends_what_is_damaged(
+    history: DealHistory, tmp_path: Path
+) -> None:
+    plain = partial(fs.fit, calendar=False)
+    asked = {"origins": 2, "keep_in": tmp_path / "kept"}
+    first = quick(history, fit=plain, **asked)
+    with pytest.raises(BacktestError, match="another fit"):
+        quick(history, fit=partial(fs.fit, classes="region"), **asked)
+    with pytest.raises(BacktestError, match="tells fits apart by their names"):
+        quick(history, fit=lambda past: fs.fit(past), keep_in=tmp_path / "other", origins=2)
+    for path in (tmp_path / "kept").glob("*.npz"):
+        path.write_bytes(path.read_bytes()[:100])
+    pd.testing.assert_frame_equal(first.cells, quick(history, fit=plain, **asked).cells)
+    (tmp_path / "kept" / "backtest.json").write_text("[")
+    with pytest.raises(BacktestError, match="choose an empty folder"):
+        quick(history, fit=plain, **asked)
+
+
+def test_what_is_asked_for_is_checked(history: DealHistory) -> None:
+    rival = fs.baselines.MeanOfRecent()
+    for wrong in (
+        {"n_draws": 0},
+        {"n_futures": 0},
+        {"burn_in": -1},
+        {"workers": 0},
+        {"measure": "euros"},
+        {"rivals": rival},
+        {"rivals": [rival, rival]},
+        {"rivals": [fs.worlds.Ours()]},
+    ):
+        with pytest.raises(fs.FunnelsimError):
+            quick(history, **({"origins": 2} | wrong))
+    test = quick(history, origins=2)
+    for ask in (
+        lambda: test.scores(interval=1.0),
+        lambda: test.verdict(interval=0),
+        lambda: test.reliability(0),
+    ):
+        with pytest.raises(BacktestError):
+            ask()
+
+
+def test_periods_without_a_win_leave_relative_scores_empty(history: DealHistory) -> None:
+    test = quick(history, origins=2)
+    nothing = replace(test, cells=test.cells.assign(actual=0.0))
+    assert "nothing was won in any of them" in nothing.verdict()
+    assert nothing.scores()["ncrps"].isna().all()
+    assert nothing.accuracy()["error"].isna().all()
+
+
+def test_two_origins_of_one_day_stay_two() -> None:
+    edges = np.array([0, 24])
+    moments = [np.datetime64("2026-08-01T05:59:59.999999"), np.datetime64("2026-08-01T17:59:59.999999")]
+    days = [Origin(moment, edges).day for moment in moments]
+    assert days == ["2026-08-01 06:00", "2026-08-01 18:00"]
+    assert Origin(np.datetime64("2026-08-01T23:59:59.999999"), edges).day == "2026-08-01"
+
+
+def test_one_who_knows_every_rate_errs_by_chance_alone(history: DealHistory) -> None:
+    """One deal that is won or not: the mean distance from the mean is 2 p (1 - p), far from a normal's."""
+    origin = origins_of(history, "1Q", ["2025-12-31"])[0]
+    look = Look.at(history.as_of(origin.moment), origin, fs.fit, 10, Streams(0))
+    one = np.zeros_like(look.chances.open_deals)
+    position = int(look.positions.of_deal[0])
+    one[:, position] = 0.05
+    alone = int((look.positions.of_deal == position).sum())
+    nobody = replace(look.chances, open_deals=one, new_wins=np.zeros_like(look.chances.new_wins))
+    found = replace(look, chances=nobody).least_errors("wins")[0]
+    counts = np.arange(alone + 1)
+    law = stats.binom(alone, 0.05).pmf(counts)
+    expected = float(law @ np.abs(counts - 0.05 * alone))
+    assert found == pytest.approx(expected, rel=0.08)  # a normal law says 1.8 times as much
 
 
 def test_progress_is_told(history: DealHistory) -> None:

@@ -27,6 +27,8 @@ Ints = npt.NDArray[np.int64]
 
 Fit = Callable[[DealHistory], Funnel]
 
+_DRAWS_OF_CHANCE, _FUTURES_OF_CHANCE = 10, 400
+
 
 @dataclass(frozen=True, eq=False)
 class Wins:
@@ -38,6 +40,8 @@ class Wins:
     step : ndarray of int, shape (n_wins,)
     amount : ndarray of shape (n_wins,)
         Where none is recorded the mean of the wins before; NaN where no win has one.
+    is_imputed : ndarray of bool, shape (n_wins,)
+        Where none is recorded.
     last_step, last_arrival_step : int
         Until when wins, and deals that arrive, are recorded completely.
     """
@@ -45,6 +49,7 @@ class Wins:
     deal_ids: npt.NDArray[np.object_]
     step: Ints
     amount: Floats
+    is_imputed: npt.NDArray[np.bool_]
     last_step: int
     last_arrival_step: int
 
@@ -53,12 +58,14 @@ class Wins:
         """Wins of a history."""
         won = history.deals.query("outcome == 'won'").sort_values("closed_at", kind="stable")
         amount = won["amount"]
-        # The mean of those before: with that of all, later wins would tell on earlier totals.
+        # The mean of those before: with that of all, later wins would tell on earlier totals. Only before the
+        # first amount that is known there is none, and the first one stands in.
         before = amount.expanding().mean().bfill()
         return cls(
             won["deal_id"].to_numpy(object),
             history.clock.step_of(won["closed_at"].to_numpy()) if len(won) else np.zeros(0, np.int64),
             amount.fillna(before).to_numpy(float),
+            amount.isna().to_numpy(),
             history.cutoff_step,
             history.last_arrival_step,
         )
@@ -72,6 +79,13 @@ class Wins:
         total = np.bincount(period[inside], worth[inside], len(edges) - 1)[: len(edges) - 1]
         last = self.last_step if of_deals is not None else self.last_arrival_step
         return np.where(edges[1:] - 1 <= last, total, np.nan)
+
+    def without_amount(self, first: Origin, measure: Counted) -> list[str]:
+        """A note on wins after the first origin that list no amount, if bookings are counted."""
+        n = int((self.is_imputed & (self.step >= first.edges[0])).sum())
+        if measure != "bookings" or not n:
+            return []
+        return [f"{n} wins without an amount count with the mean of the wins before them in what came"]
 
     def period_of(self, deal_ids: npt.NDArray[np.object_], edges: Ints) -> Ints:
         """Period in which each deal was won; -1 where it was not, by the last."""
@@ -141,13 +155,16 @@ class Look:
     def least_errors(self, measure: Counted) -> Floats:
         """Mean absolute error in each period of one who knows every rate, shape (n_periods,).
 
-        Chance alone is left: given each draw of the parameters a total errs by ``sqrt(2 / pi)`` of its
-        standard deviation on average (normal approximation).
+        Chance alone is left: the distance from the mean in futures of one draw of the parameters, averaged
+        over a few draws.
         """
-        money = Money.of(self.funnel, self.pipeline, self.streams, self.n_draws)
-        outcome = ExactOutcome(self.chances, self.positions, money, 64)
-        sds = [np.sqrt(outcome.portfolio([h], measure).variance()) for h in range(len(self.periods))]
-        return np.sqrt(2.0 / np.pi) * np.array([sd.mean() for sd in sds])
+        draws = range(min(_DRAWS_OF_CHANCE, self.n_draws))
+        chances = self.chances.of_draws(draws)
+        drawn = batch_futures(
+            self.funnel, self.pipeline, self.positions, chances, self.streams, draws, _FUTURES_OF_CHANCE
+        )
+        total = np.sum(drawn.parts(measure), axis=0).reshape(len(draws), _FUTURES_OF_CHANCE, -1)
+        return np.asarray(np.abs(total - total.mean(axis=1, keepdims=True)).mean(axis=(0, 1)))
 
     def futures(self, shock: Shock | None, n_futures: int) -> Futures:
         """Joint futures under a shock."""

@@ -49,8 +49,11 @@ class Origin:
 
     @property
     def day(self) -> str:
-        """The origin as a date."""
-        return str(np.datetime_as_string(self.moment, unit="D"))
+        """The origin as a date; with its time where it is not the end of a day."""
+        after = self.moment + np.timedelta64(1, "us")
+        if after == after.astype("datetime64[D]"):
+            return str(np.datetime_as_string(self.moment, unit="D"))
+        return str(np.datetime_as_string(after, unit="m")).replace("T", " ")
 
 
 def origins_of(history: DealHistory, periods: str, origins: int | Sequence[object]) -> list[Origin]:

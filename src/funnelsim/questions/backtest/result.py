@@ -16,6 +16,7 @@ from funnelsim.numerics.scores import covered, pinball
 from funnelsim.questions.backtest.origins import BacktestError
 from funnelsim.questions.backtest.rows import LEVELS, PINBALL_LEVELS, RANGES
 from funnelsim.vocabulary.randomness import Streams
+from funnelsim.vocabulary.uncertainty import check_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,6 +89,7 @@ class Backtest:
             ``_95`` with ``coverage_80_low`` and ``_high``, ``width_80`` (over mean actual), ``pit_mean``, and
             ``our_skill``: the share of this method's CRPS that ours saves, with its bounds.
         """
+        check_interval(interval, BacktestError)
         rows = []
         for keys, group in self.cells.groupby(["measure", "part", "window"], sort=False):
             ours = group[group["method"] == OURS]
@@ -147,7 +149,7 @@ class Backtest:
             raise BacktestError(f"no period {ahead!r} after an origin had ended; there are {self.n_periods}")
         rows = {}
         for method, some in cells.groupby("method", sort=False):
-            came = max(float(some["actual"].sum()), 1e-300)
+            came = float(some["actual"].sum()) or float("nan")
             error = float((some["mean"] - some["actual"]).abs().sum()) / came
             rows[str(method)] = [error, float(some["least_error"].sum()) / came, len(some)]
         known = {KNOWS_ALL: [rows[OURS][1], rows[OURS][1], rows[OURS][2]]}
@@ -210,6 +212,8 @@ class Backtest:
         BacktestError
             If no deal can be scored, or the method gave no chances.
         """
+        if isinstance(n_bins, bool) or not isinstance(n_bins, int) or n_bins < 1:
+            raise BacktestError(f"n_bins={n_bins!r} must be a whole number of 1 or more")
         deals = self._deals_of(method)
         curve = reliability(deals["won"].to_numpy(float), deals["chance"].to_numpy(float), n_bins=n_bins)
         return pd.DataFrame(
@@ -234,6 +238,7 @@ class Backtest:
 
     def coverage(self, *, interval: float = 0.9) -> BlockInterval:
         """Share of totals by period that 80 % ranges held, with bounds by block bootstrap over origins."""
+        check_interval(interval, BacktestError)
         cells = self._totals()
         return self._coverage(cells[cells["method"] == OURS], interval)
 
@@ -257,6 +262,8 @@ class Backtest:
             f"80 % ranges held in {100 * _held(ours, 80).mean():.0f} % of {len(ours)} cells from "
             f"{ours['origin'].nunique()} origins ({bounds})"
         )
+        if not ours["actual"].any():
+            return f"{says}; nothing was won in any of them, so no score can be relative to it."
         rivals = [rival for rival in self._rivals(cells) if 2 * len(rival[1]) >= len(ours)]
         if not rivals:
             return f"{says}."
@@ -285,7 +292,9 @@ def _held(cells: pd.DataFrame, share: int) -> npt.NDArray[np.bool_]:
 
 
 def _scale(cells: pd.DataFrame) -> float:
-    return max(float(cells["actual"].abs().mean()), 1e-300)
+    """What scores are relative to; NaN where nothing came, which nothing can be relative to."""
+    mean = float(cells["actual"].abs().mean())
+    return mean if mean > 0 else float("nan")
 
 
 def _row(cells: pd.DataFrame) -> dict[str, object]:

@@ -15,6 +15,8 @@ from funnelsim.fitting.fit import fit as fit_funnel
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory, HistoryError
 from funnelsim.nouns.law import Counted, Futures
+from funnelsim.nouns.shock import Shock
+from funnelsim.questions.backtest.asked import check_answer, check_numbers, check_rivals, of_measure
 from funnelsim.questions.backtest.kept import Kept
 from funnelsim.questions.backtest.looks import Fit, Look, Wins, overlap_of, shock_of
 from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_of
@@ -95,22 +97,22 @@ def backtest(
     At an origin only what was recorded by then exists (:meth:`DealHistory.as_of`). Amounts and attributes
     without a record of their own are those of today's export, which may know more than was known then.
     """
+    check_numbers(n_draws=(n_draws, 2), n_futures=(n_futures, 1), burn_in=(burn_in, 0))
+    rivals = check_rivals(rivals)
     streams, wins = Streams.of(seed), Wins.of(history)
     asked = origins_of(history, periods, origins)
     kept = None if keep_in is None else Kept.at(Path(keep_in), history, fit, n_draws, streams)
     made, notes = _looks(history, asked, fit, n_draws, streams, workers, progress, kept)
+    chosen, made, left_out = of_measure(measure, made)
+    notes += [*left_out, *wins.without_amount(asked[0], chosen)]
     scored = made[burn_in:]
     if not scored:
         raise BacktestError(_nothing_to_score(asked, notes, burn_in))
-    chosen = measure or scored[0].measures[0]
-    if any(chosen not in look.measures for look in made):
-        raise BacktestError("no won deal has an amount; backtest the number of wins with measure='wins'")
     rows: list[dict[str, object]] = []
     deals: list[pd.DataFrame] = []
     silent: dict[str, list[str]] = {}
     for look in scored:
-        known = int(look.origin.edges[0]) - 1
-        shock = shock_of(made, wins, known, chosen) if with_shock else None
+        shock = _shock_then(history, look, made, chosen) if with_shock else None
         rows += _our_rows(look, wins, look.futures(shock, n_futures), streams)
         answers = _answers(history, look, rivals, chosen, n_futures, streams, silent)
         rows += _rival_rows(look, wins, chosen, answers)
@@ -173,11 +175,13 @@ def calibrate(
     """
     streams, wins = Streams.of(seed), Wins.of(history)
     asked = origins_of(history, periods, origins)
-    made, _ = _looks(history, asked, fit, n_draws, streams, workers, progress)
-    chosen: Counted = measure or ("wins" if funnel.amounts is None else "bookings")
-    if not made:
-        raise BacktestError(_nothing_to_score(asked, [], 0))
-    return funnel.with_shock(shock_of(made, wins, history.cutoff_step, chosen))
+    check_numbers(n_draws=(n_draws, 2))
+    made, notes = _looks(history, asked, fit, n_draws, streams, workers, progress)
+    chosen, made, left_out = of_measure(measure or ("wins" if funnel.amounts is None else "bookings"), made)
+    shock = shock_of(made, wins, history.cutoff_step, chosen) if made else None
+    if shock is None or shock.n_origins == 0:
+        raise BacktestError(_nothing_to_score(asked, [*notes, *left_out], 0))
+    return funnel.with_shock(shock)
 
 
 def _looks(
@@ -192,6 +196,8 @@ def _looks(
 ) -> tuple[list[Look], list[str]]:
     """Looks at the origins that have enough history before them, and what was left out."""
     tasks = (joblib.delayed(_look)(history, origin, fit, n_draws, streams, kept) for origin in asked)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers == 0:
+        raise BacktestError(f"workers={workers!r}: give the number of processes, or -1 for all cores")
     done: Iterator[Look | str] = joblib.Parallel(n_jobs=workers, return_as="generator")(tasks)
     looks: list[Look] = []
     notes: list[str] = []
@@ -226,6 +232,12 @@ def _look(
     if kept is not None:
         kept.keep(look)
     return look
+
+
+def _shock_then(history: DealHistory, look: Look, made: Sequence[Look], measure: Counted) -> Shock:
+    """The shock as it could be measured at an origin: the wins it is held against are those of then."""
+    seen = history.as_of(look.origin.moment)
+    return shock_of(made, Wins.of(seen), int(look.origin.edges[0]) - 1, measure)
 
 
 def _our_rows(look: Look, wins: Wins, futures: Futures, streams: Streams) -> list[dict[str, object]]:
@@ -264,7 +276,9 @@ def _answers(
     for i, rival in enumerate(rivals):
         rng = streams.generator("rival", i, int(edges[0]))
         try:
-            answers[rival.name] = rival.forecast(seen, edges, measure, n_samples, rng), rng
+            drawn = rival.forecast(seen, edges, measure, n_samples, rng)
+            check_answer(rival.name, drawn, len(edges) - 1)
+            answers[rival.name] = drawn, rng
         except RivalError as error:
             silent.setdefault(rival.name, []).append(f"{look.origin.day}: {error}")
     return answers
@@ -304,5 +318,5 @@ def _nothing_to_score(asked: Sequence[Origin], notes: Sequence[str], burn_in: in
     return (
         f"none of {len(asked)} origins, {asked[0].day} to {asked[-1].day}, can be scored.{why}{kept} A "
         f"backtest needs {_LEAST_WINS} won deals before an origin and a whole period after it: give a longer "
-        "history, shorter periods or fewer origins"
+        "history, shorter periods, or origins within it"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from funnelsim.nouns.history import DealHistory
 from funnelsim.questions.baselines.cohorts import Cohorts, by_period_ahead, cohorts_of, gamma_of
 from funnelsim.questions.baselines.past import past_of
-from funnelsim.questions.baselines.protocol import Floats, Ints, Measure, Samples
+from funnelsim.questions.baselines.protocol import Floats, Ints, Measure, RivalError, Samples
 
 _MOST_AT_ONCE = 4_000_000
 
@@ -41,6 +41,10 @@ class AdditiveChainLadder:
     """
 
     n_recent: int = 12
+
+    def __post_init__(self) -> None:
+        if self.n_recent < 1:
+            raise RivalError(f"n_recent must be at least 1, not {self.n_recent}")
 
     @property
     def name(self) -> str:

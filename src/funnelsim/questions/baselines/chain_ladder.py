@@ -56,6 +56,10 @@ class ChainLadder:
 
     n_recent: int = 12
 
+    def __post_init__(self) -> None:
+        if self.n_recent < 1:
+            raise RivalError(f"n_recent must be at least 1, not {self.n_recent}")
+
     @property
     def name(self) -> str:
         """What the method is called in tables."""

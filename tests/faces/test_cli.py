@@ -149,7 +149,7 @@ def test_levers_are_ranked():
         for row in strict_json(run("levers", *QUICK, "--format", "json").stdout)["levers"]
     ]
     assert changes[0] == 0  # as it is
-    assert changes[1:] == sorted(changes[1:], reverse=True)
+    assert changes[1:-1] == sorted(changes[1:-1], reverse=True)  # the last: all together
 
 
 def test_levers_far_from_the_target_say_so():
@@ -432,7 +432,7 @@ def test_help_says_that_csv_is_one_table():
 
 def test_what_is_learnt_can_be_chosen():
     plain = run("fit", "--draws", "10").stdout
-    assert "Pace: steady" in plain
+    assert "Pace" in plain
     without = run("fit", "--level-period", "none", "--no-calendar", "--draws", "10").stdout
     assert "Calendar:" in plain
     assert "Calendar:" not in without

@@ -284,7 +284,7 @@ def test_one_axes_cannot_show_every_stage(sample: Sample) -> None:
 
 
 def test_lever_bars_and_whiskers_are_those_of_the_table(sample: Sample) -> None:
-    ax, table = plot_levers(sample.comparison), sample.comparison.table().iloc[1:]
+    ax, table = plot_levers(sample.comparison), sample.comparison.table().iloc[1:-1]
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], 100 * table["change_of_chance"])
     whiskers = next(c for c in ax.containers if hasattr(c, "has_xerr")).lines[2][0].get_segments()
     np.testing.assert_allclose([np.ptp(w[:, 0]) for w in whiskers], 200 * table["change_se"])

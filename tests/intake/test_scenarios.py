@@ -71,7 +71,7 @@ def test_all_faults_of_content_are_told_at_once_by_line(tmp_path: Path) -> None:
         ('step = "day"', 'stepp = "day"'),
         ("nominal_win_rate = 0.6", "nominal_win_rate = 1.6"),
         ('kind = "volume"', 'kind = "volum"'),
-        ("target = 1_800_000", 'target = "much"'),
+        ("target = 1_900_000", 'target = "much"'),
         ("mean_per_block = 12", "mean_per_block = -12"),
     ):
         text = text.replace(right, wrong)
@@ -113,7 +113,7 @@ def test_names_that_do_not_fit_together_are_told_at_once(tmp_path: Path) -> None
         (("won = 0.8, lost = 0.2", "Proof = 1.0"), "deals would never end"),
         (("to = 0.65", "to = 0.65\nodds = 1.1"), "either odds"),
         (("to = 0.65", "to = 1.0"), "cannot be 100"),
-        (("as_of = 2026-09-30", "as_of = 5"), "as_of"),
+        (("as_of = 2026-08-31", "as_of = 5"), "as_of"),
     ],
     ids=["chinese key", "syntax", "endless", "odds and to", "impossible", "no date"],
 )

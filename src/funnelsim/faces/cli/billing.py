@@ -11,9 +11,10 @@ import click
 from funnelsim.faces.cli.options import bundled, pair
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from funnelsim.faces.cli.source import Source
     from funnelsim.nouns.funnel import Funnel
-    from funnelsim.nouns.history import DealHistory
     from funnelsim.vocabulary.pipeline import Pipeline
 
 
@@ -36,9 +37,9 @@ class Billing:
     late: float
 
     def applied(
-        self, funnel: Funnel, pipeline: Pipeline, history: DealHistory, source: Source
+        self, funnel: Funnel, pipeline: Pipeline, cutoff: np.datetime64, source: Source
     ) -> tuple[Funnel, Pipeline]:
-        """The funnel and the position with what is known of payments.
+        """The funnel and the position with what is known of payments by a moment.
 
         Raises
         ------
@@ -58,17 +59,17 @@ class Billing:
             return funnel.with_collections(terms), pipeline
         if self.invoices is None:
             return funnel, pipeline
-        return self._from_file(self.invoices, funnel, pipeline, history, source)
+        return self._from_file(self.invoices, funnel, pipeline, cutoff, source)
 
     def _from_file(
-        self, path: Path, funnel: Funnel, pipeline: Pipeline, history: DealHistory, source: Source
+        self, path: Path, funnel: Funnel, pipeline: Pipeline, cutoff: np.datetime64, source: Source
     ) -> tuple[Funnel, Pipeline]:
         from funnelsim.fitting.collections import fit_collections
         from funnelsim.intake.invoices import read_invoices
 
         known = read_invoices(
             path,
-            as_of=history.cutoff,
+            as_of=cutoff,
             columns=dict(self.invoice_columns),
             tz=source.tz,
             file_tz=source.file_tz,

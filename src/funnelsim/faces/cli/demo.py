@@ -12,6 +12,7 @@ from funnelsim.faces.cli import facts, parts
 from funnelsim.faces.cli.levers import compared
 from funnelsim.faces.cli.options import Drawing, Question, drawing_options, output_options, question_options
 from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.situation import Case
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import paragraph
 
@@ -57,7 +58,8 @@ def demo(question: Question, drawing: Drawing, output: Output) -> None:
     test = backtest(history, periods="1Q", origins=_ORIGINS, measure=question.measure, n_draws=50)
     output.progress("fitting the funnel")
     asked, funnel = replace(question, target=target), fit(history).with_shock(test.shock)
-    comparison = compared(funnel, history, asked, drawing, target, _FACTOR, output)
+    case = Case.of_history(funnel, history, asked, [])
+    comparison = compared(case, drawing, target, _FACTOR, output)
     output.give(_Demo(history, comparison, test))
 
 

@@ -22,6 +22,7 @@ from funnelsim.faces.cli.options import (
     source_options,
 )
 from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from funnelsim.nouns.forecast import Forecast
-    from funnelsim.nouns.history import DealHistory
 
 _MOST_DEALS = 20
 _EPILOG = """\b
@@ -40,11 +40,13 @@ Examples:
   funnelsim forecast deals.csv stage_history.csv --by deal --format csv -o deals_forecast.csv
   funnelsim forecast deals.csv stage_history.csv --funnel funnel.json --plot fan.png
   funnelsim forecast deals.csv stage_history.csv --measure cash --invoices invoices.csv --periods 6M
+  funnelsim forecast --scenario account_selling
 """
 
 
 @click.command(epilog=_EPILOG, short_help="Bookings by period, with ranges and the chance of a target.")
 @source_options
+@scenario_option
 @question_options
 @learning_options
 @billing_options
@@ -66,6 +68,7 @@ Examples:
 @plot_option("Also draw the ranges as a fan")
 def forecast(
     source: Source,
+    scenario: str | None,
     question: Question,
     learning: Learning,
     billing: Billing,
@@ -81,26 +84,23 @@ def forecast(
     is used. Revenue and cash (--measure) need to know how wins are paid: --invoices, or --terms.
     """
     from funnelsim.engines.run import forecast as run
-    from funnelsim.nouns.funnel import Funnel
 
     output.check(plot, inputs=[*source.paths, funnel, billing.invoices])
-    model = Funnel.load(funnel) if funnel is not None else None
-    history = source.read(output, model)
-    output.progress("fitting the funnel")
-    model = learning.fit(history) if model is None else model
+    case = case_of(scenario, source, question, learning, output, funnel)
     output.progress("forecasting")
-    model, pipeline = billing.applied(model, history.pipeline(), history, source)
+    asked = case.question
+    model, pipeline = billing.applied(case.funnel, case.pipeline, case.cutoff, source)
     outlook = run(
         model,
         pipeline,
-        periods=question.edges,
-        target=question.target,
-        measure=question.measure,
-        fiscal_start_month=question.fiscal_start_month,
-        engine=drawing.method(model, pipeline, question.measure),
+        periods=asked.edges,
+        target=asked.target,
+        measure=asked.measure,
+        fiscal_start_month=asked.fiscal_start_month,
+        engine=case.engine(drawing),
         seed=drawing.seed,
     )
-    output.give(_Outlook(source, history, outlook, by, model.origin, funnel))
+    output.give(_Outlook(case, outlook, by, funnel))
     if plot is not None:
         from funnelsim.faces.cli.plotting import write_fan
 
@@ -111,11 +111,9 @@ def forecast(
 class _Outlook:
     """A forecast in its three forms."""
 
-    source: Source
-    history: DealHistory
+    case: Case
     outlook: Forecast
     by: str
-    origin: str
     funnel: Path | None
 
     def frame(self) -> pd.DataFrame:
@@ -127,8 +125,8 @@ class _Outlook:
 
     def json(self) -> bytes:
         """Everything, with the table asked for as ``rows``."""
-        told = facts.heading("forecast", self.source.files) | {"records": facts.record_facts(self.history)}
-        told |= {"funnel": self.origin} | facts.outlook_facts(self.outlook)
+        told = facts.heading("forecast", self.case.files) | self.case.facts
+        told |= {"funnel": self.case.funnel.origin} | facts.outlook_facts(self.outlook)
         return json_bytes(told if self.by == "period" else told | {"by": self.by, "rows": self.frame()})
 
     def lines(self) -> list[str]:
@@ -136,9 +134,8 @@ class _Outlook:
         tables = {"period": parts.period_lines, "stage": _stage_lines, "deal": _deal_lines}
         blocks = [
             [
-                *parts.record_lines(self.history),
-                *parts.issue_lines(self.history),
-                *parts.funnel_lines(self.funnel, self.origin),
+                *self.case.lines,
+                *parts.funnel_lines(self.funnel, self.case.funnel.origin),
             ],
             parts.chance_lines(self.outlook),
             [*tables[self.by](self.outlook), *(_LEGEND if self.by == "period" else _EXACT)],

@@ -21,6 +21,7 @@ from funnelsim.faces.cli.options import (
     source_options,
 )
 from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table
@@ -28,13 +29,12 @@ from funnelsim.faces.tables import decimals_for, number, paragraph, percent, tex
 if TYPE_CHECKING:
     import pandas as pd
 
-    from funnelsim.nouns.funnel import Funnel
-    from funnelsim.nouns.history import DealHistory
     from funnelsim.questions.compare import LeverComparison
 
 _EPILOG = """\b
 Examples:
   funnelsim levers
+  funnelsim levers --scenario account_selling
   funnelsim levers deals.csv stage_history.csv --target 5M --factor 1.2
   funnelsim levers deals.csv stage_history.csv --target 5M --plot levers.png --format csv -o levers.csv
 """
@@ -42,21 +42,25 @@ Examples:
 
 @click.command(epilog=_EPILOG, short_help="Which change moves the chance of the target most?")
 @source_options
+@scenario_option
 @question_options
 @learning_options
 @drawing_options
 @output_options
 @click.option(
-    "--factor", type=float, default=1.1, show_default=True, help="Improve each lever by this: 1.1 is a tenth."
+    "--factor",
+    type=float,
+    help="Improve each of the three levers by this: 1.1 is a tenth.  [default: 1.1, or as a scenario says]",
 )
 @plot_option("Also draw the effects as bars")
 def levers(
     source: Source,
+    scenario: str | None,
     question: Question,
     learning: Learning,
     drawing: Drawing,
     output: Output,
-    factor: float,
+    factor: float | None,
     plot: Path | None,
 ) -> None:
     """Compare levers by what they do to the chance of the target: more deals, conversion, speed.
@@ -65,12 +69,10 @@ def levers(
     compared is the lever and not luck. --target is needed, except with the embedded sample.
     """
     output.check(plot, inputs=source.paths)
-    target = _target(source, question, output)
-    history = source.read(output)
-    output.progress("fitting the funnel")
-    funnel = learning.fit(history)
-    comparison = compared(funnel, history, question, drawing, target, factor, output)
-    output.give(_Compared(source, history, comparison))
+    target = None if scenario is not None else _target(source, question, output)
+    case = case_of(scenario, source, question, learning, output)
+    comparison = compared(case, drawing, target or case.question.target, factor, output)
+    output.give(_Compared(case, comparison))
     if plot is not None:
         from funnelsim.faces.cli.plotting import write_bars
 
@@ -90,30 +92,25 @@ def _target(source: Source, question: Question, output: Output) -> float:
 
 
 def compared(
-    funnel: Funnel,
-    history: DealHistory,
-    question: Question,
-    drawing: Drawing,
-    target: float,
-    factor: float,
-    output: Output,
+    case: Case, drawing: Drawing, target: float | None, factor: float | None, output: Output
 ) -> LeverComparison:
-    """Compare the three classical levers."""
+    """Compare the levers of the scenario, or the three classical ones."""
     from funnelsim.nouns.levers.rates import three_levers
     from funnelsim.questions.compare import compare_levers
 
-    chosen = three_levers(factor)
+    assert target is not None  # a scenario has one, and _target asks for it elsewhere
+    own = case.scenario.levers if case.scenario is not None and factor is None else ()
+    chosen = own or three_levers(1.1 if factor is None else factor)
     output.progress(f"forecasting as it is and under {len(chosen)} levers")
-    pipeline = history.pipeline()
     return compare_levers(
-        funnel,
-        pipeline,
+        case.funnel,
+        case.pipeline,
         target=target,
-        measure=question.measure,
+        measure=case.question.measure,
         levers=chosen,
-        periods=question.edges,
-        fiscal_start_month=question.fiscal_start_month,
-        engine=drawing.method(funnel, pipeline, question.measure),
+        periods=case.question.edges,
+        fiscal_start_month=case.question.fiscal_start_month,
+        engine=case.engine(drawing),
         seed=drawing.seed,
     )
 
@@ -122,8 +119,7 @@ def compared(
 class _Compared:
     """A comparison of levers in its three forms."""
 
-    source: Source
-    history: DealHistory
+    case: Case
     comparison: LeverComparison
 
     def frame(self) -> pd.DataFrame:
@@ -132,14 +128,14 @@ class _Compared:
 
     def json(self) -> bytes:
         """The forecast without any lever, and the levers."""
-        told = facts.heading("levers", self.source.files) | {"records": facts.record_facts(self.history)}
+        told = facts.heading("levers", self.case.files) | self.case.facts
         return json_bytes(told | facts.outlook_facts(self.comparison.base) | {"levers": self.frame()})
 
     def lines(self) -> list[str]:
         """The screen."""
         base = self.comparison.base
         blocks = [
-            [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
+            self.case.lines,
             parts.chance_lines(base),
             [
                 "Change of that chance under each lever, in percentage points",

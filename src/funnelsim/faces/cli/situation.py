@@ -1,0 +1,139 @@
+"""What a command works on: records with a fitted or saved funnel, or a scenario; and how each is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.options import Command, Drawing, Learning, Question
+from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.source import Source
+from funnelsim.faces.tables import paragraph
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from funnelsim.engines.choose import EngineName
+    from funnelsim.engines.protocol import Engine
+    from funnelsim.nouns.funnel import Funnel
+    from funnelsim.nouns.history import DealHistory
+    from funnelsim.nouns.scenario import Scenario
+    from funnelsim.vocabulary.pipeline import Pipeline
+
+_FUTURES_WITH_PEOPLE = 200  # every deal is walked: a second or so each ten futures
+
+
+def scenario_option(command: Command) -> Command:
+    """Option ``--scenario``: a TOML file, or the name of one that ships."""
+    return click.option(
+        "--scenario",
+        metavar="NAME|FILE",
+        help="Instead of records: a scenario file, or one that ships, such as account_selling.",
+    )(command)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A funnel, a position, what is asked, and the lines that say where they come from.
+
+    Parameters
+    ----------
+    funnel : Funnel
+    pipeline : Pipeline
+    question : Question
+    files : list of str
+    lines : list of str
+        For the screen.
+    facts : dict
+        For JSON.
+    cutoff : datetime64
+        The last moment that is known.
+    scenario : Scenario, optional
+    """
+
+    funnel: Funnel
+    pipeline: Pipeline
+    question: Question
+    files: list[str]
+    lines: list[str]
+    facts: dict[str, object]
+    cutoff: np.datetime64
+    scenario: Scenario | None = None
+
+    @classmethod
+    def of_history(cls, funnel: Funnel, history: DealHistory, question: Question, files: list[str]) -> Case:
+        """Records, and a funnel for them."""
+        lines = [*parts.record_lines(history), *parts.issue_lines(history)]
+        told: dict[str, object] = {"records": facts.record_facts(history)}
+        return cls(funnel, history.pipeline(), question, files, lines, told, history.cutoff)
+
+    @classmethod
+    def of_scenario(cls, name: str, question: Question, source: Source, output: Output) -> Case:
+        """A scenario; what the command line asks for wins over what the file asks for."""
+        import numpy as np
+
+        from funnelsim.intake.scenarios import read_scenario
+
+        if source.paths:
+            raise click.UsageError(f"--scenario {name} comes with its own deals: leave out {source.paths[0]}")
+        output.progress(f"reading the scenario {name}")
+        scenario = read_scenario(name)
+        context = click.get_current_context()
+        given = {
+            key
+            for key in ("periods", "fiscal_start_month")
+            if context.get_parameter_source(key) is click.core.ParameterSource.COMMANDLINE
+        }
+        asked = replace(
+            question,
+            periods=question.periods if "periods" in given else scenario.periods,
+            fiscal_start_month=question.fiscal_start_month
+            if "fiscal_start_month" in given
+            else scenario.fiscal_start_month,
+            target=scenario.target if question.target is None else question.target,
+            measure=question.measure or scenario.measure,
+        )
+        lines = paragraph(f"{scenario.title()} ({name}): {scenario.pipeline}", first=parts.lead("Scenario"))
+        told: dict[str, object] = {"scenario": {"name": scenario.name, "titles": dict(scenario.titles)}}
+        clock, step = scenario.pipeline.clock, scenario.pipeline.cutoff_step
+        cutoff = clock.start_of([step + 1])[0] - np.timedelta64(1, "us")
+        return cls(scenario.funnel, scenario.pipeline, asked, [name], lines, told, cutoff, scenario)
+
+    def engine(self, drawing: Drawing) -> Engine | EngineName:
+        """The engine asked for; the one that knows people, where the scenario has them and none is named."""
+        if self.scenario is None or self.scenario.team is None or self.scenario.work is None:
+            return drawing.method(self.funnel, self.pipeline, self.question.measure)
+        if drawing.engine != "auto":
+            return drawing.method(self.funnel, self.pipeline, self.question.measure)
+        from funnelsim.engines.events.engine import Events
+
+        futures = drawing.futures or _FUTURES_WITH_PEOPLE
+        draws = min(drawing.draws, futures)
+        return Events(
+            self.scenario.team, self.scenario.work, n_futures=futures, n_draws=draws, workers=drawing.workers
+        )
+
+
+def case_of(
+    scenario: str | None,
+    source: Source,
+    question: Question,
+    learning: Learning,
+    output: Output,
+    saved: Path | None = None,
+) -> Case:
+    """The case a command is given: a scenario, or records with a fitted or saved funnel."""
+    from funnelsim.nouns.funnel import Funnel
+
+    if scenario is not None:
+        if saved is not None:
+            raise click.UsageError("--scenario has a funnel of its own: leave out --funnel")
+        return Case.of_scenario(scenario, question, source, output)
+    model = None if saved is None else Funnel.load(saved)
+    history = source.read(output, model)
+    output.progress("fitting the funnel")
+    return Case.of_history(learning.fit(history) if model is None else model, history, question, source.files)

@@ -73,3 +73,15 @@ def test_people_of_a_scenario_bring_their_engine(command: str, tmp_path: Path) -
     assert "discrete events" in screen
     if command == "levers":
         assert "2 more reps" in screen
+
+
+def test_a_scenario_may_ask_for_cash_and_pull_on_payments(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "scenarios" / f"{NAME}.toml").read_text(encoding="utf-8")
+    text = text.replace("[funnel.amounts]", "[funnel.collections]\nterms_days = 30\n\n[funnel.amounts]")
+    text = text.replace('periods = "4Q"', 'measure = "cash"\nperiods = "3M"')
+    text = text[: text.index("# Levers to compare")] + '[[lever]]\nkind = "collection"\nterms_days = 5\n'
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text, encoding="utf-8")
+    screen = run("levers", "--scenario", str(mine), "--futures", "200", "--draws", "10").stdout
+    assert "terms of 5 days" in screen
+    assert "Cash by period" in run("forecast", "--scenario", str(mine), "--futures", "200").stdout

@@ -157,6 +157,7 @@ def test_levers_are_written_as_they_are_read() -> None:
         fs.SellingTime(0.3),
         fs.Qualify("Qualify", 0.4, 0.1),
         fs.MoreReferrals(0.3, 60),
+        fs.Collection(faster=1.25, terms_days=14),
         fs.Subset(fs.Volume(1.1), "source", ("web",)),
         fs.OutsideTop(fs.Conversion(1.3)),
         fs.Together((fs.Volume(1.1), fs.Subset(fs.Speed(1.1), "owner", ("Ada",)))),

@@ -106,7 +106,7 @@ class ScenarioPart(_Part):
     periods: str = "4Q"
     fiscal_start_month: Annotated[int, Field(ge=1, le=12)] = 1
     target: Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
-    measure: Literal["bookings", "wins"] | None = None
+    measure: Literal["bookings", "wins", "revenue", "cash"] | None = None
     funnel: FunnelPart
     pipeline: list[DealsPart] = []
     won: list[WonPart] = []

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.levers.cash import Collection
 from funnelsim.nouns.levers.classes import OutsideTop, Standardise, Subset
 from funnelsim.nouns.levers.people import Hire, MoreReferrals, Qualify, Ramp, SellingTime
 from funnelsim.nouns.levers.protocol import Lever, LeverError, Together
@@ -181,6 +182,18 @@ class ReferralsPart(LeverPart):
         return MoreReferrals(self.per_win, self.lag_days)
 
 
+class CollectionPart(LeverPart):
+    """Better collection of what is won."""
+
+    kind: Literal["collection"]
+    faster: Positive = 1.0
+    never_paid: Positive = 1.0
+    terms_days: Annotated[float, Field(ge=0)] | None = None
+
+    def of_all(self, funnel: Funnel) -> Lever:
+        return Collection(self.faster, self.never_paid, self.terms_days)
+
+
 class TogetherPart(LeverPart):
     """Several levers at once."""
 
@@ -203,6 +216,7 @@ KINDS: dict[str, type[LeverPart]] = {
     "selling time": SellingTimePart,
     "qualify": QualifyPart,
     "referrals": ReferralsPart,
+    "collection": CollectionPart,
     "together": TogetherPart,
 }
 
@@ -224,6 +238,7 @@ AnyLeverPart = Annotated[
     | Annotated[SellingTimePart, Tag("selling time")]
     | Annotated[QualifyPart, Tag("qualify")]
     | Annotated[ReferralsPart, Tag("referrals")]
+    | Annotated[CollectionPart, Tag("collection")]
     | Annotated[TogetherPart, Tag("together")],
     Discriminator(_kind),
 ]
@@ -274,4 +289,5 @@ _FORMS: dict[str, Callable[..., Lever]] = {
     "selling time": SellingTime,
     "qualify": Qualify,
     "referrals": MoreReferrals,
+    "collection": Collection,
 }

@@ -167,7 +167,7 @@ def _open_futures(
     streams: Streams,
     place: tuple[int, int],
     n_futures: int,
-    desk: Desk | None,
+    desk: Desk | None = None,
 ) -> tuple[Ints, Floats]:
     """Wins and bookings of open deals: one number per deal says in which period it is won, if in any.
 
@@ -243,7 +243,7 @@ def _new_bookings(
     wins: npt.NDArray[np.integer],
     shares: Floats,
     rng: np.random.Generator,
-    desk: Desk | None,
+    desk: Desk | None = None,
 ) -> Floats:
     """Bookings of new wins; the k-th win of a future and period has the same amount under any lever.
 

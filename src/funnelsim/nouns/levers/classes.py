@@ -150,7 +150,7 @@ class OutsideTop:
     @property
     def name(self) -> str:
         """What the lever does, in words."""
-        return f"{self.lever.name} (all {self.attribute} outside the top {self.share:.0%})"
+        return f"{self.lever.name} (all {self.attribute} outside the top {self.share * 100:.3g} %)"
 
     def others(self, funnel: Funnel) -> tuple[str, ...]:
         """Those it is meant for, best first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,21 +159,33 @@ class _Tested:
         rows = [
             [
                 row["method"],
-                f"{row['ncrps']:.3f}",
-                f"{row['our_ncrps']:.3f}",
-                percent(row["bias"]),
+                _known(row["ncrps"], "{:.3f}"),
+                _known(row["our_ncrps"], "{:.3f}"),
+                _known(row["bias"], "{:.1%}").replace("%", " %"),
                 *(percent(row[f"coverage_{share}"]) for share in (50, 80, 95)),
-                percent(row["width_80"]),
+                _known(row["width_80"], "{:.1%}").replace("%", " %"),
                 str(row["n_cells"]),
             ]
             for row in scores[scores["measure"] == self.test.measure].to_dict("records")
         ]
-        titles = [_PARTS[part], "nCRPS", "Ours", "Bias", "50 %", "80 %", "95 %", "Width", "Cells"]
+        titles = [
+            f"{_PARTS[part]}, {self.test.measure}",
+            "nCRPS",
+            "Ours",
+            "Bias",
+            "50 %",
+            "80 %",
+            "95 %",
+            "Width",
+            "Cells",
+        ]
         return text_table(titles, rows, "l" + "r" * (len(titles) - 1))
 
     def _possible_lines(self) -> list[str]:
         accuracy = self.test.accuracy()
         error, possible = (float(accuracy[name].loc["funnelsim"]) for name in ("error", "possible"))
+        if math.isnan(error):
+            return []  # nothing was won in the first period after any origin
         return paragraph(
             f"Possible accuracy: in the first period ours was off by {percent(error)} of what came; "
             f"one who knows every rate would be off by {percent(possible)}, by chance alone."
@@ -182,11 +195,19 @@ class _Tested:
         if not len(self.test.deals):
             return []
         deals = self.test.deal_scores()
+        ranked = ""
+        if not math.isnan(deals["auc"]):
+            ranked = f"Brier skill {deals['brier_skill']:.2f}, AUC {deals['auc']:.2f}, "
         return paragraph(
             f"Single deals, won within all periods: {deals['n_deals']:,.0f} chances, mean "
-            f"{percent(deals['mean_chance'])} against {percent(deals['won'])} won; Brier skill "
-            f"{deals['brier_skill']:.2f}, AUC {deals['auc']:.2f}, calibration error {percent(deals['ece'])}."
+            f"{percent(deals['mean_chance'])} against {percent(deals['won'])} won; {ranked}"
+            f"calibration error {percent(deals['ece'])}."
         )
+
+
+def _known(value: float, form: str) -> str:
+    """A figure, or a dash where it is relative to nothing."""
+    return "-" if math.isnan(value) else form.format(value)
 
 
 _PARTS = {"open": "Deals open at the origin", "total": "All, those that came later too"}

@@ -210,7 +210,7 @@ def _known(value: float, form: str) -> str:
     return "-" if math.isnan(value) else form.format(value)
 
 
-_PARTS = {"open": "Deals open at the origin", "total": "All, those that came later too"}
+_PARTS = {"open": "of deals open at the origin", "total": "of all deals, later ones too"}
 _LEGEND = (
     "nCRPS: mean CRPS over mean actual, less is better; Ours: that of funnelsim on the cells the method "
     "has forecast. 50, 80, 95 %: how often ranges of that size held. Width: of the 80 % range, over the mean "

@@ -22,7 +22,7 @@ def test_the_screen_begins_with_the_verdict() -> None:
     screen = run("--rivals", "none")
     assert "80 % ranges held in" in screen
     assert "by block bootstrap" in screen or "too few independent origins" in screen
-    assert "Deals open at the origin" in screen
+    assert "Bookings of deals open at the origin" in screen
     assert "Brier skill" in screen
 
 

@@ -169,7 +169,7 @@ class _Tested:
             for row in scores[scores["measure"] == self.test.measure].to_dict("records")
         ]
         titles = [
-            f"{_PARTS[part]}, {self.test.measure}",
+            f"{self.test.measure.capitalize()} {_PARTS[part]}",
             "nCRPS",
             "Ours",
             "Bias",

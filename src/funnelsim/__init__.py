@@ -184,6 +184,9 @@ if TYPE_CHECKING:
     from funnelsim.questions.future_paths import (
         future_paths as future_paths,
     )
+    from funnelsim.questions.others_improve import (
+        others_improve as others_improve,
+    )
     from funnelsim.questions.referrals import (
         Referrals as Referrals,
     )
@@ -334,6 +337,7 @@ _HOME = {
     "coverage": "questions.coverage",
     "Option": "questions.spend",
     "SpendingPlan": "questions.spend",
+    "others_improve": "questions.others_improve",
     "spend": "questions.spend",
     "width_split": "questions.width_split",
     "Revision": "questions.revision",

@@ -165,6 +165,8 @@ def test_settings_out_of_range_are_refused() -> None:
         lambda: fs.SellingTime(1.2),
         lambda: fs.Qualify("Qualify", catches=1.2),
         lambda: fs.Hire(-1),
+        lambda: fs.Hire(2, ramp_days=90),
+        lambda: fs.Subset(fs.Volume(1.1), "owner", ()),
         lambda: fs.MoreReferrals(-0.1, 30),
         lambda: fs.Ramp(0.0),
     ):

@@ -181,3 +181,28 @@ def test_options_out_of_range_are_refused(sample: tuple[fs.Funnel, fs.Pipeline])
             fs.Option("fairs", fs.Volume, **({"most": 1.2, "cost": 10.0} | wrong))
     with pytest.raises(LeverError, match="each of a name of its own"):
         fs.spend(*sample, [], target=1e6)
+
+
+def test_what_needs_nothing_buys_nothing(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    options = [fs.Option("fairs", fs.Volume, 1.2, 10_000)]
+    plan = fs.spend(*sample, options, target=1_000_000, periods="2Q", engine=fs.Exact(n_draws=5))
+    (row,) = plan.cheapest_for(0.5).to_dict("records")
+    assert row["cost"] == 0.0
+    assert row["verdict"] == "is there already"
+
+
+def test_a_target_that_is_reached_needs_no_pipeline(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    funnel, pipeline = sample
+    table = fs.coverage(funnel, pipeline, target=1.0, periods="2Q", engine=fs.Exact(n_draws=5))
+    assert (table["remaining"] <= 0).all()
+    assert (
+        table[["coverage_needed", "pipeline_needed", "leads_needed", "chance_at_rule"]].isna().all(axis=None)
+    )
+
+
+@pytest.mark.parametrize("levers", [[fs.Volume], {"a": lambda v: v}, {"a": fs.Volume(1.1)}])
+def test_ways_to_make_a_lever_are_checked(levers: object, sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    with pytest.raises(LeverError, match="function from a factor to a lever"):
+        fs.solve_for(*sample, target=1e6, levers=levers, periods="1Q", engine=fs.Exact(n_draws=2))  # type: ignore[arg-type]
+    with pytest.raises(LeverError, match="make a lever of a factor"):
+        fs.Option("fairs", fs.Volume(1.1), 1.2, 10.0)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from funnelsim.vocabulary.randomness import Streams
 
 RULE = 3.0  # "three times the target in the pipeline", the rule of thumb of the trade
 _LADDER = (1.0, 2.0, 4.0, 8.0)
+_NEXT_TO_NOTHING = 1e-3  # the least factor of a lever on volume
 _STEPS = 6  # of bisection: a multiple below 2 is known to a sixtieth
 
 
@@ -118,8 +119,10 @@ class _Case:
         open_amount = float(np.where(np.isnan(amount), self.funnel.amounts.mean, amount).sum())
         remaining = target - base.realised_bookings
         leads, now = _expected_leads(self.funnel, base, n), base.chance(target, n)
-        needed = _multiple(self.by_pipeline, n, target, wanted) if open_amount > 0 else np.nan
-        is_short, rule = remaining > 0, np.nan
+        is_short, needed, factor, rule = remaining > 0, np.nan, np.nan, np.nan
+        if is_short:
+            needed = _multiple(self.by_pipeline, n, target, wanted) if open_amount > 0 else np.nan
+            factor = _multiple(self.by_leads, n, target, wanted)
         if is_short and open_amount > 0:
             rule = self.by_pipeline(RULE * remaining / open_amount).chance(target, n).value
         return {
@@ -132,7 +135,7 @@ class _Case:
             "coverage_needed": needed * open_amount / remaining if is_short else np.nan,
             "pipeline_needed": needed * open_amount,
             "leads_expected": leads,
-            "leads_needed": _multiple(self.by_leads, n, target, wanted) * leads,
+            "leads_needed": factor * leads,
             "chance_at_rule": rule,
         }
 
@@ -192,8 +195,10 @@ def _multiple(
     low, high = 0.0, next((rung for rung in _LADDER if chance(rung) >= wanted), np.nan)
     if np.isnan(high):
         return float("nan")
-    low = high / 2.0 if high > 1.0 else 0.0
+    if chance(_NEXT_TO_NOTHING) >= wanted:
+        return 0.0
+    low = high / 2.0 if high > 1.0 else _NEXT_TO_NOTHING
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
-        low, high = (low, middle) if middle > 0 and chance(middle) >= wanted else (middle, high)
+        low, high = (low, middle) if chance(middle) >= wanted else (middle, high)
     return high

@@ -84,9 +84,31 @@ def solve_for(
     if isinstance(chance, bool) or not isinstance(chance, Real) or not 0.0 < chance < 1.0:
         raise LeverError(f"chance={chance!r} must lie between 0 and 1; write 80 % as 0.8")
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
-    chosen = usual_levers(funnel) if levers is None else levers
+    chosen = usual_levers(funnel) if levers is None else checked_makers(levers)
     rows = [_Search(situation, lever_of).row(float(chance)) for lever_of in chosen.values()]
     return pd.DataFrame(rows, index=pd.Index(list(chosen), name="lever"))
+
+
+def checked_makers(levers: object) -> Mapping[str, LeverOf]:
+    """Ways to make a lever of a factor, by name.
+
+    Raises
+    ------
+    LeverError
+        If these are none.
+    """
+    given = levers if isinstance(levers, Mapping) else {}
+    odd = [name for name, lever_of in given.items() if not callable(lever_of) or not _makes_one(lever_of)]
+    if not given or odd:
+        raise LeverError(
+            "levers are given by name, each as a function from a factor to a lever, such as "
+            f"{{'speed of Proof': lambda v: Speed(v, 'Proof')}}, not {odd[0] if odd else levers!r}"
+        )
+    return given
+
+
+def _makes_one(lever_of: LeverOf) -> bool:
+    return isinstance(lever_of(1.1), Lever)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 _LEAST_CHANCE = 1e-6  # a probit beyond it is noise of the transform
 _MOST_OPTIONS = 8
 _CLEAR = 2.0  # standard errors
+_MOST_SCALED = 64.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class Option:
     growth: float = 1.0
 
     def __post_init__(self) -> None:
+        if not callable(self.lever):
+            raise LeverError(
+                f"{self.name!r}: lever must make a lever of a factor, such as Volume or lambda x: Speed(x, "
+                f"'Proof'), not {self.lever!r}"
+            )
         bounds = {"most": (1.0 + 1e-6, 100.0), "cost": (0.0, 1e15), "growth": (1.0, 10.0)}
         for name, (low, high) in bounds.items():
             value = getattr(self, name)
@@ -146,10 +152,14 @@ class SpendingPlan:
         if isinstance(chance, bool) or not isinstance(chance, Real) or not 0 < float(chance) < 1:
             raise LeverError(f"chance={chance!r} must lie between 0 and 1; write 80 % as 0.8")
         n, all_of_it = len(self.options), np.ones(len(self.options))
+        if self.situation.base.chance().value >= chance:
+            table = self._compared({"nothing": np.zeros(n)})
+            table["verdict"] = "is there already"
+            return table
         most = self.forecast(all_of_it).chance().value
         if most < chance:
             table = self._compared({"all that can be bought": all_of_it})
-            table["verdict"] = f"not to be had: all options together reach {most:.1%}"
+            table["verdict"] = f"not to be had: all options together reach {most:.4%}"
             return table
         wanted = special.ndtri(chance)
         found = _best_start(
@@ -218,8 +228,10 @@ class SpendingPlan:
             return self.forecast(np.clip(f * shares, 0.0, 1.0)).chance().value - chance
 
         top = 1.0
-        while short(top) < 0 and top < 64.0:
+        while short(top) < 0 and top < _MOST_SCALED:
             top *= 1.25
+        if short(top) < 0:  # the ray does not get there: all that can be bought does
+            return np.ones(len(self.options))
         found = optimize.brentq(short, 0.0, top, xtol=1e-3, maxiter=12, disp=False)
         return np.clip(float(found) * shares, 0.0, 1.0)
 

@@ -82,6 +82,8 @@ class Subset:
             raise LeverError(f"values are several: write ({self.values!r},)")
         if moves_people(self.lever):
             raise LeverError(f"{self.lever.name}: people are changed for all deals, not for a subset")
+        if not self.values:
+            raise LeverError(f"values are empty: name the {self.attribute} that is meant, such as ('West',)")
         object.__setattr__(self, "values", tuple(self.values))
 
     @property

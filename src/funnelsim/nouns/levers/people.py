@@ -20,14 +20,14 @@ class Hire:
     ----------
     n : int
     start : str, optional
-        Their first day, as 2026-10-01; None: the day after the cutoff.
+        Their first day, as 2026-10-01; None: they are there from the cutoff on. A ramp needs one.
     ramp_days : float
         Days until they are fully productive.
 
     Examples
     --------
-    >>> Hire(2, ramp_days=90).name
-    '2 more reps, ramp of 90 days'
+    >>> Hire(2, start="2026-10-01", ramp_days=90).name
+    '2 more reps from 2026-10-01, ramp of 90 days'
     """
 
     n: int
@@ -36,6 +36,8 @@ class Hire:
 
     def __post_init__(self) -> None:
         Rep.several(self.n, name="hire", start=self.start or "2000-01-01", ramp_days=self.ramp_days)
+        if self.ramp_days and self.start is None:
+            raise LeverError("reps with a ramp need a first day: Hire(2, start='2026-10-01', ramp_days=90)")
 
     @property
     def name(self) -> str:
@@ -45,8 +47,6 @@ class Hire:
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel as it is."""
-        if self.ramp_days and self.start is None:
-            raise LeverError("reps with a ramp need a first day: Hire(2, start='2026-10-01', ramp_days=90)")
         return funnel
 
     def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:

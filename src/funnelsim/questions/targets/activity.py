@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -83,8 +84,10 @@ def activity_plan(
     ['new deals', 'Qualify', 'Develop', 'Solution', 'Proof', 'Close', 'wins', 'bookings']
     """
     wanted = target_amount(target)
-    if not (0 < weeks < np.inf and 0 < people < np.inf):
-        raise TargetError(f"weeks={weeks!r} and people={people!r} must be positive")
+    for name, number in (("weeks", weeks), ("people", people)):
+        is_number = isinstance(number, Real) and not isinstance(number, bool)
+        if not is_number or not 0 < float(number) < np.inf:
+            raise TargetError(f"{name}={number!r} must be a positive number")
     check_draws(n_draws, TargetError)
     check_interval(interval, TargetError)
     if measure == "bookings" and funnel.amounts is None:

@@ -64,7 +64,10 @@ def _span(label: object) -> tuple[np.datetime64, np.datetime64]:
         period = pd.Period(str(label))
     except ValueError:
         period = None
-    if period is None or period.freqstr[:1] not in ("M", "Q", "Y", "A"):
+    is_known = (
+        period is not None and period.freqstr[:1] in ("M", "Q", "Y", "A") and 1900 <= period.year <= 2200
+    )
+    if period is None or not is_known:
         raise TargetError(f"plan: {label!r} is no month, quarter or year; write 2026-07, 2026-Q3 or 2026")
     start, end = period.start_time, (period + 1).start_time
     return start.to_datetime64().astype("datetime64[s]"), end.to_datetime64().astype("datetime64[s]")

@@ -237,3 +237,13 @@ def test_people_levers_change_the_engine_and_keep_the_usual_team() -> None:
     assert situation.under(fs.Hire(2)).capacity is not None
     with pytest.raises(EngineError):
         fs.Exact(n_draws=1)
+
+
+def test_the_engine_that_walks_deals_refuses_the_volume_of_some_classes(
+    funnel: fs.Funnel, history: fs.DealHistory
+) -> None:
+    """It draws new deals of all classes from one flow, and would leave the lever without effect."""
+    engine = fs.Events(n_futures=10, n_draws=10)
+    lever = fs.Subset(fs.Volume(2.0), "owner", owners(funnel)[:1])
+    with pytest.raises(EngineError, match="use Exact"):
+        fs.forecast(lever.apply(funnel), history.pipeline(), periods="1Q", engine=engine)

@@ -206,3 +206,12 @@ def test_ways_to_make_a_lever_are_checked(levers: object, sample: tuple[fs.Funne
         fs.solve_for(*sample, target=1e6, levers=levers, periods="1Q", engine=fs.Exact(n_draws=2))  # type: ignore[arg-type]
     with pytest.raises(LeverError, match="make a lever of a factor"):
         fs.Option("fairs", fs.Volume(1.1), 1.2, 10.0)  # type: ignore[arg-type]
+
+
+def test_several_levers_may_move_as_one() -> None:
+    both = {"both": lambda x: fs.Together((fs.Volume(x), fs.Conversion(x)))}
+    asked = {"target": 12, "measure": "wins", "periods": DAYS, "engine": ENGINE}
+    found = fs.solve_for(lone_stage(1.0), position(0), levers=both, **asked)  # type: ignore[arg-type]
+    alone = fs.solve_for(lone_stage(1.0), position(0), **asked)  # type: ignore[arg-type]
+    # Nothing is ever lost, so conversion has nothing to win: both need what volume needs.
+    assert found.loc["both", "factor"] == pytest.approx(alone.loc["volume", "factor"])

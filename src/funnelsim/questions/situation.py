@@ -15,7 +15,7 @@ from funnelsim.engines.until import settled
 from funnelsim.nouns.forecast import Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
-from funnelsim.nouns.levers.protocol import Lever, LeverError, PeopleLever, Together, moves_people
+from funnelsim.nouns.levers.protocol import Lever, LeverError, PeopleLever, Together
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
@@ -95,10 +95,12 @@ class Situation:
             return self.base
         key = tuple(sorted(map(id, levers)))
         if key not in self._known:
-            every = Together(levers)
-            engine = self._with_people(every) if moves_people(every) else self.paired
-            self._known[key] = (levers, self.run(every.apply(self.funnel), self.pipeline, engine))
+            self._known[key] = (levers, self._fresh(Together(levers)))
         return self._known[key][1]
+
+    def _fresh(self, levers: Together) -> Forecast:
+        engine = self._with_people(levers) if levers.needs_people else self.paired
+        return self.run(levers.apply(self.funnel), self.pipeline, engine)
 
     def _with_people(self, lever: PeopleLever) -> Engine:
         """The engine after a change of its people; those it has now are the usual ones."""
@@ -128,6 +130,4 @@ class Situation:
 
     def chance_after(self, lever_of: Callable[[float], Lever], setting: float) -> float:
         """Chance of the target under a lever at one setting; not kept."""
-        lever = lever_of(setting)
-        engine = self._with_people(lever) if isinstance(lever, PeopleLever) else self.paired
-        return self.run(lever.apply(self.funnel), self.pipeline, engine).chance().value
+        return self._fresh(Together((lever_of(setting),))).chance().value

@@ -357,3 +357,16 @@ def test_a_rep_who_ramps_up_or_leaves_has_fewer_new_deals(history: fs.DealHistor
         fs.split_target(funnel, pipeline, 100, new_deals={"Est": 0.5}, **kept)  # type: ignore[arg-type]
     with pytest.raises(TargetError, match="is time"):
         fs.split_target(funnel, pipeline, 100, new_deals={"East": 0.5})
+
+
+def test_quotas_may_add_up_to_more_than_the_target_and_a_target_alone_may_not_be_finer_than_a_win(
+    history: fs.DealHistory,
+) -> None:
+    funnel, pipeline = fs.fit(history, classes="region"), history.pipeline()
+    kept = {"by": "region", "measure": "wins", "n_draws": 10, "n_futures": 100}
+    quotas = {"East": 60, "North": 40, "South": 20}
+    split = fs.split_target(funnel, pipeline, 100, quotas=quotas, **kept)  # type: ignore[arg-type]
+    assert sum(split.units) == 120
+    assert split.target == 100.0
+    with pytest.raises(TargetError, match="a whole number of wins"):
+        fs.split_target(funnel, pipeline, 100.5, **kept)  # type: ignore[arg-type]

@@ -189,6 +189,11 @@ class Events:
                 "class and skill of a new deal are drawn apart: drop the skills, or the classes with "
                 "dataclasses.replace(funnel, classes=None)"
             )
+        if any(own.volume != 1.0 for own in funnel.changes.classes.values()):
+            raise EngineError(
+                "new deals of all classes come from one flow here, so a lever on the volume of some of them "
+                "cannot be walked; use Exact() or MonteCarlo(), or a lever on the volume of all"
+            )
         if funnel.amounts is None and self.work.rule in ("largest value", "value per hour"):
             raise EngineError(
                 f"rule {self.work.rule!r} needs amounts and no won deal has one; use 'strongest intent'"

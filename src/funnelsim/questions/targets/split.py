@@ -270,10 +270,10 @@ def split_target(
     parts = _parts(funnel, pipeline, outlook, by, new_deals or {}, fiscal_start_month, n_futures, streams)
     units = _units(parts, wanted, quotas)
     total = amount_of(sum(units), parts.measure)
-    if wanted is not None and abs(total - wanted) > 1e-6:
+    if wanted is not None and quotas is None and abs(total - wanted) > 1e-6:
         finest = "a whole number of wins" if parts.measure == "wins" else "an amount in whole cents"
         raise TargetError(f"target {wanted!r} cannot be shared out: give {finest}, such as {total:,.10g}")
-    return TargetSplit(parts, units, total, by, feasible)
+    return TargetSplit(parts, units, total if wanted is None else wanted, by, feasible)
 
 
 def _engine(measure: Measure | None, n_draws: int, n_futures: int) -> Engine:

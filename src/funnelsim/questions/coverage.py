@@ -156,14 +156,7 @@ def repeated(pipeline: Pipeline, multiple: float) -> Pipeline:
     upto = np.floor(multiple * np.arange(pipeline.n_deals + 1) + 0.5).astype(np.int64)
     index = np.repeat(order, np.diff(upto))
     ids = np.array([f"{pipeline.deal_ids[i]} ({n})" for n, i in enumerate(index)], dtype=object)
-    return replace(
-        pipeline,
-        deal_ids=ids,
-        stage=pipeline.stage[index],
-        age_steps=pipeline.age_steps[index],
-        amount=pipeline.amount[index],
-        attributes={name: column[index] for name, column in pipeline.attributes.items()},
-    )
+    return replace(pipeline.of_deals(index), deal_ids=ids)
 
 
 def _targets(target: float | Sequence[float], base: Forecast) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

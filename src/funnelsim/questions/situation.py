@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -50,9 +50,7 @@ class Situation:
     fiscal_start_month: int = 1
     engine: Engine | EngineName = "auto"
     seed: int | np.random.Generator | None = 0
-    _known: dict[tuple[int, ...], tuple[tuple[Lever, ...], Forecast]] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _known: dict[tuple[Lever, ...], Forecast] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", Streams.of(self.seed).seed)
@@ -84,7 +82,7 @@ class Situation:
         )
 
     def under(self, *levers: Lever) -> Forecast:
-        """The forecast under some levers at once; the same set is computed once.
+        """The forecast under some levers at once; that of equal levers is computed once.
 
         Raises
         ------
@@ -93,10 +91,11 @@ class Situation:
         """
         if not levers:
             return self.base
-        key = tuple(sorted(map(id, levers)))
-        if key not in self._known:
-            self._known[key] = (levers, self._fresh(Together(levers)))
-        return self._known[key][1]
+        if not all(isinstance(lever, Hashable) for lever in levers):
+            return self._fresh(Together(levers))  # a lever of somebody's own, not known by its value
+        if levers not in self._known:
+            self._known[levers] = self._fresh(Together(levers))
+        return self._known[levers]
 
     def _fresh(self, levers: Together) -> Forecast:
         engine = self._with_people(levers) if levers.needs_people else self.paired
@@ -128,6 +127,6 @@ class Situation:
         of_engine = (law.engine_error(self.target) for law in (after_law, before_law))
         return Estimate(change.value, float(np.hypot.reduce([change.standard_error, *of_engine])))
 
-    def chance_after(self, lever_of: Callable[[float], Lever], setting: float) -> float:
-        """Chance of the target under a lever at one setting; not kept."""
-        return self._fresh(Together((lever_of(setting),))).chance().value
+    def chance_under(self, *levers: Lever) -> float:
+        """Chance of the target under some levers; its forecast is not kept: a search has many."""
+        return (self._fresh(Together(levers)) if levers else self.base).chance().value

@@ -119,7 +119,7 @@ class _Search:
     lever_of: LeverOf
 
     def chance(self, factor: float) -> float:
-        return self.situation.chance_after(self.lever_of, factor)
+        return self.situation.chance_under(self.lever_of(factor))
 
     def row(self, wanted: float) -> dict[str, object]:
         base = self.situation.base.chance()

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 _LEAST_CHANCE = 1e-6  # a probit beyond it is noise of the transform
 _MOST_OPTIONS = 8
 _CLEAR = 2.0  # standard errors
-_MOST_SCALED = 64.0
+_SCALED = np.geomspace(1.0, 64.0, 20).tolist()  # times a mix that the approximation finds just enough
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,10 @@ class SpendingPlan:
         """The forecast when so much of what can be bought of each option is bought."""
         return self.situation.under(*self._levers(shares))
 
+    def chance(self, shares: Floats) -> float:
+        """Chance of the target then; the forecast is not kept."""
+        return self.situation.chance_under(*self._levers(shares))
+
     def _levers(self, shares: Floats) -> list[Lever]:
         return [
             option.lever(1.0 + share * (option.most - 1.0))
@@ -225,12 +229,10 @@ class SpendingPlan:
         """The mix moved along its ray until the forecast itself, not the approximation, has the chance."""
 
         def short(f: float) -> float:
-            return self.forecast(np.clip(f * shares, 0.0, 1.0)).chance().value - chance
+            return self.chance(np.clip(f * shares, 0.0, 1.0)) - chance
 
-        top = 1.0
-        while short(top) < 0 and top < _MOST_SCALED:
-            top *= 1.25
-        if short(top) < 0:  # the ray does not get there: all that can be bought does
+        top = next((top for top in _SCALED if short(top) >= 0), np.nan)
+        if np.isnan(top):  # the ray does not get there: all that can be bought does
             return np.ones(len(self.options))
         found = optimize.brentq(short, 0.0, top, xtol=1e-3, maxiter=12, disp=False)
         return np.clip(float(found) * shares, 0.0, 1.0)
@@ -383,5 +385,5 @@ def spend(
         raise LeverError(f"one to {_MOST_OPTIONS} options, each of a name of its own, not {names}")
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
     plan = SpendingPlan(situation, chosen, Surface(np.zeros(1), len(chosen), np.nan))
-    surface = Surface.fitted(len(chosen), lambda shares: plan.forecast(shares).chance().value)
+    surface = Surface.fitted(len(chosen), plan.chance)
     return SpendingPlan(situation, chosen, surface)

@@ -103,6 +103,17 @@ class Pipeline:
         """Number of open deals."""
         return len(self.stage)
 
+    def of_deals(self, which: npt.NDArray[np.int64]) -> Pipeline:
+        """The pipeline with some of its open deals, by number, in that order; one may stand there twice."""
+        return replace(
+            self,
+            deal_ids=self.deal_ids[which],
+            stage=self.stage[which],
+            age_steps=self.age_steps[which],
+            amount=self.amount[which],
+            attributes={name: column[which] for name, column in self.attributes.items()},
+        )
+
     def __repr__(self) -> str:
         missing = int(np.isnan(self.amount).sum())
         day = np.datetime_as_string(

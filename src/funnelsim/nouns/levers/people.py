@@ -12,8 +12,16 @@ from funnelsim.nouns.levers.protocol import LeverError, check_factor, check_shar
 from funnelsim.nouns.team import LeadsFromWins, Qualification, Rep, Team, Work
 
 
+class OnPeople:
+    """What levers on people share: they leave the funnel as it is."""
+
+    def apply(self, funnel: Funnel) -> Funnel:
+        """The funnel as it is."""
+        return funnel
+
+
 @dataclass(frozen=True)
-class Hire:
+class Hire(OnPeople):
     """More reps.
 
     Parameters
@@ -45,10 +53,6 @@ class Hire:
         ramp = f", ramp of {self.ramp_days:g} days" if self.ramp_days else ""
         return f"{self.n} more reps{f' from {self.start}' if self.start else ''}{ramp}"
 
-    def apply(self, funnel: Funnel) -> Funnel:
-        """The funnel as it is."""
-        return funnel
-
     def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
         """The team and its work after the change."""
         taken = {rep.name for rep in team.reps}
@@ -60,7 +64,7 @@ class Hire:
 
 
 @dataclass(frozen=True)
-class Ramp:
+class Ramp(OnPeople):
     """New reps become productive sooner: ramps times `factor`.
 
     Examples
@@ -79,10 +83,6 @@ class Ramp:
         """What the lever does, in words."""
         return f"ramp of new reps {in_percent(self.factor)}"
 
-    def apply(self, funnel: Funnel) -> Funnel:
-        """The funnel as it is."""
-        return funnel
-
     def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
         """The team and its work after the change."""
         reps = tuple(replace(rep, ramp_days=rep.ramp_days * self.factor) for rep in team.reps)
@@ -90,7 +90,7 @@ class Ramp:
 
 
 @dataclass(frozen=True)
-class SellingTime:
+class SellingTime(OnPeople):
     """More of the working hours go into deals: the share of time spent selling becomes `share`.
 
     Examples
@@ -109,17 +109,13 @@ class SellingTime:
         """What the lever does, in words."""
         return f"share of time spent selling {self.share * 100:.4g} %"
 
-    def apply(self, funnel: Funnel) -> Funnel:
-        """The funnel as it is."""
-        return funnel
-
     def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
         """The team and its work after the change."""
         return replace(team, selling_share=self.share), work
 
 
 @dataclass(frozen=True)
-class Qualify:
+class Qualify(OnPeople):
     """Bad leads are dropped early, by a judgement that is not always right; the hours go to the others.
 
     Parameters
@@ -155,10 +151,6 @@ class Qualify:
         good = f", and {self.mistakes * 100:.3g} % of the good" if self.mistakes else ""
         return f"leads judged at {self.stage}: {self.catches * 100:.3g} % of the bad dropped{good}"
 
-    def apply(self, funnel: Funnel) -> Funnel:
-        """The funnel as it is."""
-        return funnel
-
     def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
         """The team and its work after the change.
 
@@ -177,7 +169,7 @@ class Qualify:
 
 
 @dataclass(frozen=True)
-class MoreReferrals:
+class MoreReferrals(OnPeople):
     """Won customers bring more leads: referrals and repeat orders, `per_win` more of them for each win.
 
     Parameters
@@ -203,10 +195,6 @@ class MoreReferrals:
     def name(self) -> str:
         """What the lever does, in words."""
         return f"{self.per_win:g} more leads from every win, after {self.lag_days:g} days"
-
-    def apply(self, funnel: Funnel) -> Funnel:
-        """The funnel as it is."""
-        return funnel
 
     def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
         """The team and its work after the change.

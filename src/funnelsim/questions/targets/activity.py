@@ -171,8 +171,8 @@ def planned_against_done(
     -------
     DataFrame
         Index: activity. ``planned``, ``done``, ``deviation`` as a share of the plan, ``asks_for_a_cause``,
-        and ``chance_alone``: how often a Poisson count of the planned mean lies at least as far out on either
-        side (NaN for amounts, which are no counts).
+        and ``chance_alone``: twice the smaller of the chances that a Poisson count of the planned mean is as
+        large, or as small (NaN for amounts, which are no counts).
 
     Raises
     ------

@@ -246,22 +246,10 @@ def _exact_laws(
     n_draws, n_cells = whole.n_draws, Exact().n_cells
     laws: list[Law] = []
     for part, realised in zip(*of_parts, strict=True):
-        money = Money.of(funnel, _some(pipeline, part.deals), streams, n_draws)
+        money = Money.of(funnel, pipeline.of_deals(part.deals), streams, n_draws)
         outcome = ExactOutcome(part.chances, part.positions, money, n_cells)
         laws.append(outcome.law([0], whole.measure, float(realised)))
     return tuple(laws)
-
-
-def _some(pipeline: Pipeline, deals: Ints) -> Pipeline:
-    """The pipeline with some of its open deals."""
-    return replace(
-        pipeline,
-        deal_ids=pipeline.deal_ids[deals],
-        stage=pipeline.stage[deals],
-        age_steps=pipeline.age_steps[deals],
-        amount=pipeline.amount[deals],
-        attributes={name: column[deals] for name, column in pipeline.attributes.items()},
-    )
 
 
 def _joint_futures(

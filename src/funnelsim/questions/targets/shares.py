@@ -7,6 +7,8 @@ from fractions import Fraction
 from itertools import permutations
 from math import factorial
 
+from funnelsim.numerics.shapley import added_in_orders
+
 
 def fair_shares(
     names: Sequence[str], value: Callable[[frozenset[str]], float | Fraction]
@@ -35,18 +37,5 @@ def fair_shares(
     >>> {name: int(share) for name, share in shares.items()}
     {'leads': 30, 'rate': 110}
     """
-    known: dict[frozenset[str], Fraction] = {}
-
-    def of(some: frozenset[str]) -> Fraction:
-        if some not in known:
-            known[some] = Fraction(value(some))
-        return known[some]
-
-    shares = dict.fromkeys(names, Fraction(0))
-    for order in permutations(names):
-        before: frozenset[str] = frozenset()
-        for name in order:
-            after = before | {name}
-            shares[name] += of(after) - of(before)
-            before = after
-    return {name: share / factorial(len(names)) for name, share in shares.items()}
+    added = added_in_orders(permutations(names), lambda some: Fraction(value(some)))
+    return {name: sum((row[name] for row in added), Fraction(0)) / factorial(len(names)) for name in names}

@@ -70,7 +70,7 @@ class Track:
 
     @property
     def chance_alone(self) -> float:
-        """Chance of a total at least as far out, on either side, in the forecast made at the plan date."""
+        """Twice the smaller chance, above or below, of a total as far out in the plan date's forecast."""
         return two_sided(self.before.law(), float(self.actual.sum()))
 
     def table(self) -> pd.DataFrame:
@@ -81,8 +81,9 @@ class Track:
         DataFrame
             Index: period, then ``so far``. ``plan`` until now (of a running period by days), ``actual``,
             ``deviation`` as a share of the plan, ``asks_for_a_cause`` (beyond the tolerance), and from the
-            forecast made at the plan date ``expected``, ``p10``, ``p90`` and ``chance_alone``: how often
-            chance, parameters and the shared shock alone bring a total at least as far out on either side.
+            forecast made at the plan date ``expected``, ``p10``, ``p90`` and ``chance_alone``: twice the
+            smaller of the chances that chance, parameters and the shared shock alone bring as much, or as
+            little.
 
         Notes
         -----

@@ -79,6 +79,11 @@ def test_numbers_that_make_no_course_are_refused(wrong: tuple[float, float, floa
         Course.of(0.5, 0.0).backwards(Fraction(5))
     with pytest.raises(TargetError, match="five numbers"):
         fs.course_deviation([1, 1], [1, 1])
+    for position in (1, 2, 4):
+        too_high = [100.0, 0.25, 0.24, 8000, 0.9]
+        too_high[position] = 25
+        with pytest.raises(TargetError, match=r"within 0\.\.1"):
+            fs.course_deviation([100, 0.25, 0.24, 8000, 0.9], too_high)
 
 
 # --- the activity plan
@@ -156,6 +161,84 @@ def test_planned_and_done_side_by_side() -> None:
     assert table["chance_alone"].tolist() == pytest.approx(by_hand, rel=1e-6)
     with pytest.raises(TargetError, match="not in the plan"):
         fs.planned_against_done(plan, {"calls": 3})
+
+
+def test_what_was_done_must_be_a_count() -> None:
+    funnel = funnel_of(SLIDE, yield_=8_000.0)
+    plan = fs.activity_plan(funnel, 48_000, weeks=1, n_draws=4, visits={"Stage 1": 2})
+    for wrong in ({"wins": 2.5}, {"visits": 3.5}):
+        with pytest.raises(TargetError, match="whole numbers"):
+            fs.planned_against_done(plan, wrong)
+    for count in (np.nan, np.inf, -1, True, "3"):
+        with pytest.raises(TargetError, match="give what was counted"):
+            fs.planned_against_done(plan, {"wins": count})  # type: ignore[dict-item]
+    for settings in ({"weeks": np.nan}, {"weeks": "1"}, {"tolerance": np.nan}, {"tolerance": -1}):
+        with pytest.raises(TargetError):
+            fs.planned_against_done(plan, {"wins": 3}, **settings)
+    with pytest.raises(TargetError, match="did you mean 'visits'"):
+        fs.planned_against_done(plan, {"visit": 3})
+    told = fs.planned_against_done(plan, {"visits": 180, "bookings": 40_000.5, "wins": 6})
+    assert told["planned"].tolist() == pytest.approx([200, 48_000, 6])
+    assert told["deviation"]["visits"] == pytest.approx(-0.1)
+    assert told["chance_alone"].isna().tolist() == [True, True, False], "work is decided, money is no count"
+
+
+# --- visits
+
+
+def test_visits_follow_the_slide() -> None:
+    """100-50-25-12-6 with 2 visits in stage 1 and 3 in stage 4: 2 x 100 + 3 x 12 = 236 a week."""
+    calls = {"calls": {"Stage 2": 0.5}}
+    plan = fs.activity_plan(
+        funnel_of(SLIDE), 18, weeks=3, people=2, course=SLIDE, n_draws=4,
+        visits={"Stage 1": 2, "Stage 4": 3}, activities=calls,
+    )  # fmt: skip
+    stages = ["Stage 1", "Stage 2", "Stage 3", "Stage 4"]
+    assert plan.index.tolist() == ["new deals", *stages, "visits", "calls", "wins"]
+    assert plan["course"].tolist() == [300, 300, 150, 75, 36, 708, 75, 18]
+    assert plan.loc["visits", ["per_week", "per_week_per_person"]].tolist() == pytest.approx([236, 118])
+    assert plan["needed"].tolist() == pytest.approx(plan["course"].tolist(), rel=1e-9)
+    assert plan.loc["calls", "per_week"] == pytest.approx(25)
+    assert plan.index[plan["counts"] == "work"].tolist() == ["visits", "calls"]
+
+
+def test_deals_that_come_back_are_visited_again() -> None:
+    """Of 7 new deals: entries n1 = 7 + n2 / 4, n2 = n1 / 2, so n1 = 8 and n2 = 4: 8 + 10 x 4 visits."""
+    visits = {"Stage 1": 1, "Stage 2": 10}
+    plan = fs.activity_plan(funnel_of([0.5, 0.5], back=0.25), 2, weeks=1, n_draws=4, visits=visits)
+    assert plan["needed"]["visits"] == pytest.approx(48.0, rel=1e-9)
+
+
+def test_visits_are_as_uncertain_as_the_entries_they_are_made_for() -> None:
+    """One visit to each new deal is the number of new deals, draw by draw: so are its ranges."""
+    funnel = fs.fit(fs.simulate_history(seed=1))
+    first = funnel.stages.open[0].name
+    plan = fs.activity_plan(funnel, 100, weeks=1, measure="wins", n_draws=20, visits={first: 3})
+    ranges = [c for c in plan.columns if c != "counts"]
+    entering = fs.activity_plan(funnel, 100, weeks=1, measure="wins", n_draws=20)
+    assert plan.drop(index="visits").equals(entering), "visits change no other row"
+    assert (plan.loc["visits", ranges] >= 2.999 * plan.loc[first, ranges].astype(float)).all()
+    spread = np.log((plan["high"] / plan["low"]).astype(float))
+    assert spread["visits"] == pytest.approx(spread[first], rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"visits": {"Stage1": 2}}, "did you mean 'Stage 1'"),
+        ({"visits": {"Stage 1": -2}}, "0 or more"),
+        ({"visits": {"Stage 1": np.nan}}, "0 or more"),
+        ({"visits": {"Stage 1": True}}, "0 or more"),
+        ({"visits": {}}, "names no stage"),
+        ({"visits": 3}, "names no stage"),
+        ({"activities": {"Stage 2": {"Stage 1": 1}}}, "another name"),
+        ({"activities": {"wins": {"Stage 1": 1}}}, "another name"),
+        ({"visits": {"Stage 1": 1}, "activities": {"visits": {"Stage 1": 1}}}, "twice"),
+    ],
+)
+def test_visits_that_fit_no_stage_are_refused(given: dict[str, object], words: str) -> None:
+    with pytest.raises(TargetError, match=words):
+        fs.activity_plan(funnel_of(SLIDE), 6, weeks=1, n_draws=4, **given)  # type: ignore[arg-type]
 
 
 # --- the indicator table

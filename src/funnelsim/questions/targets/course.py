@@ -99,7 +99,7 @@ def as_written(value: object, what: str, most: float = float("inf")) -> Fraction
     """
     is_number = isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) <= most
     if not is_number or float(value) == float("inf"):  # type: ignore[arg-type]
-        limits = "0 or more" if most == float("inf") else "within 0..1"
+        limits = "0 or more" if most == float("inf") else "within 0..1; write 45 % as 0.45"
         raise TargetError(f"{what} {value!r} of the course must be a number {limits}")
     return Fraction(value) if isinstance(value, Rational) else Fraction(repr(float(value)))  # type: ignore[arg-type]
 
@@ -166,12 +166,18 @@ def course_deviation(planned: Sequence[float], came: Sequence[float]) -> pd.Seri
     Raises
     ------
     TargetError
-        If there are not five numbers on each side.
+        If there are not five numbers on each side, or a rate is above 1.
     """
     names = ("leads", "conversion", "win rate", "yield", "collection")
     if len(planned) != len(names) or len(came) != len(names):
         raise TargetError(f"planned and came need five numbers each: {', '.join(names)}")
-    sides = [[as_written(value, name) for name, value in zip(names, s, strict=True)] for s in (planned, came)]
+    sides = [
+        [
+            as_written(value, name, most=float("inf") if name in ("leads", "yield") else 1)
+            for name, value in zip(names, side, strict=True)
+        ]
+        for side in (planned, came)
+    ]
 
     def cash(some: frozenset[str]) -> Fraction:
         total = Fraction(1)

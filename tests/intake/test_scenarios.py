@@ -176,3 +176,97 @@ def test_lines_are_those_of_keys_and_not_of_words_in_strings() -> None:
     assert lines[("d", "x y", "z")] == 6
     assert lines[("f", "g", 0, "h")] == 8
     assert lines[("f", "g", 1, "h")] == 12
+
+
+def test_faults_of_keys_and_faults_of_names_come_in_one_round(tmp_path: Path) -> None:
+    text = TEXT
+    for right, wrong in (
+        ("Qualify = 0.45, lost = 0.55", "Qualfy = 0.45, lost = 0.55"),  # a name, seen only beside the stages
+        ("won = 0.8, lost = 0.2", "won = 1.8, lost = 0.2"),  # a number, seen alone
+        ("Develop = 0.55, lost = 0.45", "Develop = 0.55, lost = 0.55"),
+        ("mean_per_block = 12", "mean_per_block = -1"),
+        ('stage = "Proof"\ndeals', 'stage = "Prof"\ndeals'),
+        ('kind = "conversion"\nstage', 'kind = "conversion"\nstge'),
+        ("on = 2026-08-20", "on = 2027-08-20"),
+    ):
+        assert right in text
+        text = text.replace(right, wrong)
+    told = faults(text, tmp_path)
+    assert "has 7 faults" in told
+    for words, key, said in (
+        ("Qualfy", "funnel.hazards.Discover.goes_to", "did you mean 'Qualify'"),
+        ("won = 1.8", "funnel.hazards.Close.goes_to.won", "less than or equal to 1"),
+        ("lost = 0.55 }\nmedian_steps = 15", "funnel.hazards.Qualify.goes_to", "add to 1.1"),
+        ("= -1", "funnel.arrivals.mean_per_block", "greater than or equal to 0"),
+        ('"Prof"', "pipeline.4.stage", "did you mean 'Proof'"),
+        ("stge", "lever.1.stge", "did you mean 'stage'"),
+        ("on = 2027-08-20", "won.0.on", "lies after as_of"),
+    ):
+        assert f"line {line_of(text, words)}: {key}: " in told
+        assert said in told
+
+
+def test_what_only_follows_from_a_fault_is_not_told(tmp_path: Path) -> None:
+    late = TEXT.replace("as_of = 2026-08-31", "as_off = 2026-08-31")
+    assert "has 1 fault:" in faults(late, tmp_path)  # not that every win lies after a day unknown
+    slow = TEXT.replace("median_steps = 20", "median_stps = 20")
+    assert "has 1 fault:" in faults(slow, tmp_path)  # not that shares of a stage left out add to 0
+
+
+def test_numbers_in_places_are_those_of_the_file_even_beside_entries_at_fault(tmp_path: Path) -> None:
+    text = TEXT.replace('stage = "Qualify"\ndeals = 18', 'stage = "Qualify"\ndeals = "many"')
+    told = faults(text.replace('stage = "Proof"\ndeals', 'stage = "Prof"\ndeals'), tmp_path)
+    assert f"line {line_of(text, 'many')}: pipeline.1.deals" in told
+    assert "pipeline.4.stage" in told
+
+
+def test_spending_quotas_pay_and_activity_are_read(tmp_path: Path) -> None:
+    tables = """
+[[spend]]
+name = "fairs"
+cost = 80_000
+growth = 2
+lever = { kind = "volume", factor = 1.4 }
+
+[[quotas]]
+by = "month"
+
+[commission]
+steps = [{ above = 0, rate = 0.05 }, { above = 100_000, rate = 0.07 }]
+
+[activity]
+weeks = 52
+people = 6
+visits = { Qualify = 2, Proof = 3 }
+"""
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT + tables, encoding="utf-8")
+    scenario = fs.read_scenario(path)
+    (fairs,) = scenario.spending
+    assert (fairs.lever, fairs.cost, fairs.growth) == (fs.Volume(1.4), 80_000, 2)
+    assert scenario.quotas[0].by == "month"
+    assert scenario.pay is not None
+    assert scenario.pay.steps == ((0, 0.05), (100_000, 0.07))
+    assert scenario.activity is not None
+    assert scenario.activity.visits == {"Qualify": 2, "Proof": 3}
+    wrong = tables.replace("factor = 1.4", "factor = 0.8").replace("Proof = 3", "Prof = 3")
+    told = faults(TEXT + wrong, tmp_path)
+    assert "spend.0.lever: new deals -20 %: what money buys must move upwards" in told
+    assert "activity.visits.Prof: 'Prof' is no open stage" in told
+    assert "rate: Input should be less than or equal to 1" in faults(
+        TEXT + tables.replace("0.07", "7"), tmp_path
+    )
+
+
+def test_a_scenario_may_use_a_saved_funnel(tmp_path: Path) -> None:
+    fs.read_scenario("account_selling").funnel.save(tmp_path / "fitted.json")
+    head, _, rest = TEXT.partition("[funnel]")
+    tail = rest[rest.index("# What is open now") :]
+    text = head.replace("target =", 'funnel = "fitted.json"\ntarget =') + tail
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    scenario = fs.read_scenario(path)
+    assert scenario.funnel.stages.names == fs.read_scenario("account_selling").funnel.stages.names
+    told = faults(text.replace("fitted.json", "nowhere.json"), tmp_path)
+    assert f"line {line_of(text, 'funnel = ')}: funnel: " in told
+    assert "cannot be read" in told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -97,6 +97,45 @@ class WorkPart(_Part):
     leads_from_wins: ReferralsPart | None = None
 
 
+class SpendPart(_Part):
+    """A lever that money buys, at its most."""
+
+    name: str
+    lever: AnyLeverPart
+    cost: NotNegative
+    growth: Annotated[float, Field(ge=1, le=10)] = 1.0
+
+
+class QuotasPart(_Part):
+    """How the target is shared out."""
+
+    by: str
+    quotas: dict[str, NotNegative] | None = None
+
+
+class PayStepPart(_Part):
+    """A rate of commission above a threshold."""
+
+    above: NotNegative
+    rate: Annotated[float, Field(ge=0, le=1)]
+
+
+class PayPart(_Part):
+    """Commission in steps."""
+
+    steps: Annotated[list[PayStepPart], Field(min_length=1)]
+    on_whole: bool = False
+    of_quota: bool = False
+
+
+class ActivityPart(_Part):
+    """Weeks and people for the work that the target needs."""
+
+    weeks: Annotated[float, Field(gt=0, le=10_000)]
+    people: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    visits: dict[str, NotNegative] = {}
+
+
 class ScenarioPart(_Part):
     """The whole file."""
 
@@ -111,29 +150,9 @@ class ScenarioPart(_Part):
     pipeline: list[DealsPart] = []
     won: list[WonPart] = []
     lever: list[AnyLeverPart] = []
+    spend: list[SpendPart] = []
+    quotas: list[QuotasPart] = []
+    commission: PayPart | None = None
+    activity: ActivityPart | None = None
     team: TeamPart | None = None
     work: WorkPart | None = None
-
-
-def keys_at(path: tuple[Any, ...]) -> list[str]:
-    """Keys that a table of a scenario may have; none where it is not one of fixed keys."""
-    form: Any = ScenarioPart
-    for step in path:
-        if isinstance(step, int):
-            continue
-        fields = getattr(form, "model_fields", {})
-        if step not in fields:
-            return []
-        form = _model_in(fields[step].annotation)
-        if form is None:
-            return []
-    return [field.alias or name for name, field in form.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that an annotation is about, if it is one."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = [_model_in(arg) for arg in getattr(annotation, "__args__", ())]
-    found = [model for model in inner if model is not None]
-    return found[0] if len(found) == 1 else None

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,41 +14,30 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from funnelsim.nouns.changes_file import changes_from_part, changes_to_part
-from funnelsim.nouns.classes import Classes
-from funnelsim.nouns.classes_file import classes_from_part, classes_to_part
-from funnelsim.nouns.collections_file import collections_from_part, collections_to_part
+from funnelsim.nouns.changes_file import changes_to_part
+from funnelsim.nouns.classes_file import classes_to_part
+from funnelsim.nouns.collections_file import collections_to_part
 from funnelsim.nouns.funnel import Funnel, FunnelError
+from funnelsim.nouns.funnel_parts import funnel_from_part
 from funnelsim.nouns.funnel_schema import (
-    AmountsPart,
-    ArrivalsPart,
-    ChancesPart,
-    ClosedPart,
-    CountedPart,
     FunnelPart,
     OutcomePart,
-    RoutesPart,
-    ShockPart,
     StagePart,
     told,
 )
 from funnelsim.nouns.pace_file import (
-    calendar_from_part,
     calendar_to_part,
-    pace_from_part,
     pace_to_part,
 )
-from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
-from funnelsim.numerics.hazards import StageHazards, extend_until_gone, hazards_by_hand
+from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.weighted_pipeline import ClosedRates
-from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.errors import FunnelsimError
-from funnelsim.vocabulary.stages import Outcome, Stage, Stages
+from funnelsim.vocabulary.faults import PlacedError
+from funnelsim.vocabulary.stages import Outcome, Stage
 
 FORMAT = "funnelsim-funnel/1"
-MOST_STEPS = 100_000  # that a hand-written stage may take: tables by age would fill the memory beyond
 
 
 class FunnelFileError(FunnelsimError):
@@ -86,18 +74,28 @@ def read_funnel(path: Path) -> Funnel:
         With every fault of content at once, each with its key; or the line of a fault of syntax.
     """
     try:
-        part = FunnelPart.model_validate(_content(path))
-        return funnel_from_part(part)
+        return funnel_from_part(FunnelPart.model_validate(funnel_content(path)))
     except ValidationError as error:
         faults = [f"  {fault}" for fault in told(error.errors())]
         raise FunnelFileError("\n".join([f"{path} is not a funnel of format {FORMAT}:", *faults])) from error
     except FunnelFileError:
         raise
+    except PlacedError as error:
+        told_each = "\n".join(f"  {fault}" for fault in str(error).split("\n"))
+        one = len(error.faults) == 1
+        raise FunnelFileError(f"{path}: {error}" if one else f"{path} has faults:\n{told_each}") from error
     except FunnelsimError as error:
         raise FunnelFileError(f"{path}: {error}") from error
 
 
-def _content(path: Path) -> Any:
+def funnel_content(path: Path) -> Any:
+    """What a funnel file holds, as plain names and numbers, not yet checked.
+
+    Raises
+    ------
+    FunnelFileError
+        If it cannot be read, or is not JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_each_key_once)
     except OSError as error:
@@ -216,162 +214,3 @@ def _amounts_part(amounts: Amounts) -> dict[str, Any]:
 def _closed_part(closed: ClosedRates, names: tuple[str, ...]) -> dict[str, Any]:
     pairs = zip(_plain(closed.n_won), _plain(closed.n_closed), strict=True)
     return {names[j]: {"won": won, "closed": n} for j, (won, n) in enumerate(pairs)}
-
-
-def funnel_from_part(part: FunnelPart) -> Funnel:
-    """The funnel a file tells of."""
-    stages = Stages(
-        open=tuple(Stage(**stage.model_dump()) for stage in part.stages),
-        outcomes=tuple(Outcome(**outcome.model_dump()) for outcome in part.outcomes),
-        skipped=part.skipped,
-        backward=part.backward,
-        reopened=part.reopened,
-    )
-    open_names = [stage.name for stage in stages.open]
-    absent = [name for name in open_names if name not in part.hazards]
-    extra = [name for name in part.hazards if name not in open_names]
-    if absent or extra:
-        raise FunnelError(f"hazards must name the open stages; missing {absent}, not a stage {extra}")
-    hazards = tuple(_stage_hazards(name, part.hazards[name], stages) for name in open_names)
-    classes = _classes(part, hazards, stages)
-    return Funnel(
-        stages=stages,
-        clock=Clock(part.step),
-        hazards=hazards,
-        arrivals=_arrivals(part.arrivals, stages),
-        amounts=_amounts(part.amounts) if part.amounts else None,
-        closed=_closed(part.closed, open_names) if part.closed else None,
-        revisions=_revisions(part.revisions, stages),
-        unit=part.unit,
-        origin=part.origin,
-        notes=tuple(part.notes),
-        changes=changes_from_part(part.changes, stages, classes.labels if classes else ()),
-        pace=pace_from_part(part.pace, stages) if part.pace else None,
-        calendar=calendar_from_part(part.calendar) if part.calendar else None,
-        classes=classes,
-        shock=_shock(part.shock) if part.shock else None,
-        collections=collections_from_part(part.collections, Clock(part.step)) if part.collections else None,
-    )
-
-
-def _shock(part: ShockPart) -> Shock:
-    return Shock(tuple(part.variances), part.correlation, part.period_steps, part.n_origins)
-
-
-def _classes(part: FunnelPart, hazards: Sequence[StageHazards], stages: Stages) -> Classes | None:
-    if part.classes is None:
-        return None
-    return classes_from_part(part.classes, stages, [len(of_stage.first_age) for of_stage in hazards])
-
-
-def _columns(by_place: dict[str, Any], stages: Stages, where: str) -> list[int]:
-    unknown = [name for name in by_place if name not in stages.codes]
-    if unknown:
-        raise FunnelError(
-            f"{where}: {unknown[0]!r} is no stage or outcome; they are {', '.join(stages.names)}"
-        )
-    codes = [stages.codes[name] for name in by_place]
-    if len(set(codes)) < len(codes):
-        raise FunnelError(
-            f"{where}: one place stands there under two names; keep one of {', '.join(by_place)}"
-        )
-    return codes
-
-
-def _spread(
-    by_place: dict[str, list[float]], stages: Stages, n_bins: int, where: str
-) -> np.ndarray[Any, Any]:
-    table = np.zeros((n_bins, len(stages.names)))
-    for code, (name, values) in zip(_columns(by_place, stages, where), by_place.items(), strict=True):
-        if len(values) != n_bins:
-            raise FunnelError(f"{where}.{name}: {len(values)} numbers for {n_bins} bins of age")
-        table[:, code] = values
-    return table
-
-
-def _stage_hazards(name: str, part: CountedPart | ChancesPart | RoutesPart, stages: Stages) -> StageHazards:
-    where = f"hazards.{name}"
-    if isinstance(part, RoutesPart):
-        if abs(sum(part.goes_to.values()) - 1.0) > 1e-9:
-            raise FunnelError(
-                f"{where}.goes_to: shares add to {sum(part.goes_to.values()):.6g}; they must add to 1"
-            )
-        pace = 1.0 - 0.5 ** (1.0 / part.median_steps)
-        chance = {place: [0.0, share * pace] for place, share in part.goes_to.items()}
-        part = ChancesPart(first_age=[0, 1], chance_per_step=chance, weight_in_deals=part.weight_in_deals)
-    first_age = np.array(part.first_age, dtype=np.int64)
-    if len(first_age) < 2 or first_age[0] != 0 or first_age[1] != 1 or (np.diff(first_age) <= 0).any():
-        raise FunnelError(f"{where}.first_age: must increase and begin 0, 1 (age 0 is a bin of its own)")
-    if isinstance(part, ChancesPart):
-        table = _spread(part.chance_per_step, stages, len(first_age), f"{where}.chance_per_step")
-        hazards = _by_hand(where, first_age, table, part.weight_in_deals)
-    else:
-        hazards = _counted(where, first_age, part, stages)
-    own = stages.codes[name]
-    if hazards.exits[:, own].any() or hazards.prior_shares[own]:
-        raise FunnelError(
-            f"{where}: deals cannot go from {name!r} to {name!r}; leave it out: they stay there"
-        )
-    return hazards
-
-
-def _by_hand(
-    where: str, first_age: np.ndarray[Any, Any], table: np.ndarray[Any, Any], weight_in_deals: float | None
-) -> StageHazards:
-    if (table.sum(axis=1) > 1).any():
-        raise FunnelError(f"{where}.chance_per_step: the chances of one bin add to more than 1")
-    ages, chances = extend_until_gone(first_age, table)
-    if ages[-1] > MOST_STEPS:
-        raise FunnelError(
-            f"{where}: deals leave so slowly that one in a thousand is left after {ages[-1]:,} steps, more "
-            f"than {MOST_STEPS:,}; use a longer step, or a chance of 0 for what never happens"
-        )
-    return hazards_by_hand(ages, chances, weight_in_deals)
-
-
-def _counted(where: str, first_age: np.ndarray[Any, Any], part: CountedPart, stages: Stages) -> StageHazards:
-    exits = _spread(part.exits, stages, len(first_age), f"{where}.exits")
-    if len(part.at_risk) != len(first_age) or (exits.sum(axis=1) > part.at_risk).any():
-        raise FunnelError(f"{where}.at_risk: one number per bin of age, none below the exits of its bin")
-    shares = exits.sum(axis=0) / max(exits.sum(), 1.0)
-    if part.prior_shares is not None:
-        prior = {place: [share] for place, share in part.prior_shares.items()}
-        shares = _spread(prior, stages, 1, f"{where}.prior_shares")[0]
-    return StageHazards(first_age, exits, np.array(part.at_risk), shares)
-
-
-def _arrivals(part: ArrivalsPart, stages: Stages) -> Arrivals:
-    entries = _spread({k: [v] for k, v in part.entries.items()}, stages, 1, "arrivals.entries")[0]
-    if entries[stages.n_open :].any():
-        raise FunnelError("arrivals.entries: deals arrive in open stages, not in outcomes")
-    # A fit that saw nobody arrive writes the half deal of its prior, and no stage to enter.
-    is_prior_only = part.worth_blocks is not None and part.mean_per_block * part.worth_blocks < 0.5 + 1e-9
-    if part.mean_per_block > 0 and not entries.any() and not is_prior_only:
-        raise FunnelError(
-            f"arrivals.entries: {part.mean_per_block:g} deals arrive in a block, but enter no stage; say "
-            f'where, such as {{"{stages.names[0]}": 1}}'
-        )
-    worth = np.inf if part.worth_blocks is None else part.worth_blocks
-    return Arrivals(part.block_steps, part.mean_per_block, worth, part.dispersion, entries[: stages.n_open])
-
-
-def _amounts(part: AmountsPart) -> Amounts:
-    if len(part.points) != len(part.weights) or not part.points or (np.diff(part.points) < 0).any():
-        raise FunnelError("amounts: as many weights as points, and points must not decrease")
-    return Amounts(np.array(part.points, dtype=float), np.array(part.weights, dtype=float), part.is_certain)
-
-
-def _revisions(part: dict[str, AmountsPart], stages: Stages) -> tuple[Amounts | None, ...]:
-    codes = _columns(part, stages, "revisions")
-    if any(code >= stages.n_open for code in codes):
-        raise FunnelError("revisions: ratios belong to open stages; amounts of ended deals stand")
-    laws = dict(zip(codes, part.values(), strict=True))
-    by_stage = [_amounts(laws[s]) if s in laws else None for s in range(stages.n_open)]
-    return tuple(by_stage) if laws else ()
-
-
-def _closed(part: dict[str, ClosedPart], open_names: list[str]) -> ClosedRates:
-    if set(part) != set(open_names):
-        raise FunnelError("closed: must name every open stage and nothing else")
-    rows = [part[name] for name in open_names]
-    return ClosedRates(np.array([row.won for row in rows]), np.array([row.closed for row in rows]))

@@ -300,7 +300,9 @@ def told(faults: Iterable[Any]) -> list[str]:
     A key that is absent because it is misspelt is told once, where it is misspelt.
     """
     lines, found = [], list(faults)
-    meant = {(*fault["loc"][:-1], _meant(fault)) for fault in found if fault["type"] == "extra_forbidden"}
+    meant = {
+        (*fault["loc"][:-1], meant_key(fault["loc"])) for fault in found if fault["type"] == "extra_forbidden"
+    }
     for fault in found:
         if fault["type"] == "missing" and fault["loc"] in meant:
             continue
@@ -316,7 +318,7 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def _fault(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
-        name = _meant(fault)
+        name = meant_key(fault["loc"])
         keys = ", ".join(_keys_beside(fault["loc"]))
         return f"no such key; did you mean {name!r}?" if name else f"no such key; the keys are {keys}"
     if fault["type"] in ("model_type", "model_attributes_type"):
@@ -325,8 +327,9 @@ def _fault(fault: Any) -> str:
     return f"{fault['msg']}, not {value!r:.60}" if isinstance(value, str | float | int) else fault["msg"]
 
 
-def _meant(fault: Any) -> str:
-    near = get_close_matches(str(fault["loc"][-1]), _keys_beside(fault["loc"]), n=1, cutoff=0.6)
+def meant_key(location: tuple[int | str, ...]) -> str:
+    """The key that an unknown one probably misspells; nothing where none comes near."""
+    near = get_close_matches(str(location[-1]), _keys_beside(location), n=1, cutoff=0.6)
     return near[0] if near else ""
 
 

@@ -1,0 +1,214 @@
+"""A scenario from the parts of its file; what does not fit together is collected, each with its key."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.intake.scenario_model import DealsPart, ScenarioPart, WonPart
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.funnel_parts import funnel_from_part, stages_from_part
+from funnelsim.nouns.funnel_schema import ChancesPart, CountedPart, HazardsPart, RoutesPart
+from funnelsim.nouns.levers.file import LeverPart
+from funnelsim.nouns.levers.protocol import Lever
+from funnelsim.nouns.levers.rates import three_levers
+from funnelsim.nouns.levers.strength import strength_of
+from funnelsim.nouns.scenario import Activity, Pay, Quotas, Scenario, Spending
+from funnelsim.nouns.team import LeadsFromWins, Parking, Qualification, Rep, Team, Work
+from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.faults import Faults, Place
+from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.stages import Stages
+from funnelsim.vocabulary.words import did_you_mean
+
+Ints = npt.NDArray[np.int64]
+
+
+def built(part: ScenarioPart, name: str, faults: Faults) -> Scenario | None:
+    """The scenario a file tells of; None, and the reasons in `faults`, where it cannot be."""
+    stages = faults.attempt(("funnel", "stages"), lambda: stages_from_part(part.funnel))
+    if stages is None:
+        return None
+    _check_names(part, stages, faults)
+    _check_endless(part.funnel.hazards, stages, faults)
+    funnel = faults.attempt(("funnel",), lambda: funnel_from_part(part.funnel))
+    if not part.funnel.unit and part.measure != "wins":
+        faults.add(("funnel", "unit"), 'amounts need their currency: unit = "EUR"')
+    clock = Clock(part.funnel.step)
+    won = _won_steps(part, clock, faults)
+    team, work = faults.attempt(("team",), lambda: _team(part)), _work(part, stages, faults)
+    if (part.team is None) != (part.work is None):
+        faults.add(("team",), "a team needs work, and work a team: give both, or neither")
+    if funnel is None:
+        return None
+    levers = [_lever(one, ("lever", i), funnel, faults) for i, one in enumerate(part.lever)]
+    spending = [_spending(part, i, funnel, faults) for i in range(len(part.spend))]
+    if faults.found:
+        return None
+    return Scenario(
+        name=name,
+        titles={str(lang): title for lang, title in part.title.items()},
+        funnel=funnel,
+        pipeline=_pipeline(part, funnel, won),
+        periods=part.periods,
+        target=part.target,
+        measure=part.measure,
+        fiscal_start_month=part.fiscal_start_month,
+        levers=tuple(lever for lever in levers if lever is not None) or three_levers(),
+        team=team,
+        work=work,
+        spending=tuple(one for one in spending if one is not None),
+        quotas=tuple(Quotas(one.by, one.quotas) for one in part.quotas),
+        pay=_pay(part),
+        activity=None if part.activity is None else Activity(**part.activity.model_dump()),
+    )
+
+
+def _check_names(part: ScenarioPart, stages: Stages, faults: Faults) -> None:
+    """Names of stages wherever they stand."""
+    named: list[tuple[Place, str]] = [
+        (("pipeline", i, "stage"), some.stage) for i, some in enumerate(part.pipeline)
+    ]
+    named += [found for i, one in enumerate(part.lever) for found in _stages_of(one, ("lever", i))]
+    named += [
+        found for i, one in enumerate(part.spend) for found in _stages_of(one.lever, ("spend", i, "lever"))
+    ]
+    if part.activity is not None:
+        named += [(("activity", "visits", name), name) for name in part.activity.visits]
+    names = [stage.name for stage in stages.open]
+    for place, name in named:
+        if stages.codes.get(name, len(names)) >= len(names):
+            hint = did_you_mean(name, names)
+            faults.add(place, f"{name!r} is no open stage; they are {', '.join(names)}{hint}")
+
+
+def _stages_of(part: LeverPart, place: Place) -> list[tuple[Place, str]]:
+    """The stages that a lever names, and where."""
+    own = getattr(part, "stage", None)
+    found: list[tuple[Place, str]] = [] if own is None else [((*place, "stage"), own)]
+    for i, inner in enumerate(getattr(part, "levers", ())):
+        found += _stages_of(inner, (*place, "levers", i))
+    return found
+
+
+def _check_endless(hazards: dict[str, HazardsPart], stages: Stages, faults: Faults) -> None:
+    """Stages from which no outcome can be reached: deals would go round for ever."""
+    codes = stages.codes
+    goes = {codes[name]: _places_from(part) for name, part in hazards.items() if name in codes}
+    ends = set(range(stages.n_open, len(stages.names)))
+    for _ in goes:  # a place that is unknown, or not said, is a fault of its own
+        ends |= {
+            s for s, to in goes.items() if not to or any(codes.get(name, -1) in {*ends, -1} for name in to)
+        }
+    for name in hazards:
+        if codes.get(name, -1) in goes.keys() - ends:
+            never = "no way from here leads to an outcome: deals would never end"
+            faults.add(("funnel", "hazards", name), never)
+
+
+def _places_from(part: HazardsPart) -> set[str]:
+    """Where deals can go."""
+    if isinstance(part, RoutesPart):
+        return {place for place, share in part.goes_to.items() if share > 0}
+    assert isinstance(part, ChancesPart | CountedPart)
+    by_place = part.chance_per_step if isinstance(part, ChancesPart) else part.exits
+    return {place for place, values in by_place.items() if any(value > 0 for value in values)}
+
+
+def _lever(part: LeverPart, place: Place, funnel: Funnel, faults: Faults) -> Lever | None:
+    """A lever that can be applied; None where it cannot, for a reason not told already."""
+    if any(stage not in funnel.stages.codes for _, stage in _stages_of(part, place)):
+        return None
+
+    def tried() -> Lever:
+        lever = part.lever(funnel)
+        lever.apply(funnel)
+        return lever
+
+    return faults.attempt(place, tried)
+
+
+def _spending(part: ScenarioPart, i: int, funnel: Funnel, faults: Faults) -> Spending | None:
+    one, place = part.spend[i], ("spend", i, "lever")
+    lever = _lever(one.lever, place, funnel, faults)
+    strength = None if lever is None else faults.attempt(place, lambda: strength_of(lever))
+    if lever is None or strength is None:
+        return None
+    if strength <= 1.0:
+        faults.add(place, f"{lever.name}: what money buys must move upwards, by a factor above 1")
+    return Spending(one.name, lever, one.cost, one.growth)
+
+
+def _pay(part: ScenarioPart) -> Pay | None:
+    if part.commission is None:
+        return None
+    steps = tuple((step.above, step.rate) for step in part.commission.steps)
+    return Pay(steps, part.commission.on_whole, part.commission.of_quota)
+
+
+def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints) -> Pipeline:
+    rows: list[DealsPart] = [some for some in part.pipeline for _ in range(some.deals)]
+    attributes = sorted({key for row in rows for key in row.attributes})
+    wins: list[WonPart] = [win for win in part.won for _ in range(win.deals)]
+    return Pipeline(
+        clock=funnel.clock,
+        cutoff_step=_last_step(funnel.clock, part.as_of),
+        deal_ids=np.array([row.name or f"deal {i + 1}" for i, row in enumerate(rows)], dtype=object),
+        stage=np.array([funnel.stages.codes[row.stage] for row in rows], dtype=np.int64),
+        age_steps=np.array([row.age_steps for row in rows], dtype=np.int64),
+        amount=np.array([np.nan if row.amount is None else row.amount for row in rows], dtype=float),
+        won_step=won,
+        won_amount=np.array([np.nan if win.amount is None else win.amount for win in wins], dtype=float),
+        attributes={
+            key: np.array([row.attributes.get(key) for row in rows], dtype=object) for key in attributes
+        },
+    )
+
+
+def _won_steps(part: ScenarioPart, clock: Clock, faults: Faults) -> Ints:
+    """The step of each win, one entry a deal."""
+    for i, win in enumerate(part.won):
+        if win.on > part.as_of:
+            faults.add(("won", i, "on"), f"a win on {win.on} lies after as_of, {part.as_of}")
+    return np.array([_last_step(clock, win.on) for win in part.won for _ in range(win.deals)], dtype=np.int64)
+
+
+def _team(part: ScenarioPart) -> Team | None:
+    if part.team is None:
+        return None
+    reps = [
+        rep
+        for some in part.team.reps
+        for rep in Rep.several(some.n, name=some.name, start=some.start, ramp_days=some.ramp_days)
+    ]
+    given = part.team.model_dump(exclude={"reps"}, exclude_none=True)
+    return Team(tuple(reps), **given)
+
+
+def _work(part: ScenarioPart, stages: Stages, faults: Faults) -> Work | None:
+    given = part.work
+    if given is None:
+        return None
+    leads, parking, check = given.leads_from_wins, given.parking, given.qualification
+
+    def checked() -> Work:
+        work = Work(
+            hours=given.hours,
+            spread=given.spread,
+            rule=given.rule,  # type: ignore[arg-type]  # Work refuses an unknown one
+            patience_days=given.patience_days,
+            parking=None if parking is None else Parking(**parking.model_dump()),
+            qualification=None if check is None else Qualification(**check.model_dump()),
+            leads_from_wins=None if leads is None else LeadsFromWins(**leads.model_dump()),
+        )
+        work.check(stages)
+        return work
+
+    return faults.attempt(("work",), checked)
+
+
+def _last_step(clock: Clock, day: dt.date) -> int:
+    """The step that ends with a day."""
+    return int(clock.step_of(np.datetime64(day) + np.timedelta64(1, "D"))) - 1

@@ -13,9 +13,11 @@ from scipy import stats
 
 import funnelsim as fs
 from funnelsim.nouns.law import DrawnLaw
+from funnelsim.questions.targets.paid import collected
 from funnelsim.questions.targets.quotas import TargetError
 from funnelsim.questions.targets.shares import fair_shares
 from funnelsim.questions.targets.track import two_sided
+from funnelsim.vocabulary.randomness import Streams
 
 PLAN = {"2026-07": 400_000, "2026-08": 900_000, "2026-09": 450_000, "2026-10": 450_000}
 
@@ -96,6 +98,131 @@ def test_the_course_is_what_came_and_the_forecast_of_the_rest(
     ended = fs.track(history, {"2026-06": 1.0, "2026-07": 1e9}, n_draws=10).course()
     assert ended.index.tolist() == ["plan"]
     assert ended["chance"].item() == 0.0
+
+
+# --- cash
+
+
+TERMS = fs.Collections.by_hand(terms_days=30)  # all pay 30 days after the invoice, to the day
+
+
+def invoices_of(history: fs.DealHistory, *, late_from: str | None = None) -> fs.Invoices:
+    """One invoice a win, on its day, paid 30 days later; every second one sent after a day is not paid."""
+    won = history.deals.query("outcome == 'won'").sort_values("closed_at")
+    sent = won["closed_at"].dt.normalize()
+    paid = sent + pd.Timedelta("30D")
+    paid = paid.where(paid <= pd.Timestamp(history.cutoff))
+    if late_from is not None:
+        is_late = (sent > pd.Timestamp(late_from)).to_numpy()
+        paid = paid.mask(is_late & (np.cumsum(is_late) % 2 == 1))
+    amount = won["amount"].astype(float).fillna(10_000.0)
+    table = {"invoice_id": won["deal_id"], "invoiced_at": sent, "amount": amount, "paid_at": paid}
+    return fs.read_invoices(pd.DataFrame(table), as_of=str(history.cutoff)[:10])
+
+
+def by_terms(history: fs.DealHistory) -> fs.Funnel:
+    return fs.fit(history).with_collections(TERMS)
+
+
+@pytest.fixture(scope="module")
+def on_time(history: fs.DealHistory) -> fs.Track:
+    plan = {"2026-07": 300_000, "2026-08": 500_000}
+    return fs.track(history, plan, measure="cash", invoices=invoices_of(history), fit=by_terms, n_draws=10)
+
+
+def test_cash_is_what_was_paid_and_adds_up_to_the_cent(history: fs.DealHistory, on_time: fs.Track) -> None:
+    table = invoices_of(history).table
+    paid = table.groupby(table["paid_at"].dt.strftime("%Y-%m"))["amount"].sum()
+    assert on_time.table()["actual"].tolist()[:2] == pytest.approx([paid["2026-07"], paid["2026-08"]])
+    factors = on_time.factors()
+    causes = ["aim", "volume", "conversion", "cycle", "yield", "collection", "chance"]
+    assert factors.index.tolist() == ["plan", *causes, "actual"]
+    cents = (factors * 100).round().astype(np.int64)
+    assert np.abs(factors * 100 - cents).to_numpy().max() < 1e-4, "whole cents"
+    assert cents["level"].iloc[0] + cents["change"].sum() == cents["level"].iloc[-1]
+    assert factors["level"].iloc[-1] == round(on_time.actual.sum(), 2)
+
+
+def test_invoices_paid_as_agreed_leave_nothing_to_collection(on_time: fs.Track) -> None:
+    assert on_time.collected == pytest.approx(1.0, abs=1e-12)
+    assert on_time.factors().loc["collection", "change"] == 0.0
+
+
+def test_the_same_bookings_paid_otherwise_are_collection(history: fs.DealHistory, on_time: fs.Track) -> None:
+    """Half of the invoices due from August on are not paid: collection is that ratio, by hand, of all else.
+
+    The position at the plan date is the same, so what the other factors make together is as before, and the
+    level after collection is that times the ratio.
+    """
+    kept = invoices_of(history, late_from="2026-06-30")
+    plan = {"2026-07": 300_000, "2026-08": 500_000}
+    late = fs.track(history, plan, measure="cash", invoices=kept, fit=by_terms, n_draws=10)
+    table = invoices_of(history).table
+    known = table["invoiced_at"] + pd.Timedelta("30D") > pd.Timestamp("2026-06-30")  # unpaid then, or later
+    due = known & table["paid_at"].notna()
+    paid = kept.table.set_index("invoice_id").loc[table["invoice_id"], "paid_at"].notna().to_numpy() & due
+    expected, came = table["amount"][due].sum(), table["amount"][paid].sum()
+    held_back = 4 * expected / known.sum()
+    assert late.collected == pytest.approx((came + held_back) / (expected + held_back), rel=1e-9)
+    assert late.collected < 0.85
+    after = late.factors()["level"]["collection"]
+    assert after == pytest.approx(late.collected * on_time.factors()["level"]["collection"], abs=0.02)
+    assert late.factors().loc["collection", "change"] < -50_000
+
+
+@pytest.mark.parametrize(
+    ("ago", "disputed", "paid", "by_hand"),
+    [
+        (45, False, False, 100 / 150),  # sent since: half of all are disputed, so 50 was expected
+        (45, False, True, 200 / 150),
+        (20, False, False, 200 / 300),  # unpaid at an age of 20 days and undisputed: due 10 days later
+        (20, False, True, 300 / 300),
+        (20, True, False, 1.0),  # disputed: due after 60 days, so nothing was expected
+    ],
+)
+def test_disputes_to_come_are_expected_and_those_known_are_known(
+    ago: int, disputed: bool, paid: bool, by_hand: float
+) -> None:
+    """Two invoices of 50, sent 40 days ago: four invoices' worth held back is twice what was expected."""
+    clock, now = fs.Clock("day"), int(fs.Clock("day").step_of("2026-08-31"))
+    sent = pd.Timestamp("2026-08-31") - pd.Timedelta("40D")
+    frame = pd.DataFrame({"invoice_id": ["A", "B"], "invoiced_at": sent, "amount": 50.0})
+    frame["paid_at"] = sent + pd.Timedelta("30D") if paid else pd.NaT
+    frame["disputed"] = "yes" if disputed else "no"
+    invoices = fs.read_invoices(frame, as_of="2026-08-31")
+    terms = fs.Collections.by_hand(terms_days=30, share_disputed=0.5, dispute_days=30)
+    told = collected(invoices, terms, clock, now - ago, now, Streams(0), 2)
+    assert told == pytest.approx(by_hand)
+
+
+def test_collections_are_learnt_from_the_invoices_known_then(history: fs.DealHistory) -> None:
+    tracked = fs.track(history, {"2026-Q3": 1e6}, measure="cash", invoices=invoices_of(history), n_draws=4)
+    terms = tracked.funnel.collections
+    assert terms is not None
+    before = invoices_of(history).as_of("2026-06-30").table
+    assert f"{len(before):,} invoices" in terms.origin
+    course = tracked.course()
+    assert course.loc["plan", "actual"] == pytest.approx(tracked.actual.sum())
+    assert course["p10"].le(course["p90"]).all()
+
+
+def test_bookings_say_that_collection_is_no_factor(history: fs.DealHistory, tracked: fs.Track) -> None:
+    assert "collection" not in tracked.factors().index
+    assert "collection is no factor" in tracked.notes[0]
+
+
+def test_a_plan_of_cash_needs_payments(history: fs.DealHistory) -> None:
+    invoices = invoices_of(history)
+    with pytest.raises(TargetError, match="knows no payments"):
+        fs.track(history, PLAN, measure="cash")
+    with pytest.raises(TargetError, match="measure='cash'"):
+        fs.track(history, PLAN, invoices=invoices)
+    with pytest.raises(TargetError, match="bookings, wins or cash"):
+        fs.track(history, PLAN, measure="revenue")
+    with pytest.raises(TargetError, match="day before it begins"):
+        fs.track(history, PLAN, measure="cash", invoices=invoices, planned_on="2026-06-01")
+    with pytest.raises(TargetError, match="tolerance"):
+        fs.track(history, PLAN, tolerance=np.nan)
 
 
 # --- causes

@@ -19,9 +19,9 @@ Ints = npt.NDArray[np.int64]
 
 FACTORS = ("volume", "conversion", "cycle", "yield")
 
-_WORTH = 4.0  # exits by which the rates of a stage lean on those of all stages
+WORTH = 4.0  # exits by which the rates of a stage lean on those of all stages
 _LARGEST_LOG_ODDS = 5.0
-_LARGEST_FACTOR = 20.0
+LARGEST_FACTOR = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Came:
         log_odds, pace = _moves(then, now, funnel, streams, n_draws)
         new_amount, open_amount = _amounts(then, now, funnel)
         volume = _arrivals(then, now) / max(_expected_arrivals(then, now, funnel, streams, n_draws), 1e-9)
-        return cls(min(volume, _LARGEST_FACTOR), log_odds, pace, new_amount, open_amount)
+        return cls(min(volume, LARGEST_FACTOR), log_odds, pace, new_amount, open_amount)
 
     def on(self, funnel: Funnel, factors: Collection[str]) -> Funnel:
         """The funnel with some factors as they came, the others as they were expected."""
@@ -105,15 +105,15 @@ def _moves(
     rows = [_exits(now, funnel, stage, factors[stage], span) for stage in range(funnel.stages.n_open)]
     forward, left, expected_forward, expected = np.array(rows).T
     pooled = left.sum() / expected.sum() if expected.sum() > 0 else 1.0
-    pace = (left + _WORTH * pooled) / (expected + _WORTH)
+    pace = (left + WORTH * pooled) / (expected + WORTH)
     share = np.divide(expected_forward, expected, out=np.full(len(left), 0.5), where=expected > 0)
     ahead = special.logit(np.clip(share, 1e-6, 1.0 - 1e-6))
     common = _common_log_odds(ahead, left, forward.sum())
-    seen = (forward + _WORTH * special.expit(ahead + common)) / (left + _WORTH)
+    seen = (forward + WORTH * special.expit(ahead + common)) / (left + WORTH)
     log_odds = special.logit(np.clip(seen, 1e-6, 1.0 - 1e-6)) - ahead
     is_free = (share > 0.0) & (share < 1.0)
     bounded = np.clip(log_odds, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
-    return np.where(is_free, bounded, 0.0), np.clip(pace, 1.0 / _LARGEST_FACTOR, _LARGEST_FACTOR)
+    return np.where(is_free, bounded, 0.0), np.clip(pace, 1.0 / LARGEST_FACTOR, LARGEST_FACTOR)
 
 
 def _common_log_odds(ahead: Floats, left: Floats, forward: float) -> float:

@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.engines.exact import Exact
+from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.run import forecast
 from funnelsim.fitting.fit import fit as fit_funnel
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.invoices import Invoices
 from funnelsim.nouns.law import Law, Measure
 from funnelsim.questions.targets.came import FACTORS, Came
+from funnelsim.questions.targets.paid import collected, known_by, paid_by_period, with_payments
 from funnelsim.questions.targets.plan import Plan
-from funnelsim.questions.targets.quotas import TargetError, is_paid_later, units_in_one
+from funnelsim.questions.targets.quotas import TargetError, units_in_one
 from funnelsim.questions.targets.shares import fair_shares
+from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
+
+_FUTURES_A_DRAW = 50  # of cash, which no exact engine knows
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +53,8 @@ class Track:
     tolerance : float
         Deviation beyond which a cause is asked for.
     seed : int
+    invoices : Invoices, optional
+        As known now, where the plan is one of cash.
     """
 
     plan: Plan
@@ -57,6 +66,7 @@ class Track:
     actual: Floats
     tolerance: float
     seed: int
+    invoices: Invoices | None = None
 
     @property
     def plan_so_far(self) -> Floats:
@@ -149,16 +159,23 @@ class Track:
         DataFrame
             Index: ``plan``; ``aim`` (what could be expected at the plan date, less the plan); ``volume``,
             ``conversion``, ``cycle`` and, with amounts, ``yield``: the change of the expected total when the
-            factor is as it came; ``chance``: the rest, such as which of the deals were won; ``actual``.
-            ``change`` and ``level`` after it, in whole cents: they add up exactly.
+            factor is as it came; for a plan of cash also ``collection``; ``chance``: the rest, such as which
+            of the deals were won; ``actual``. ``change`` and ``level`` after it, in whole cents: they add up
+            exactly.
 
         Notes
         -----
         Factors work together (more deals are worth more at a better conversion), so each is replaced in every
         order and its changes are averaged (Shapley). What came of a factor holds luck as well: that of a few
         exits is held back by what all stages show together (four exits' worth).
+
+        Collection is what was paid over what was expected of the same invoices: those unpaid at the plan
+        date, and those sent since. Of bookings and wins it is no factor: nothing is collected before it is
+        won (:attr:`notes` says so). Invoices sent later than with the win, or of another amount, are in
+        ``chance``.
         """
-        names = [name for name in FACTORS if name != "yield" or self.before.measure == "bookings"]
+        names = [name for name in FACTORS if name != "yield" or self.before.measure != "wins"]
+        names += ["collection"] if self.before.measure == "cash" else []
         shares = fair_shares(names, self._expected_with)
         steps = {"plan": self.plan_so_far.sum(), "aim": self._expected_with(frozenset())}
         level, levels = steps["aim"], dict(steps)
@@ -167,17 +184,48 @@ class Track:
             levels[name] = level
         levels["chance"] = levels["actual"] = self.actual.sum()
         # Levels are rounded, not changes: so the changes are whole cents and add up.
-        scale = units_in_one(self.before.measure) if self.before.measure == "bookings" else 100
+        scale = 100 if self.before.measure == "wins" else units_in_one(self.before.measure)
         cents = np.array([round(float(value) * scale) for value in levels.values()])
         changes = np.concatenate([[0], np.diff(cents)])
         frame = pd.DataFrame({"change": changes / scale, "level": cents / scale}, index=list(levels))
         return frame.rename_axis("factor")
 
     def _expected_with(self, factors: frozenset[str]) -> float:
-        funnel = self.came.on(self.funnel, factors) if factors else self.funnel
-        before, engine = self.before, Exact(n_draws=self.before.n_draws)
-        outlook = engine.run(funnel, self.then.pipeline(), before.periods, Streams(self.seed))
-        return outlook.mean(measure=before.measure).value
+        """Expected total when some factors are as they came."""
+        of_deals = factors - {"collection"}
+        if of_deals not in self._known:
+            funnel = self.came.on(self.funnel, of_deals) if of_deals else self.funnel
+            before, engine = self.before, _engine(self.before.measure, self.before.n_draws)
+            position = _position(self.then, self.invoices)
+            outlook = engine.run(funnel, position, before.periods, Streams(self.seed))
+            self._known[of_deals] = outlook.mean(measure=before.measure).value
+        return self._known[of_deals] * (self.collected if "collection" in factors else 1.0)
+
+    @cached_property
+    def _known(self) -> dict[frozenset[str], float]:
+        """Expected totals that have been asked for."""
+        return {}
+
+    @cached_property
+    def collected(self) -> float:
+        """Paid over expected since the plan date, both of the invoices that there were; 1 without any."""
+        terms = self.funnel.collections
+        if self.invoices is None or terms is None:
+            return 1.0
+        steps = self.then.cutoff_step, self.now.cutoff_step
+        return collected(
+            self.invoices, terms, self.now.clock, *steps, Streams(self.seed), self.before.n_draws
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+        if self.before.measure == "cash":
+            return self.before.notes
+        return (
+            f"the plan is one of {self.before.measure}: collection is no factor of it; a plan of cash is "
+            "followed with measure='cash' and invoices=",
+        )
 
     def verdict(self) -> str:
         """The state of the plan in one sentence."""
@@ -202,6 +250,7 @@ def track(
     *,
     planned_on: object = None,
     measure: Measure | None = None,
+    invoices: Invoices | None = None,
     tolerance: float = 0.15,
     fit: Callable[[DealHistory], Funnel] = fit_funnel,
     n_draws: int = 100,
@@ -217,11 +266,14 @@ def track(
         Amounts, or wins, by month (``"2026-07"``), quarter (``"2026-Q3"``) or year (``"2026"``).
     planned_on : str, date or datetime64, optional
         When the plan was made; by default the day before it begins.
-    measure : {"bookings", "wins"}, optional
+    measure : {"bookings", "wins", "cash"}, optional
+    invoices : Invoices, optional
+        Needed for cash, and only for it: what has been paid, known until the history's cutoff.
     tolerance : float
         Deviation beyond which a cause is asked for: 15 %.
     fit : callable
-        From a history to a funnel; at the plan date and now.
+        From a history to a funnel; at the plan date and now. If it knows no collections, they are fitted to
+        the invoices known then.
     n_draws : int
     seed : int, Generator or None
 
@@ -232,8 +284,9 @@ def track(
     Raises
     ------
     TargetError
-        If the plan is none, has not begun, or the tolerance is negative.
-    HistoryError, ForecastError, PeriodsError, ClockError
+        If the plan is none, has not begun, or the tolerance is negative; if cash is to be followed without
+        invoices, or from a day that leaves a gap before the plan begins.
+    HistoryError, InvoicesError, ForecastError, PeriodsError, ClockError
         If nothing is known at the plan date, or periods do not fit the clock.
 
     Examples
@@ -244,34 +297,61 @@ def track(
     >>> fs.track(history, plan, n_draws=20).table().index.tolist()
     ['2026-07', '2026-08', 'so far']
     """
-    if not 0.0 <= tolerance < np.inf:
-        raise TargetError(f"tolerance={tolerance!r} must be 0 or more; write 15 % as 0.15")
-    if is_paid_later(measure):
-        raise TargetError(f"measure={measure!r}: a plan is followed in bookings or wins")
+    _check(tolerance, measure, invoices)
     laid, now, streams = Plan.of(plan), _next_moment(history), Streams.of(seed)
     if now <= laid.edges[0]:
         raise TargetError(f"the plan begins on {laid.edges[0]}: nothing has come yet by {history.cutoff}")
     day_before = str((laid.edges[0] - np.timedelta64(1, "D")).astype("datetime64[D]"))
     then = history.as_of(day_before if planned_on is None else planned_on)  # type: ignore[arg-type]
-    begun, engine = laid.edges[:-1] < now, Exact(n_draws=n_draws)
-    funnel, running = fit(then), fit(history)
-    until_now = [*laid.edges[:-1][begun], min(now, laid.edges[-1])]
-    before = forecast(
-        funnel, then.pipeline(), periods=until_now, measure=measure, engine=engine, seed=streams.seed
-    )
-    left = laid.edges[np.searchsorted(laid.edges, now, side="right") - 1 :]
-    ahead = None
-    if len(left) > 1:
-        ahead = forecast(
-            running,
-            history.pipeline(),
-            periods=list(left),
-            measure=before.measure,
-            engine=engine,
+    if measure == "cash" and _next_moment(then) < laid.edges[0]:
+        raise TargetError(
+            f"a plan of cash is followed from the day before it begins, {day_before}: what is won between "
+            f"{planned_on!r} and then would be missing from it"
+        )
+    invoices = None if invoices is None else known_by(invoices, history)
+
+    def outlook(known: DealHistory, funnel: Funnel, edges: list[np.datetime64]) -> Forecast:
+        return forecast(
+            funnel,
+            _position(known, invoices),
+            periods=edges,
+            measure=measure,
+            engine=_engine(measure, n_draws),
             seed=streams.seed,
         )
-    actual = _actual(history, laid, before.measure, running)
-    return Track(laid, then, history, funnel, before, ahead, actual, tolerance, streams.seed)
+
+    funnel, running = (with_payments(fit(known), known, invoices) for known in (then, history))
+    starts = laid.edges[:-1]
+    before = outlook(then, funnel, [*starts[starts < now], min(now, laid.edges[-1])])
+    measure = before.measure
+    left = laid.edges[np.searchsorted(laid.edges, now, side="right") - 1 :]
+    ahead = outlook(history, running, list(left)) if len(left) > 1 else None
+    actual = _actual(history, laid, measure, running) if invoices is None else paid_by_period(invoices, laid)
+    return Track(laid, then, history, funnel, before, ahead, actual, tolerance, streams.seed, invoices)
+
+
+def _check(tolerance: float, measure: Measure | None, invoices: Invoices | None) -> None:
+    is_number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
+    if not is_number or not 0.0 <= tolerance < np.inf:
+        raise TargetError(f"tolerance={tolerance!r} must be 0 or more; write 15 % as 0.15")
+    if measure not in (None, "bookings", "wins", "cash"):
+        raise TargetError(f"measure={measure!r}: a plan is followed in bookings, wins or cash")
+    if measure == "cash" and invoices is None:
+        raise TargetError(
+            "measure='cash': a history of deals knows no payments; give invoices=fs.read_invoices(...)"
+        )
+    if measure != "cash" and invoices is not None:
+        raise TargetError("invoices are held against a plan of cash: give measure='cash', or leave them out")
+
+
+def _engine(measure: Measure | None, n_draws: int) -> Exact | MonteCarlo:
+    """The exact engine, where it knows the measure."""
+    return MonteCarlo(_FUTURES_A_DRAW * n_draws, n_draws) if measure == "cash" else Exact(n_draws=n_draws)
+
+
+def _position(known: DealHistory, invoices: Invoices | None) -> Pipeline:
+    pipeline = known.pipeline()
+    return pipeline if invoices is None else pipeline.with_invoices(invoices)
 
 
 def two_sided(law: Law, total: float) -> float:

@@ -169,9 +169,40 @@ def test_settings_out_of_range_are_refused() -> None:
         lambda: fs.Subset(fs.Volume(1.1), "owner", ()),
         lambda: fs.MoreReferrals(-0.1, 30),
         lambda: fs.Ramp(0.0),
+        lambda: fs.OutsideTop(fs.Volume(1.1), 0),
+        lambda: fs.OutsideTop(fs.Volume(1.1), True),
+        lambda: fs.OutsideTop(fs.Volume(1.1), np.nan),
+        lambda: fs.OutsideTop(True),  # type: ignore[arg-type]
+        lambda: fs.Subset(True, "owner", ("Ada",)),  # type: ignore[arg-type]
+        lambda: fs.Subset(fs.Volume(1.1), "owner", (1,)),  # type: ignore[arg-type]
+        lambda: fs.Together(()),
+        lambda: fs.Collection(terms_days="14"),  # type: ignore[arg-type]
+        lambda: fs.Collection(terms_days=-1),
+        lambda: fs.Collection(terms_days=np.nan),
+        lambda: fs.Collection(terms_days=True),
+        lambda: fs.Speed(1.1, except_to="won"),  # type: ignore[arg-type]
+        lambda: fs.Conversion.to("45 %", fs.sample_funnel(), "Proof"),  # type: ignore[arg-type]
+        lambda: fs.Conversion.to(45, fs.sample_funnel(), "Proof"),
+        lambda: fs.WinRate.to(np.nan, fs.sample_funnel(), "Proof"),
+        lambda: fs.Custom("", lambda funnel: funnel),
+        lambda: fs.Custom("mine", 3),  # type: ignore[arg-type]
     ):
         with pytest.raises(fs.FunnelsimError):
             make()
+
+
+def test_no_lever_at_all_is_refused(funnel: fs.Funnel, history: fs.DealHistory) -> None:
+    with pytest.raises(LeverError, match="no lever to compare"):
+        fs.compare_levers(funnel, history.pipeline(), target=1e6, levers=[], engine=ENGINE)
+
+
+def test_a_lever_of_ones_own_that_fails_is_named_and_keeps_the_cause(funnel: fs.Funnel) -> None:
+    def broken(funnel: fs.Funnel) -> fs.Funnel:
+        raise KeyError("spring")
+
+    with pytest.raises(LeverError, match=r"'a fair in spring' failed: KeyError: 'spring'") as caught:
+        fs.Custom("a fair in spring", broken).apply(funnel)
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 def test_shares_add_up_to_the_joint_effect_and_equal_levers_share_equally(

@@ -16,7 +16,7 @@ from funnelsim.engines.protocol import Engine
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
-from funnelsim.nouns.levers.protocol import Lever, checked_levers
+from funnelsim.nouns.levers.protocol import Lever, LeverError, checked_levers
 from funnelsim.nouns.levers.rates import three_levers
 from funnelsim.questions.shapley import shapley_shares
 from funnelsim.questions.situation import Situation
@@ -185,8 +185,10 @@ def compare_levers(
     Raises
     ------
     LeverError, ForecastError
-        If a lever cannot be applied, the engine cannot honour it, or the target is no amount.
+        If there is no lever, one cannot be applied, the engine cannot honour it, or the target is no amount.
     """
     chosen = three_levers() if levers is None else checked_levers(levers)
+    if not chosen:
+        raise LeverError("no lever to compare: leave levers out for the three usual ones, or name some")
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
     return LeverComparison(situation, chosen, tuple(situation.under(lever) for lever in chosen))

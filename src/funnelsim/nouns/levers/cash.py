@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 from funnelsim.nouns.collections import CollectionsError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.levers.protocol import LeverError, check_factor, in_percent
 
 _LEAST_STEP = 1e-12
+_MOST_DAYS = 3652.5  # ten years
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Collection:
     Raises
     ------
     LeverError
-        If a factor is none, or nothing is changed.
+        If a factor is none, terms are no number of days, or nothing is changed.
 
     Examples
     --------
@@ -44,6 +46,12 @@ class Collection:
     def __post_init__(self) -> None:
         check_factor(self.faster, "pace of payments")
         check_factor(self.never_paid, "share never paid")
+        days = self.terms_days
+        is_number = isinstance(days, Real) and not isinstance(days, bool)
+        if days is not None and not (is_number and 0.0 <= days <= _MOST_DAYS):
+            raise LeverError(
+                f"terms_days must be a number of days from 0 to {_MOST_DAYS:g}, such as 14, not {days!r}"
+            )
         if (self.faster, self.never_paid, self.terms_days) == (1.0, 1.0, None):
             raise LeverError(
                 "Collection() changes nothing; give faster=1.25, never_paid=0.5 or terms_days=14"

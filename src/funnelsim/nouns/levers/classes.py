@@ -11,7 +11,7 @@ import numpy.typing as npt
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import Classes
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.levers.protocol import Lever, LeverError, check_share, moves_people
+from funnelsim.nouns.levers.protocol import Lever, LeverError, check_share, checked_levers, moves_people
 from funnelsim.numerics.multipliers import multiplied_win_rates
 from funnelsim.vocabulary.words import did_you_mean
 
@@ -80,6 +80,10 @@ class Subset:
     def __post_init__(self) -> None:
         if isinstance(self.values, str) or not isinstance(self.values, Sequence):
             raise LeverError(f"values are several: write ({self.values!r},)")
+        odd = [value for value in self.values if not isinstance(value, str)]
+        if odd:
+            raise LeverError(f"values of {self.attribute} are texts, such as ('West',), not {odd[0]!r}")
+        checked_levers((self.lever,))
         if moves_people(self.lever):
             raise LeverError(f"{self.lever.name}: people are changed for all deals, not for a subset")
         if not self.values:
@@ -132,8 +136,14 @@ class OutsideTop:
     ----------
     lever : Lever
     share : float
-        Share of the reps, by number, that count as the best; 0.2 in the course's example.
+        Share of the reps, by number, that count as the best; 0.2 in the course's example. Rounded up to
+        whole reps, and above 0: a lever for all of them needs no best ones.
     attribute : str
+
+    Raises
+    ------
+    LeverError
+        If the share is none or 0, or the lever is none.
 
     Examples
     --------
@@ -148,6 +158,12 @@ class OutsideTop:
 
     def __post_init__(self) -> None:
         check_share(self.share, "share of the best")
+        if not self.share > 0:
+            raise LeverError(
+                f"share of the best must be above 0, not {self.share!r}: with nobody at the top the lever is "
+                "for all, and needs no OutsideTop"
+            )
+        checked_levers((self.lever,))
 
     @property
     def name(self) -> str:

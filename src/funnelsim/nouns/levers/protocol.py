@@ -102,6 +102,16 @@ def stage_codes(funnel: Funnel, stage: str | None) -> Codes:
 class Together:
     """Several levers at once.
 
+    Parameters
+    ----------
+    levers : tuple of Lever
+        At least one.
+
+    Raises
+    ------
+    LeverError
+        If these are not levers, or there is none.
+
     Examples
     --------
     >>> from funnelsim import Speed, Volume
@@ -113,6 +123,8 @@ class Together:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levers", checked_levers(self.levers))
+        if not self.levers:
+            raise LeverError("no lever to put together: write Together((Volume(1.1), Speed(1.1)))")
 
     @property
     def name(self) -> str:
@@ -148,6 +160,11 @@ class Custom:
         What it does, in words.
     function : callable
 
+    Raises
+    ------
+    LeverError
+        If the function is none, or the name is no text.
+
     Examples
     --------
     >>> from funnelsim import Volume
@@ -158,15 +175,26 @@ class Custom:
     name: str
     function: Callable[[Funnel], Funnel]
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise LeverError(f"a lever needs a name in words, such as 'a fair in spring', not {self.name!r}")
+        if not callable(self.function):
+            raise LeverError(
+                f"the lever {self.name!r} needs a function from a funnel to a funnel, not {self.function!r}"
+            )
+
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change.
 
         Raises
         ------
         LeverError
-            If the function returns something else.
+            If the function fails, with its own error as the cause, or returns something else.
         """
-        changed = self.function(funnel)
+        try:
+            changed = self.function(funnel)
+        except Exception as error:  # somebody's own code: whatever it raises, the lever is named
+            raise LeverError(f"the lever {self.name!r} failed: {type(error).__name__}: {error}") from error
         if not isinstance(changed, Funnel):
             raise LeverError(f"the lever {self.name!r} must return a Funnel, not {type(changed).__name__}")
         return changed

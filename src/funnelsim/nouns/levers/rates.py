@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,7 +12,14 @@ from scipy import optimize
 
 from funnelsim.nouns.changes import ODDS
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.levers.protocol import Lever, LeverError, check_factor, in_percent, stage_codes
+from funnelsim.nouns.levers.protocol import (
+    Lever,
+    LeverError,
+    check_factor,
+    check_share,
+    in_percent,
+    stage_codes,
+)
 from funnelsim.numerics.incidence import observed_routes, tilt_forward, win_rates
 
 Floats = npt.NDArray[np.float64]
@@ -100,6 +108,7 @@ class Conversion:
         LeverError
             If no odds reach it: some deals never leave the stage, whatever the split of those who do.
         """
+        check_share(conversion, "conversion")
         code = int(stage_codes(funnel, stage)[0])
         age, hazards, forward = (
             funnel.hazards[code].first_age,
@@ -148,18 +157,19 @@ class Speed:
 
     def __post_init__(self) -> None:
         check_factor(self.factor, "speed")
+        if isinstance(self.except_to, str) or not isinstance(self.except_to, Sequence):
+            raise LeverError(f"except_to takes several places: write ({self.except_to!r},)")
+        object.__setattr__(self, "except_to", tuple(self.except_to))
 
     @property
     def name(self) -> str:
         """What the lever does, in words."""
-        kept = f" (not to {', '.join(self.except_to)})" if self.except_to else ""
+        kept = f" (not to {', '.join(map(str, self.except_to))})" if self.except_to else ""
         where = f"of {self.stage}" if self.stage else "at every step"
         return f"speed {where} {in_percent(self.factor)}{kept}"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
-        if isinstance(self.except_to, str):
-            raise LeverError(f"except_to takes several places: write ({self.except_to!r},)")
         unknown = [place for place in self.except_to if place not in funnel.stages.codes]
         if unknown:
             raise LeverError(
@@ -228,6 +238,7 @@ class WinRate:
         LeverError
             If no odds reach it.
         """
+        check_share(win_rate, "win rate")
         first = int(stage_codes(funnel, stage)[0])
         names = [place.name for place in funnel.stages.open]
 

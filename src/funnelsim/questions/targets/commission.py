@@ -50,14 +50,18 @@ class PaySteps:
         TargetError
             If thresholds do not rise from 0 or more, a rate is negative, or rates on the whole amount fall.
         """
-        table = np.array([tuple(step) for step in steps], dtype=float).reshape(-1, 2)
+        wrong = (
+            f"steps={steps!r}: write a threshold and a rate for each, rising, such as "
+            "((0, 0.05), (100_000, 0.07))"
+        )
+        try:
+            table = np.array([(float(threshold), float(rate)) for threshold, rate in steps]).reshape(-1, 2)
+        except (TypeError, ValueError) as error:
+            raise TargetError(wrong) from error
         thresholds, rates = table.T
         is_fine = len(table) and thresholds[0] >= 0 and (np.diff(thresholds) > 0).all() and (rates >= 0).all()
         if not is_fine or not np.isfinite(table).all():
-            raise TargetError(
-                f"steps={tuple(steps)!r}: write a threshold and a rate for each, rising, such as "
-                "((0, 0.05), (100_000, 0.07))"
-            )
+            raise TargetError(wrong)
         if on_whole and (np.diff(rates) < 0).any():
             raise TargetError(f"steps={tuple(steps)!r}: rates on the whole amount must not fall")
         return cls(thresholds, rates, on_whole)
@@ -92,8 +96,8 @@ def commission(
     outlook : Forecast or TargetSplit
         The company, or each part of a split (a rep, a region), each paid by the same steps.
     steps : sequence of (threshold, rate)
-        Rates that rise or fall above thresholds; below the first nothing is paid. For numbers of wins a rate
-        is an amount per win.
+        Rates that rise or fall above thresholds; below the first nothing is paid. A rate is a share of the
+        amount, 1 at most (5 % is 0.05); for numbers of wins it is an amount per win.
     on_whole : bool
         Pay the rate of the highest threshold reached on the whole amount; by default each rate is paid on
         what lies between its threshold and the next.
@@ -113,13 +117,20 @@ def commission(
     Raises
     ------
     TargetError
-        If the steps are none, or thresholds are shares and there is no quota.
+        If the steps are none, more than all of the amount would be paid, or thresholds are shares and there
+        is no quota.
 
     Notes
     -----
     The expected pay of an expected amount is not the expected pay: steps bend it.
     """
     plan = PaySteps.of(steps, on_whole=on_whole)
+    measure = outlook.parts.measure if isinstance(outlook, TargetSplit) else outlook.measure
+    if measure != "wins" and (plan.rates > 1.0).any():
+        rate = float(plan.rates.max())
+        raise TargetError(
+            f"steps={tuple(steps)!r}: a rate of {rate:g} pays {rate:,.0%} of the amount; write 5 % as 0.05"
+        )
     if isinstance(outlook, TargetSplit):
         return _of_split(outlook, plan, of_quota)
     if of_quota and outlook.target is None:

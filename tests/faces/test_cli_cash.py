@@ -53,8 +53,11 @@ def test_cash_from_invoices_as_json_and_csv(invoices: Path) -> None:
 
 
 def test_revenue_needs_to_know_how_wins_are_paid(invoices: Path) -> None:
-    refused = run("--measure", "revenue", *QUICK, code=1).stderr
+    refused = run("--measure", "revenue", *QUICK, code=2).stderr
     assert "how wins are paid" in refused
+    assert "--terms DAYS" in refused
+    for idle in (("--terms", "30"), ("--invoices", invoices)):  # they would move nothing, and nobody be told
+        assert "moves no bookings" in run(*idle, code=2).stderr
     assert "leave --terms out" in run("--invoices", invoices, "--terms", "30", code=2).stderr
     assert "add --terms DAYS" in run("--late", "5", code=2).stderr
     assert "add --invoices FILE" in run("--invoice-column", "paid_at=Settled", code=2).stderr

@@ -15,8 +15,8 @@ NAME = "account_selling"
 QUICK = ("--draws", "10", "--engine", "exact")
 
 
-def run(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, arguments)
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, [*map(str, arguments)])
     assert result.exit_code == code, result.output
     return result
 
@@ -85,3 +85,84 @@ def test_a_scenario_may_ask_for_cash_and_pull_on_payments(tmp_path: Path) -> Non
     screen = run("levers", "--scenario", str(mine), "--futures", "200", "--draws", "10").stdout
     assert "terms of 5 days" in screen
     assert "Cash by period" in run("forecast", "--scenario", str(mine), "--futures", "200").stdout
+
+
+MORE = """
+[[spend]]
+name = "fairs"
+cost = 80_000
+lever = { kind = "volume", factor = 1.5 }
+
+[[spend]]
+name = "training"
+cost = 60_000
+lever = { kind = "conversion", stage = "Qualify", odds = 1.8 }
+
+[[quotas]]
+by = "quarter"
+
+[commission]
+steps = [{ above = 0, rate = 0.05 }]
+
+[activity]
+weeks = 26
+people = 4
+visits = { Proof = 3 }
+"""
+
+
+@pytest.fixture(scope="module")
+def richer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scenario with things to buy, quotas, commission and activity."""
+    text = (Path(__file__).parents[2] / "scenarios" / f"{NAME}.toml").read_text(encoding="utf-8")
+    path = tmp_path_factory.mktemp("scenario") / "richer.toml"
+    path.write_text(text + MORE, encoding="utf-8")
+    return path
+
+
+def test_levers_tell_how_far_and_what_to_buy(richer: Path) -> None:
+    asked = ["levers", "--scenario", richer, *QUICK]
+    told = json.loads(run(*asked, "--chance", "0.5", "--budget", "50k", "--format", "json").stdout)
+    scenario = fs.read_scenario(richer)
+    needed = {row["lever"]: row["factor"] for row in told["needed"]}
+    alone = fs.solve_for(
+        scenario.funnel,
+        scenario.pipeline,
+        target=scenario.target,
+        chance=0.5,
+        levers={"new deals": fs.Volume},
+        periods=scenario.periods,
+        engine=fs.Exact(n_draws=10),
+    )
+    assert needed["new deals"] == pytest.approx(alone["factor"].iloc[0])
+    assert max(row["cost"] for row in told["best_mix"]) <= 50_000 + 1e-6
+    assert {"fairs", "training"} <= set(told["best_mix"][0])
+    screen = run(*asked, "--chance", "0.5").stdout
+    assert "How far each lever must move, alone, for a chance of 50 %" in screen
+    assert "Cheapest mix for a chance of 50 %" in screen
+
+
+def test_a_budget_needs_something_to_buy() -> None:
+    assert "[[spend]]" in run("levers", "--scenario", NAME, *QUICK, "--budget", "50k", code=2).stderr
+
+
+def test_targets_of_a_scenario_have_its_quotas_pay_and_work(richer: Path) -> None:
+    told = json.loads(run("targets", "--scenario", richer, *QUICK, "--format", "json").stdout)
+    assert [split["by"] for split in told["splits"]] == ["quarter"]
+    assert told["commission"][0]["mean"] == pytest.approx(0.05 * told["total"]["mean"], rel=1e-3)
+    work = {row["activity"]: row for row in told["activity"]}
+    assert work["wins"]["per_week"] == pytest.approx(work["wins"]["needed"] / 26)
+    assert work["wins"]["per_week_per_person"] == pytest.approx(work["wins"]["needed"] / 26 / 4)
+    assert work["visits"]["needed"] == pytest.approx(3 * work["Proof"]["needed"], rel=1e-6)  # nobody returns
+    screen = run("targets", "--scenario", richer, *QUICK).stdout
+    assert "Commission, EUR" in screen
+    assert "What the target asks for" in screen
+
+
+def test_keys_of_a_file_are_not_put_into_options(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "scenarios" / f"{NAME}.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("as_of = 2026-08-31", "as_off = 2026-08-31"), encoding="utf-8")
+    told = run("forecast", "--scenario", path, code=1).stderr
+    assert "did you mean 'as_of'?" in told
+    assert "--as-of" not in told

@@ -28,6 +28,8 @@ _NON_ASCII_KEY = "a key with characters beyond a-z, such as Chinese ones, needs 
 class ScenarioError(FunnelsimError):
     """A scenario that cannot be used; the message lists every fault with its line and key."""
 
+    names_keys_of_a_file = True
+
 
 def shipped_scenarios() -> dict[str, Path]:
     """The scenarios that come with the package, by name."""

@@ -1,4 +1,4 @@
-"""Options of ``funnelsim forecast`` that say how wins are paid: a file of invoices, or terms by hand."""
+"""Options that say how wins are paid: a file of invoices, or terms by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from funnelsim.faces.cli.source import Source
     from funnelsim.nouns.funnel import Funnel
+    from funnelsim.nouns.law import Measure
     from funnelsim.vocabulary.pipeline import Pipeline
+
+_LATER = ("revenue", "cash")
 
 
 @dataclass(frozen=True)
@@ -37,29 +40,48 @@ class Billing:
     late: float
 
     def applied(
-        self, funnel: Funnel, pipeline: Pipeline, cutoff: np.datetime64, source: Source
+        self,
+        funnel: Funnel,
+        pipeline: Pipeline,
+        measure: Measure | None,
+        cutoff: np.datetime64,
+        source: Source,
     ) -> tuple[Funnel, Pipeline]:
         """The funnel and the position with what is known of payments by a moment.
 
         Raises
         ------
         UsageError
-            If both a file and terms are given, or neither has anything to say to the other options.
+            If both a file and terms are given, neither has anything to say to the other options or to what
+            is measured, or what is measured needs one of them.
         """
+        self._check(measure)
+        if self.terms is not None:
+            from funnelsim.nouns.collections import Collections
+
+            terms = Collections.by_hand(terms_days=self.terms, late_mean_days=self.late, clock=funnel.clock)
+            funnel = funnel.with_collections(terms)
+        elif self.invoices is not None:
+            funnel, pipeline = self._from_file(self.invoices, funnel, pipeline, cutoff, source)
+        if measure in _LATER and funnel.collections is None:
+            raise click.UsageError(
+                f"--measure {measure} needs to know how wins are paid: add --invoices FILE, or --terms DAYS "
+                "(in a scenario or a funnel file, the table funnel.collections)"
+            )
+        return funnel, pipeline
+
+    def _check(self, measure: Measure | None) -> None:
         if self.invoices is None and self.invoice_columns:
             raise click.UsageError("--invoice-column says how to read invoices: add --invoices FILE")
         if self.terms is None and self.late:
             raise click.UsageError("--late counts from the due date: add --terms DAYS")
         if self.invoices is not None and self.terms is not None:
             raise click.UsageError("--invoices tell the terms: leave --terms out, or --invoices")
-        if self.terms is not None:
-            from funnelsim.nouns.collections import Collections
-
-            terms = Collections.by_hand(terms_days=self.terms, late_mean_days=self.late, clock=funnel.clock)
-            return funnel.with_collections(terms), pipeline
-        if self.invoices is None:
-            return funnel, pipeline
-        return self._from_file(self.invoices, funnel, pipeline, cutoff, source)
+        given = "--invoices" if self.invoices is not None else "--terms" if self.terms is not None else ""
+        if given and measure not in _LATER:
+            raise click.UsageError(
+                f"{given}: how wins are paid moves no {measure or 'bookings'}; add --measure cash"
+            )
 
     def _from_file(
         self, path: Path, funnel: Funnel, pipeline: Pipeline, cutoff: np.datetime64, source: Source
@@ -91,7 +113,7 @@ billing_options = bundled(
         "--invoices",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Invoices, paid and unpaid: how wins are paid, for --measure cash.",
+        help="Invoices, paid and unpaid: how wins are paid, for --measure revenue or cash.",
     ),
     click.option(
         "--invoice-column",
@@ -105,7 +127,7 @@ billing_options = bundled(
         "--terms",
         type=click.FloatRange(min=0),
         metavar="DAYS",
-        help="Without invoices: days from invoice to due date, for --measure cash.",
+        help="Without invoices: days from invoice to due date, for --measure revenue or cash.",
     ),
     click.option(
         "--late",

@@ -59,7 +59,9 @@ def demo(question: Question, drawing: Drawing, output: Output) -> None:
     output.progress("fitting the funnel")
     asked, funnel = replace(question, target=target), fit(history).with_shock(test.shock)
     case = Case.of_history(funnel, history, asked, [])
-    comparison = compared(case, drawing, target, _FACTOR, output)
+    from funnelsim.nouns.levers.rates import three_levers
+
+    comparison = compared(case, drawing, target, three_levers(_FACTOR), output)
     output.give(_Demo(history, comparison, test))
 
 

@@ -39,6 +39,17 @@ _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
     ("see the error's .faults", "`funnelsim check ... --format csv` lists them all"),
 )
+# Calls that stand for what a command is told otherwise.
+_CALLS = (
+    (
+        "funnel.with_collections(Collections.by_hand(terms_days=30))",
+        "--terms 30, or --invoices FILE (in a scenario, the table funnel.collections)",
+    ),
+    (
+        "engine=Events(Team(Rep.several(10)), Work({...}))",
+        "a scenario with the tables team and work",
+    ),
+)
 
 
 class RequestError(FunnelsimError):
@@ -56,7 +67,7 @@ class Commands(click.Group):
             let_go_of_stdout()
             _end(ctx, f"Error: {error}", FAILED)
         except FunnelsimError as error:
-            _end(ctx, f"Error: {as_options(str(error))}", FAILED)
+            _end(ctx, f"Error: {error if error.names_keys_of_a_file else as_options(str(error))}", FAILED)
         except MemoryError:
             _end(
                 ctx,
@@ -98,6 +109,8 @@ def as_options(message: str) -> str:
     >>> as_options("use pandas.to_datetime(column, unit='s')")
     "use pandas.to_datetime(column, unit='s')"
     """
+    for call, said in _CALLS:
+        message = message.replace(call, said)
     parts = _CALL.split(message)  # texts and calls in turn
     return "".join(part if i % 2 else _in_option_words(part) for i, part in enumerate(parts))
 

@@ -86,13 +86,12 @@ def forecast(
     from funnelsim.engines.run import forecast as run
 
     output.check(plot, inputs=[*source.paths, funnel, billing.invoices])
-    case = case_of(scenario, source, question, learning, output, funnel)
+    case = case_of(scenario, source, question, learning, output, billing, funnel)
     output.progress("forecasting")
     asked = case.question
-    model, pipeline = billing.applied(case.funnel, case.pipeline, case.cutoff, source)
     outlook = run(
-        model,
-        pipeline,
+        case.funnel,
+        case.pipeline,
         periods=asked.edges,
         target=asked.target,
         measure=asked.measure,

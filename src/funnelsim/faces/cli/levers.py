@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.billing import Billing, billing_options
 from funnelsim.faces.cli.options import (
     Drawing,
     Learning,
@@ -21,6 +22,7 @@ from funnelsim.faces.cli.options import (
     source_options,
 )
 from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.reach import Reach, Reached, reach_options
 from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
@@ -29,12 +31,13 @@ from funnelsim.faces.tables import decimals_for, number, paragraph, percent, tex
 if TYPE_CHECKING:
     import pandas as pd
 
+    from funnelsim.nouns.levers.protocol import Lever
     from funnelsim.questions.compare import LeverComparison
 
 _EPILOG = """\b
 Examples:
   funnelsim levers
-  funnelsim levers --scenario account_selling
+  funnelsim levers --scenario account_selling --chance 0.8
   funnelsim levers deals.csv stage_history.csv --target 5M --factor 1.2
   funnelsim levers deals.csv stage_history.csv --target 5M --plot levers.png --format csv -o levers.csv
 """
@@ -45,6 +48,7 @@ Examples:
 @scenario_option
 @question_options
 @learning_options
+@billing_options
 @drawing_options
 @output_options
 @click.option(
@@ -52,27 +56,34 @@ Examples:
     type=float,
     help="Improve each of the three levers by this: 1.1 is a tenth.  [default: 1.1, or as a scenario says]",
 )
+@reach_options
 @plot_option("Also draw the effects as bars")
 def levers(
     source: Source,
     scenario: str | None,
     question: Question,
     learning: Learning,
+    billing: Billing,
     drawing: Drawing,
     output: Output,
+    reach: Reach,
     factor: float | None,
     plot: Path | None,
 ) -> None:
     """Compare levers by what they do to the chance of the target: more deals, conversion, speed.
 
     Each lever runs on the same draws of the parameters as the funnel without it, so that what is
-    compared is the lever and not luck. --target is needed, except with the embedded sample.
+    compared is the lever and not luck. --target is needed, except with the embedded sample. As CSV only
+    the comparison is written.
     """
     output.check(plot, inputs=source.paths)
     target = None if scenario is not None else _target(source, question, output)
-    case = case_of(scenario, source, question, learning, output)
-    comparison = compared(case, drawing, target or case.question.target, factor, output)
-    output.give(_Compared(case, comparison))
+    case = case_of(scenario, source, question, learning, output, billing)
+    wanted = target or case.question.target
+    assert wanted is not None  # a scenario has one, and _target asks for it elsewhere
+    chosen = _levers(case, factor)
+    comparison = compared(case, drawing, wanted, chosen, output)
+    output.give(_Compared(case, comparison, Reached.of(reach, case, chosen, wanted, drawing, output)))
     if plot is not None:
         from funnelsim.faces.cli.plotting import write_bars
 
@@ -91,16 +102,20 @@ def _target(source: Source, question: Question, output: Output) -> float:
     return SAMPLE_TARGET
 
 
-def compared(
-    case: Case, drawing: Drawing, target: float | None, factor: float | None, output: Output
-) -> LeverComparison:
-    """Compare the levers of the scenario, or the three classical ones."""
+def _levers(case: Case, factor: float | None) -> tuple[Lever, ...]:
+    """The levers of the scenario, or the three classical ones."""
     from funnelsim.nouns.levers.rates import three_levers
+
+    own = case.scenario.levers if case.scenario is not None and factor is None else ()
+    return own or three_levers(1.1 if factor is None else factor)
+
+
+def compared(
+    case: Case, drawing: Drawing, target: float, chosen: tuple[Lever, ...], output: Output
+) -> LeverComparison:
+    """Compare levers by the chance of a target."""
     from funnelsim.questions.compare import compare_levers
 
-    assert target is not None  # a scenario has one, and _target asks for it elsewhere
-    own = case.scenario.levers if case.scenario is not None and factor is None else ()
-    chosen = own or three_levers(1.1 if factor is None else factor)
     output.progress(f"forecasting as it is and under {len(chosen)} levers")
     return compare_levers(
         case.funnel,
@@ -121,6 +136,7 @@ class _Compared:
 
     case: Case
     comparison: LeverComparison
+    reached: Reached
 
     def frame(self) -> pd.DataFrame:
         """The table of levers."""
@@ -129,7 +145,8 @@ class _Compared:
     def json(self) -> bytes:
         """The forecast without any lever, and the levers."""
         told = facts.heading("levers", self.case.files) | self.case.facts
-        return json_bytes(told | facts.outlook_facts(self.comparison.base) | {"levers": self.frame()})
+        told |= facts.outlook_facts(self.comparison.base)
+        return json_bytes(told | {"levers": self.frame()} | self.reached.facts())
 
     def lines(self) -> list[str]:
         """The screen."""
@@ -142,6 +159,7 @@ class _Compared:
                 *parts.lever_lines(self.comparison),
             ],
             [*self._table_lines(), *paragraph(f"{_LEGEND} {parts.like_for_like(self.comparison)}")],
+            *self.reached.blocks(),
             parts.note_lines(base.notes),
             [parts.run_line(base)],
         ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.billing import Billing
 from funnelsim.faces.cli.options import Command, Drawing, Learning, Question
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
@@ -124,15 +125,25 @@ def case_of(
     question: Question,
     learning: Learning,
     output: Output,
+    billing: Billing,
     saved: Path | None = None,
 ) -> Case:
     """The case a command is given: a scenario, or records with a fitted or saved funnel."""
-    from funnelsim.nouns.funnel import Funnel
-
     if scenario is not None:
         if saved is not None:
             raise click.UsageError("--scenario has a funnel of its own: leave out --funnel")
-        return Case.of_scenario(scenario, question, source, output)
+        case = Case.of_scenario(scenario, question, source, output)
+    else:
+        case = _of_records(source, question, learning, output, saved)
+    funnel, pipeline = billing.applied(case.funnel, case.pipeline, case.question.measure, case.cutoff, source)
+    return replace(case, funnel=funnel, pipeline=pipeline)
+
+
+def _of_records(
+    source: Source, question: Question, learning: Learning, output: Output, saved: Path | None
+) -> Case:
+    from funnelsim.nouns.funnel import Funnel
+
     model = None if saved is None else Funnel.load(saved)
     history = source.read(output, model)
     output.progress("fitting the funnel")

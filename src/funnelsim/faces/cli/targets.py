@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
+from funnelsim.faces.cli.billing import Billing, billing_options
 from funnelsim.faces.cli.options import (
     Drawing,
     Learning,
@@ -19,6 +20,7 @@ from funnelsim.faces.cli.options import (
     source_options,
 )
 from funnelsim.faces.cli.output import Output
+from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table, visible
@@ -27,15 +29,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from funnelsim.nouns.forecast import Forecast
-    from funnelsim.nouns.funnel import Funnel
-    from funnelsim.nouns.history import DealHistory
     from funnelsim.questions.targets.split import TargetSplit
     from funnelsim.vocabulary.estimate import Estimate
 
 _FUTURES = 20_000
+_WEEKS = 52.0
 _EPILOG = """\b
 Examples:
   funnelsim targets
+  funnelsim targets --scenario account_selling --people 6
   funnelsim targets deals.csv stage_history.csv --target 5M --by month --by region --classes region
   funnelsim targets deals.csv stage_history.csv --target 5M --by owner --fairest --format csv -o quotas.csv
 """
@@ -43,16 +45,30 @@ Examples:
 
 @click.command(epilog=_EPILOG, short_help="Which target is attainable, and what is each part's share?")
 @source_options
+@scenario_option
 @question_options
 @learning_options
+@billing_options
 @drawing_options
 @output_options
+@click.option(
+    "--weeks",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Also tell the work that the target asks for, spread over so many weeks.  [default: 52]",
+)
+@click.option(
+    "--people",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Also tell the work that the target asks for, shared by so many people.  [default: 1]",
+)
 @click.option(
     "--by",
     multiple=True,
     metavar="PART",
     help="Share the target out by week, month, quarter, or an attribute of deals such as region; may be "
-    "repeated.  [default: month]",
+    "repeated.  [default: month, or as a scenario says]",
 )
 @click.option("--fairest", is_flag=True, help="Quotas of equal chance, instead of what is expected of each.")
 @click.option(
@@ -66,41 +82,45 @@ Examples:
 )
 def targets(
     source: Source,
+    scenario: str | None,
     question: Question,
     learning: Learning,
+    billing: Billing,
     drawing: Drawing,
     output: Output,
     by: tuple[str, ...],
     fairest: bool,
     chances: tuple[float, ...],
+    weeks: float | None,
+    people: float | None,
 ) -> None:
     """Show which target has which chance, and share one out: quotas to the cent, and the chance of each.
 
     --target is shared out by what is expected of each part: of its pipeline, and of deals yet to come.
-    Without it only attainable targets are shown, except with the embedded sample, which has one.
+    Without it only attainable targets are shown, except with the embedded sample, which has one, and with a
+    scenario, whose quotas, commission and activity are shown too.
     """
     from funnelsim.engines.run import forecast
 
-    output.check(None, inputs=source.paths)
-    target = _target(source, question, output)
-    history = source.read(output)
-    output.progress("fitting the funnel")
-    funnel = learning.fit(history)
+    output.check(None, inputs=[*source.paths, billing.invoices])
+    own = None if scenario is not None else _target(source, question, output)
+    case = case_of(scenario, source, question, learning, output, billing)
+    target = case.question.target if own is None else own
     output.progress("forecasting")
-    pipeline = history.pipeline()
     outlook = forecast(
-        funnel,
-        pipeline,
-        periods=question.edges,
+        case.funnel,
+        case.pipeline,
+        periods=case.question.edges,
         target=target,
-        measure=question.measure,
-        fiscal_start_month=question.fiscal_start_month,
-        engine=drawing.method(funnel, pipeline),
+        measure=case.question.measure,
+        fiscal_start_month=case.question.fiscal_start_month,
+        engine=case.engine(drawing),
         seed=drawing.seed,
     )
-    splits = [] if target is None else _splits(funnel, history, question, drawing, target, by or ("month",))
+    splits = [] if target is None else _splits(case, drawing, target, by)
     shown = tuple(split.fairest() if fairest else split for split in splits)
-    output.give(_Targets(source, history, outlook, chances, shown))
+    work = None if target is None else _work(case, target, weeks, people)
+    output.give(_Targets(case, outlook, chances, shown, _pay(case, outlook), work))
 
 
 def _target(source: Source, question: Question, output: Output) -> float | None:
@@ -113,42 +133,70 @@ def _target(source: Source, question: Question, output: Output) -> float | None:
     return SAMPLE_TARGET
 
 
-def _splits(
-    funnel: Funnel,
-    history: DealHistory,
-    question: Question,
-    drawing: Drawing,
-    target: float,
-    by: tuple[str, ...],
-) -> list[TargetSplit]:
+def _splits(case: Case, drawing: Drawing, target: float, by: tuple[str, ...]) -> list[TargetSplit]:
+    """The target shared out by the parts asked for, else by those of the scenario, else by month."""
     from funnelsim.questions.targets.split import split_target
 
+    own = {} if case.scenario is None else {one.by: one.quotas for one in case.scenario.quotas}
     return [
         split_target(
-            funnel,
-            history.pipeline(),
+            case.funnel,
+            case.pipeline,
             target,
             by=part,
-            measure=question.measure,
-            periods=question.edges,
-            fiscal_start_month=question.fiscal_start_month,
+            quotas=own.get(part),
+            measure=case.question.measure,
+            periods=case.question.edges,
+            fiscal_start_month=case.question.fiscal_start_month,
             n_draws=drawing.draws,
             n_futures=drawing.futures or _FUTURES,
             seed=drawing.seed,
         )
-        for part in dict.fromkeys(by)
+        for part in dict.fromkeys(by or tuple(own) or ("month",))
     ]
+
+
+def _pay(case: Case, outlook: Forecast) -> pd.DataFrame | None:
+    """What the scenario's commission costs."""
+    from funnelsim.questions.targets.commission import commission
+
+    pay = None if case.scenario is None else case.scenario.pay
+    if pay is None:
+        return None
+    return commission(outlook, pay.steps, on_whole=pay.on_whole, of_quota=pay.of_quota)
+
+
+def _work(case: Case, target: float, weeks: float | None, people: float | None) -> pd.DataFrame | None:
+    """What the target asks for by week and person, where weeks or people are given."""
+    from funnelsim.questions.targets.activity import activity_plan
+
+    own = None if case.scenario is None else case.scenario.activity
+    if own is None and weeks is None and people is None:
+        return None
+    if case.question.measure in ("revenue", "cash"):
+        raise click.UsageError(
+            "--weeks, --people: an activity plan is made for bookings or wins, not for cash"
+        )
+    return activity_plan(
+        case.funnel,
+        target,
+        weeks=weeks or (own.weeks if own else _WEEKS),
+        people=people or (own.people if own else 1.0),
+        visits=dict(own.visits) if own and own.visits else None,
+        measure=case.question.measure,
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _Targets:
-    """Attainable targets and splits in their three forms."""
+    """Attainable targets, splits, pay and work in their three forms."""
 
-    source: Source
-    history: DealHistory
+    case: Case
     outlook: Forecast
     chances: tuple[float, ...]
     splits: tuple[TargetSplit, ...]
+    pay: pd.DataFrame | None
+    work: pd.DataFrame | None
 
     def frame(self) -> pd.DataFrame:
         """Quotas by part, one split below the other; attainable targets where nothing is shared out."""
@@ -160,22 +208,28 @@ class _Targets:
         return pd.concat(tables, ignore_index=True)
 
     def json(self) -> bytes:
-        """The forecast, attainable targets, and each split with the chance of all and of any of its parts."""
-        told = facts.heading("targets", self.source.files) | {"records": facts.record_facts(self.history)}
+        """The forecast, attainable targets, each split with the chance of all its parts, pay and work."""
+        told = facts.heading("targets", self.case.files) | self.case.facts
         told |= facts.outlook_facts(self.outlook)
         told |= {"attainable": self._attainable().reset_index()}
+        further = {"commission": self.pay, "activity": self.work}
+        told |= {key: table.reset_index() for key, table in further.items() if table is not None}
         return json_bytes(told | {"splits": [_split_facts(split) for split in self.splits]})
 
     def lines(self) -> list[str]:
         """The screen."""
         notes = [note for split in self.splits for note in split.notes]
+        if self.splits and self.case.scenario is not None and self.case.scenario.team is not None:
+            notes.append(_WITHOUT_PEOPLE)
         blocks = [
-            [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
+            self.case.lines,
             parts.chance_lines(self.outlook),
             self._attainable_lines(),
             *(self._split_lines(split) for split in self.splits),
             paragraph(_LEGEND) if self.splits else [],
-            parts.note_lines([*notes, *self.outlook.notes]),
+            [] if self.pay is None else _pay_lines(self.pay, self.outlook),
+            [] if self.work is None else _work_lines(self.work),
+            parts.note_lines(dict.fromkeys([*notes, *self.outlook.notes])),
             [parts.run_line(self.outlook)],
         ]
         return parts.spaced(blocks)
@@ -226,6 +280,41 @@ _LEGEND = (
     "chance of all is no product of chances: it comes from joint futures. Infeasible: a chance below 20 %; "
     "a stretch: below one half."
 )
+
+_WITHOUT_PEOPLE = "quotas are shared out as if nobody ran out of hours; the forecast above knows the team"
+
+
+def _pay_lines(pay: pd.DataFrame, outlook: Forecast) -> list[str]:
+    """Commission: what is paid in all, and the chance of each step."""
+    (row,) = pay.to_dict("records")
+    head = visible(f"Commission, {parts.money_unit(outlook)}").rstrip(", ")
+    steps = [(str(name), row[name]) for name in pay.columns if str(name).startswith("chance")]
+    figures = [
+        [number(row["mean"]), number(row["mean_se"]), *(number(row[key]) for key in ("p10", "p50", "p90"))]
+    ]
+    chances = "; ".join(f"{name.replace('_', ' ')} {percent(value)}" for name, value in steps)
+    return [head, *text_table(["Mean", "± SE", "P10", "P50", "P90"], figures, "rrrrr"), *paragraph(chances)]
+
+
+def _work_lines(work: pd.DataFrame) -> list[str]:
+    """What the target asks for, in all and by week and person, with the range of what is not known."""
+    rows = [
+        [
+            str(name),
+            number(row["needed"]),
+            f"{number(row['low'])} to {number(row['high'])}",
+            number(row["per_week_per_person"], decimals=1),
+            f"{number(row['per_week_per_person_low'], decimals=1)} to "
+            f"{number(row['per_week_per_person_high'], decimals=1)}",
+        ]
+        for name, row in zip(work.index, work.to_dict("records"), strict=True)
+        if row["counts"] != "amount"
+    ]
+    head = "What the target asks for (the range says how badly rates are known, not luck)"
+    return [
+        head,
+        *text_table(["Activity", "Needed", "80 % range", "A week each", "80 % range"], rows, "lrrrr"),
+    ]
 
 
 def _with_error(chance: Estimate, split: TargetSplit) -> str:

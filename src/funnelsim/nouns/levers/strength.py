@@ -7,7 +7,7 @@ from dataclasses import replace
 from funnelsim.nouns.levers.cash import Collection
 from funnelsim.nouns.levers.classes import OutsideTop, Subset
 from funnelsim.nouns.levers.people import Ramp
-from funnelsim.nouns.levers.protocol import Lever, LeverError
+from funnelsim.nouns.levers.protocol import Lever, LeverError, in_percent
 from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, WinRate, Yield
 
 
@@ -36,6 +36,22 @@ def strength_of(lever: Lever) -> float:
         f"{lever.name}: cannot be had in part; use a lever with one factor: volume, conversion, win rate, "
         "speed, yield, or a collection that is only faster"
     )
+
+
+def what_moves(lever: Lever) -> str:
+    """A lever's name without how far it moves.
+
+    Raises
+    ------
+    LeverError
+        If it moves by no factor, or by several.
+
+    Examples
+    --------
+    >>> what_moves(Subset(Volume(1.2), "source", ("web",))), what_moves(Conversion(1.5, "Proof"))
+    ('new deals (source web)', 'conversion of Proof, odds')
+    """
+    return " ".join(lever.name.replace(in_percent(strength_of(lever)), "").split())
 
 
 def at_strength(lever: Lever, factor: float) -> Lever:

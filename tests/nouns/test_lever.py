@@ -157,7 +157,7 @@ def test_conversion_beyond_those_who_leave_is_refused_with_the_reason(funnel: Fu
 
 @pytest.mark.parametrize("wanted", [-0.1, 0.0, 1.0, 1.5, float("nan")])
 def test_conversion_to_nonsense_is_refused(funnel: Funnel, wanted: float) -> None:
-    with pytest.raises(LeverError, match="cannot be|must lie between 0 and 1"):
+    with pytest.raises(LeverError, match=r"cannot be|must lie between 0 and 1"):
         Conversion.to(wanted, funnel, "offer")
 
 

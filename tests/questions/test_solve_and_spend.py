@@ -12,7 +12,7 @@ from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.questions.coverage import repeated
-from funnelsim.questions.spend import Surface
+from funnelsim.questions.surface import Surface
 
 ENGINE = fs.Exact(n_draws=2)
 DAYS = ["2026-10-01", "2026-11-01"]
@@ -175,12 +175,74 @@ def test_money_goes_where_it_does_most(sample: tuple[fs.Funnel, fs.Pipeline]) ->
     assert plan.frontier(3)["chance"].is_monotonic_increasing
 
 
+def poisson_plan(*options: fs.Option, target: float = 12) -> fs.SpendingPlan:
+    """Wins of new deals are Poisson, so the chance of every mix of volumes is known."""
+    return fs.spend(
+        lone_stage(1.0), position(0), options, target=target, measure="wins", periods=DAYS, engine=ENGINE
+    )
+
+
+def test_what_is_free_is_taken_in_full_and_money_goes_to_the_rest() -> None:
+    """A fifth more deals for nothing, and 25 % of 50 % more for half of 100: 1.2 x 1.25 times the deals."""
+    plan = poisson_plan(fs.Option("gift", fs.Volume, 1.2, 0.0), fs.Option("fairs", fs.Volume, 1.5, 100.0))
+    table, mean = plan.best_for(50.0), expected_new_wins(1.0)
+    rows = ["best mix", "nothing", "only what is free", "fairs and what is free"]
+    assert table.index.tolist() == rows
+    chances = [stats.poisson(factor * mean).sf(11) for factor in (1.5, 1.0, 1.2, 1.5)]
+    assert table["chance"].tolist() == pytest.approx(chances, abs=1e-4)
+    assert table["gift"].tolist() == pytest.approx([1.2, 1.0, 1.2, 1.2])
+    assert table["cost"].tolist() == pytest.approx([50.0, 0.0, 0.0, 50.0], abs=1e-4)
+    assert plan.frontier(2)["gift"].tolist() == [1.2, 1.2, 1.2]
+    assert plan.frontier(2).index.tolist() == ["0.000000", "50.000000", "100.000000"]
+    given = plan.cheapest_for(chances[2] - 1e-6)
+    assert (given["cost"].item(), given["verdict"].item()) == (0.0, "reached for nothing")
+    dearer = plan.cheapest_for(chances[0])
+    assert dearer["cost"].item() == pytest.approx(50.0, abs=1.0)
+
+
+def test_options_that_are_all_free_need_no_search() -> None:
+    plan = poisson_plan(fs.Option("gift", fs.Volume, 1.2, 0.0), fs.Option("luck", fs.Speed, 1.1, 0.0))
+    assert plan.best_for(10.0).loc["best mix", ["gift", "luck", "cost"]].tolist() == [1.2, 1.1, 0.0]
+    assert len(plan.frontier(4)) == 1
+    assert "not to be had" in plan.cheapest_for(0.9999)["verdict"].item()
+
+
+@pytest.mark.parametrize(("target", "most"), [(1, 1.5), (12, 1.0001)])
+def test_no_mix_is_called_the_best_where_all_are_as_good(target: int, most: float) -> None:
+    """One win of 9 expected is nearly certain, and a tenth of a thousandth more deals is next to nothing."""
+    pair = (fs.Option("fairs", fs.Volume, most, 100.0), fs.Option("mails", fs.Volume, most, 50.0))
+    table = poisson_plan(*pair, target=target).best_for(60.0)
+    assert table.loc["best mix", "verdict"] == "no better than nothing within the noise: keep the money"
+    assert table.loc["nothing", "verdict"] == "as good within the noise, and costs nothing"
+    assert table["verdict"].iloc[2:].eq("as good within the noise, and simpler").all()
+
+
+def test_a_useful_mix_is_ahead_of_doing_nothing() -> None:
+    table = poisson_plan(fs.Option("fairs", fs.Volume, 1.5, 100.0)).best_for(60.0)
+    assert table.loc["nothing", "verdict"] == "clearly behind"
+    assert table.loc["best mix", "verdict"] == "the best found"
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.41, 2.0, True, np.nan, "1.2"])
+def test_what_is_not_to_be_had_has_no_cost(factor: object) -> None:
+    option = fs.Option("fairs", fs.Volume, 1.4, 80_000, growth=2.0)
+    with pytest.raises(LeverError, match="not to be had"):
+        option.cost_of(factor)  # type: ignore[arg-type]
+    assert [option.cost_of(f) for f in (1.0, 1.1, 1.4)] == pytest.approx([0.0, 5_000.0, 80_000.0])
+
+
 def test_options_out_of_range_are_refused(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     for wrong in ({"most": 1.0}, {"cost": -1.0}, {"growth": 0.5}, {"cost": float("nan")}):
         with pytest.raises(LeverError, match="must be between"):
             fs.Option("fairs", fs.Volume, **({"most": 1.2, "cost": 10.0} | wrong))
     with pytest.raises(LeverError, match="each of a name of its own"):
         fs.spend(*sample, [], target=1e6)
+    with pytest.raises(LeverError, match="none of cost"):
+        fs.spend(*sample, [fs.Option("cost", fs.Volume, 1.2, 10.0)], target=1e6)
+    with pytest.raises(LeverError, match="is no option"):
+        fs.spend(*sample, [fs.Volume(1.1)], target=1e6)  # type: ignore[list-item]
+    with pytest.raises(LeverError, match="n_budgets"):
+        poisson_plan(fs.Option("gift", fs.Volume, 1.2, 0.0)).frontier(0)
 
 
 def test_what_needs_nothing_buys_nothing(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:

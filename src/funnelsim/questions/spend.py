@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, special
-from scipy.stats import qmc
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
@@ -20,14 +19,15 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.nouns.levers.protocol import Lever, LeverError
 from funnelsim.questions.situation import Situation
-from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.questions.surface import Surface, climb
 from funnelsim.vocabulary.pipeline import Pipeline
 
 Floats = npt.NDArray[np.float64]
 
-_LEAST_CHANCE = 1e-6  # a probit beyond it is noise of the transform
 _MOST_OPTIONS = 8
+_COLUMNS = ("cost", "chance", "chance_se", "behind", "behind_se", "verdict")  # of the answers
 _CLEAR = 2.0  # standard errors
+_NOTEWORTHY = 0.005  # of a chance: less is not worth a word, however exactly it is known
 _SCALED = np.geomspace(1.0, 64.0, 20).tolist()  # times a mix that the approximation finds just enough
 
 
@@ -43,7 +43,7 @@ class Option:
     most : float
         Largest factor that can be had, above 1.
     cost : float
-        What `most` costs, in the unit of the amounts; 0 or more.
+        What `most` costs, in the unit of the amounts; 0 or more. What is free is always taken in full.
     growth : float
         How cost rises with the step: ``cost * ((factor - 1) / (most - 1)) ** growth``. 1 is proportional, 2
         makes the second half three times as dear as the first; at least 1: no discounts.
@@ -79,7 +79,18 @@ class Option:
                 raise LeverError(f"{self.name!r}: {name}={value!r} must be between {low:g} and {high:g}")
 
     def cost_of(self, factor: float) -> float:
-        """What a factor between 1 and `most` costs."""
+        """What a factor between 1 and `most` costs.
+
+        Raises
+        ------
+        LeverError
+            If the factor lies outside: what it costs beyond, nobody has said.
+        """
+        is_number = isinstance(factor, Real) and not isinstance(factor, bool)
+        if not is_number or not 1.0 <= float(factor) <= self.most * (1.0 + 1e-9):
+            raise LeverError(
+                f"{self.name!r}: a factor of {factor!r} is not to be had: from 1 to most={self.most:g}"
+            )
         return float(round(self.cost * ((factor - 1.0) / (self.most - 1.0)) ** self.growth, 6))
 
 
@@ -92,7 +103,7 @@ class SpendingPlan:
     situation : Situation
     options : tuple of Option
     surface : Surface
-        Chance of the target over shares of what can be bought, as an approximation.
+        Chance of the target over shares of what costs money, as an approximation.
     """
 
     situation: Situation
@@ -109,10 +120,11 @@ class SpendingPlan:
         Returns
         -------
         DataFrame
-            Index: mix; "best mix", each option alone, and the money in equal parts. Columns: the factor of
-            each option, ``cost``, ``chance`` (forecast, not approximated) with ``chance_se``, and
-            ``behind`` the best with ``behind_se`` (paired). A best mix less than two standard errors before
-            a simpler one is not better: ``verdict`` says so.
+            Index: mix; "best mix", "nothing", "only what is free" where something is, each option alone (with
+            what is free), and the money in equal parts. Columns: the factor of each option, ``cost``,
+            ``chance`` (forecast, not approximated) with ``chance_se``, and ``behind`` the best with
+            ``behind_se`` (paired). A mix less than two standard errors, or half a point, behind is as good:
+            ``verdict`` says so, and does not call a mix the best when all of them are.
 
         Raises
         ------
@@ -121,14 +133,17 @@ class SpendingPlan:
         """
         if isinstance(budget, bool) or not isinstance(budget, Real) or not 0 < float(budget) < np.inf:
             raise LeverError(f"budget={budget!r} must be an amount above 0")
-        mixes = {"best mix": self._optimum(float(budget))}
-        n = len(self.options)
-        for i, option in enumerate(self.options):
+        n, with_free = len(self.paid), " and what is free" if len(self.paid) < len(self.options) else " alone"
+        mixes = {"best mix": self._optimum(float(budget)), "nothing": np.zeros(len(self.options))}
+        if n < len(self.options):
+            mixes["only what is free"] = self._full(np.zeros(n))
+        for i, option in enumerate(self.paid):
             alone = np.zeros(n)
-            alone[i] = self._affordable(option, float(budget))
-            mixes[f"{option.name} alone"] = alone
+            alone[i] = _affordable(option, float(budget))
+            mixes[f"{option.name}{with_free}"] = self._full(alone)
         if n > 1:
-            mixes["equal parts"] = np.array([self._affordable(o, float(budget) / n) for o in self.options])
+            equal = np.array([_affordable(option, float(budget) / n) for option in self.paid])
+            mixes["equal parts"] = self._full(equal)
         return self._compared(mixes)
 
     def cheapest_for(self, chance: float) -> pd.DataFrame:
@@ -151,41 +166,67 @@ class SpendingPlan:
         """
         if isinstance(chance, bool) or not isinstance(chance, Real) or not 0 < float(chance) < 1:
             raise LeverError(f"chance={chance!r} must lie between 0 and 1; write 80 % as 0.8")
-        n, all_of_it = len(self.options), np.ones(len(self.options))
+        n, all_of_it = len(self.paid), np.ones(len(self.options))
         if self.situation.base.chance().value >= chance:
-            table = self._compared({"nothing": np.zeros(n)})
-            table["verdict"] = "is there already"
-            return table
+            return self._told("nothing", np.zeros(len(self.options)), "is there already")
+        free = self._full(np.zeros(n))
+        if free.any() and self.chance(free) >= chance:
+            return self._told("only what is free", free, "reached for nothing")
         most = self.forecast(all_of_it).chance().value
         if most < chance:
-            table = self._compared({"all that can be bought": all_of_it})
-            table["verdict"] = f"not to be had: all options together reach {most:.4%}"
-            return table
+            reason = f"not to be had: all options together reach {most:.4%}"
+            return self._told("all that can be bought", all_of_it, reason)
         wanted = special.ndtri(chance)
-        found = _best_start(
-            lambda x: self._cost(x) / max(self._cost(all_of_it), 1e-12),
+        found = climb(
+            lambda x: self._cost(self._full(x)) / self._cost(all_of_it),
             n,
             lambda x: self.surface.probit(x) - wanted,
             start_from=1.0,
         )
         shares = self._up_to(found, float(chance))
-        table = self._compared({"cheapest mix": shares})
-        table["verdict"] = f"reaches {table['chance'].iloc[0]:.1%}"
-        return table
+        return self._told("cheapest mix", shares, f"reaches {self.forecast(shares).chance().value:.1%}")
+
+    def _told(self, name: str, shares: Floats, verdict: str) -> pd.DataFrame:
+        return self._compared({name: shares}).assign(verdict=verdict)
 
     def frontier(self, n_budgets: int = 6) -> pd.DataFrame:
         """The best chance for each of some budgets, from nothing to all that can be bought.
 
+        Parameters
+        ----------
+        n_budgets : int
+            Above that of nothing; where all options are free there is no other.
+
         Returns
         -------
         DataFrame
-            One row a budget: ``cost``, ``chance`` with ``chance_se``, and the factor of each option.
+            One row a budget: ``cost``, ``chance`` with ``chance_se``, and the factor of each option. What is
+            free is taken at every budget, also at 0.
+
+        Raises
+        ------
+        LeverError
+            If `n_budgets` is no whole number from 1 on.
         """
+        if isinstance(n_budgets, bool) or not isinstance(n_budgets, int) or n_budgets < 1:
+            raise LeverError(f"n_budgets={n_budgets!r} must be a whole number from 1 on")
         whole = self._cost(np.ones(len(self.options)))
-        budgets = np.linspace(0.0, whole, n_budgets + 1)
-        mixes = {f"{b:,.0f}": self._optimum(b) if b > 0 else np.zeros(len(self.options)) for b in budgets}
+        budgets = np.linspace(0.0, whole, n_budgets + 1) if whole > 0 else np.zeros(1)
+        digits = 0 if whole >= 100 * n_budgets else 6  # small units must not fall together
+        mixes = {f"{b:,.{digits}f}": self._optimum(b) for b in budgets.tolist()}
         table = self._compared(mixes)
         return table.drop(columns=["behind", "behind_se", "verdict"])
+
+    @cached_property
+    def paid(self) -> tuple[Option, ...]:
+        """The options that cost money, in order."""
+        return tuple(option for option in self.options if option.cost > 0)
+
+    def _full(self, shares: Floats) -> Floats:
+        """Shares of all options from those of what costs money: what is free is taken in full."""
+        whole = np.ones(len(self.options))
+        whole[[option.cost > 0 for option in self.options]] = shares
+        return whole
 
     def forecast(self, shares: Floats) -> Forecast:
         """The forecast when so much of what can be bought of each option is bought."""
@@ -206,36 +247,40 @@ class SpendingPlan:
         shares = np.clip(shares, 0.0, 1.0)
         return float(sum(o.cost * s**o.growth for o, s in zip(self.options, shares.tolist(), strict=True)))
 
-    def _affordable(self, option: Option, budget: float) -> float:
-        return 1.0 if option.cost <= budget else float((budget / option.cost) ** (1.0 / option.growth))
-
     def _optimum(self, budget: float) -> Floats:
-        n = len(self.options)
-        if self._cost(np.ones(n)) <= budget:
-            return np.ones(n)
-        found = _best_start(
-            lambda x: -self.surface.probit(x), n, lambda x: (budget - self._cost(x)) / budget, start_from=0.0
+        n = len(self.paid)
+        if self._cost(np.ones(len(self.options))) <= budget:
+            return np.ones(len(self.options))
+        if budget <= 0:
+            return self._full(np.zeros(n))
+        found = climb(
+            lambda x: -self.surface.probit(x),
+            n,
+            lambda x: (budget - self._cost(self._full(x))) / budget,
+            start_from=0.0,
         )
-        return found * self._within(found, budget)
+        return self._full(found * self._within(found, budget))
 
     def _within(self, shares: Floats, budget: float) -> float:
         """Factor that brings a mix just within its budget."""
-        if self._cost(shares) <= budget:
+        if self._cost(self._full(shares)) <= budget:
             return 1.0
-        found = optimize.brentq(lambda f: self._cost(f * shares) - budget, 0.0, 1.0, xtol=1e-9)
+        found = optimize.brentq(lambda f: self._cost(self._full(f * shares)) - budget, 0.0, 1.0, xtol=1e-9)
         return float(found) * (1.0 - 1e-9)
 
     def _up_to(self, shares: Floats, chance: float) -> Floats:
         """The mix moved along its ray until the forecast itself, not the approximation, has the chance."""
 
+        def mix(f: float) -> Floats:
+            return self._full(np.clip(f * shares, 0.0, 1.0))
+
         def short(f: float) -> float:
-            return self.chance(np.clip(f * shares, 0.0, 1.0)) - chance
+            return self.chance(mix(f)) - chance
 
         top = next((top for top in _SCALED if short(top) >= 0), np.nan)
         if np.isnan(top):  # the ray does not get there: all that can be bought does
             return np.ones(len(self.options))
-        found = optimize.brentq(short, 0.0, top, xtol=1e-3, maxiter=12, disp=False)
-        return np.clip(float(found) * shares, 0.0, 1.0)
+        return mix(float(optimize.brentq(short, 0.0, top, xtol=1e-3, maxiter=12, disp=False)))
 
     def _compared(self, mixes: dict[str, Floats]) -> pd.DataFrame:
         best = self.forecast(next(iter(mixes.values())))
@@ -256,88 +301,40 @@ class SpendingPlan:
                     "chance_se": chance.standard_error,
                     "behind": behind.value,
                     "behind_se": behind.standard_error,
-                    "verdict": _verdict(name == next(iter(mixes)), behind),
                 }
             )
-        return pd.DataFrame(rows).set_index("mix")
+        table = pd.DataFrame(rows).set_index("mix")
+        return table.assign(verdict=_verdicts(table))
 
 
-def _verdict(is_best: bool, behind: Estimate) -> str:
-    if is_best:
-        return "the best found"
-    if behind.value > max(_CLEAR * behind.standard_error, 0.005):
+def _affordable(option: Option, budget: float) -> float:
+    """Share of an option that a budget buys."""
+    return 1.0 if option.cost <= budget else float((budget / option.cost) ** (1.0 / option.growth))
+
+
+def _verdicts(table: pd.DataFrame) -> list[str]:
+    """Of each mix against the first; none is the best where all are as good."""
+    behind, error, cost = (table[c].to_numpy(dtype=float)[1:] for c in ("behind", "behind_se", "cost"))
+    noise = np.maximum(_CLEAR * error, _NOTEWORTHY)
+    others = [_verdict(*row) for row in zip(behind.tolist(), noise.tolist(), cost.tolist(), strict=True)]
+    names = [str(name) for name in table.index[1:]]
+    if (behind < -noise).any():
+        first = f"not the best: {names[int(np.argmin(behind))]} is better"
+    elif "nothing" in names and behind[names.index("nothing")] <= noise[names.index("nothing")]:
+        first = "no better than nothing within the noise: keep the money"
+    elif names and not (behind > noise).any():
+        first = "no better than simpler mixes within the noise"
+    else:
+        first = "the best found"
+    return [first, *others]
+
+
+def _verdict(behind: float, noise: float, cost: float) -> str:
+    if behind > noise:
         return "clearly behind"
-    return "as good within the noise, and simpler"
-
-
-@dataclass(frozen=True, eq=False)
-class Surface:
-    """Probit of the chance as a quadratic function of the shares bought, fitted to forecasts.
-
-    Parameters
-    ----------
-    coefficients : ndarray of shape (n_terms,)
-    n : int
-    error : float
-        Largest miss of the chance at shares that it was not fitted to.
-    """
-
-    coefficients: Floats
-    n: int
-    error: float
-
-    def probit(self, shares: Floats) -> float:
-        """Approximate probit of the chance."""
-        return float(_terms(np.atleast_2d(shares))[0] @ self.coefficients)
-
-    @classmethod
-    def fitted(cls, n: int, chance_of: Callable[[Floats], float]) -> Surface:
-        """Fit to corners, the middle and scattered points; judged on four points left out."""
-        scattered = qmc.Sobol(n, scramble=False).random_base2(4 if n < 4 else 5)
-        design = np.concatenate([np.eye(n), np.full((1, n), 0.5), np.ones((1, n)), scattered])
-        held_out = qmc.Halton(n, scramble=False).random(5)[1:]
-        value = special.ndtri([_inside(chance_of(x)) for x in design])
-        found, *_ = np.linalg.lstsq(_terms(design), value, rcond=None)
-        told = special.ndtr(_terms(held_out) @ found)
-        error = np.max(np.abs(told - [chance_of(x) for x in held_out]))
-        return cls(np.asarray(found, dtype=float), n, float(error))
-
-    @cached_property
-    def is_rough(self) -> bool:
-        """Whether it misses by more than two points, so that a mix should be checked by forecasts."""
-        return self.error > 0.02
-
-
-def _inside(chance: float) -> float:
-    return min(max(chance, _LEAST_CHANCE), 1.0 - _LEAST_CHANCE)
-
-
-def _terms(shares: Floats) -> Floats:
-    """Constant, linear, and all products of two shares."""
-    n = shares.shape[1]
-    products = [shares[:, i] * shares[:, j] for i in range(n) for j in range(i, n)]
-    return np.column_stack([np.ones(len(shares)), shares, *products])
-
-
-def _best_start(
-    loss: Callable[[Floats], float], n: int, limit: Callable[[Floats], float], start_from: float
-) -> Floats:
-    """The best of a few climbs from different starts (SLSQP) within 0 and 1, `limit` not below 0."""
-    starts = [np.full(n, abs(start_from - 0.1)), *(np.where(np.eye(n)[i] > 0, 0.9, 0.2) for i in range(n))]
-    found = [
-        optimize.minimize(
-            loss,
-            start,
-            method="SLSQP",
-            bounds=[(0.0, 1.0)] * n,
-            constraints=[{"type": "ineq", "fun": limit}],
-            options={"maxiter": 200},
-        )
-        for start in starts
-    ]
-    feasible = [f for f in found if limit(f.x) > -1e-6] or found
-    best = min(feasible, key=lambda f: float(f.fun))
-    return np.asarray(np.where(best.x < 1e-4, 0.0, np.clip(best.x, 0.0, 1.0)))
+    if behind < -noise:
+        return "better than the mix found, which rests on an approximation"
+    return f"as good within the noise, and {'simpler' if cost > 0 else 'costs nothing'}"
 
 
 def spend(
@@ -371,7 +368,7 @@ def spend(
     Raises
     ------
     LeverError
-        If there are no options, more than eight, or two of one name.
+        If there are no options, more than eight, two of one name, or one called like a column of the answers.
 
     Notes
     -----
@@ -380,10 +377,18 @@ def spend(
     that is shown is forecast itself. ``surface.error`` says how far the approximation was off.
     """
     chosen = tuple(options)
+    odd = [option for option in chosen if not isinstance(option, Option)]
+    if odd:
+        raise LeverError(f"{odd[0]!r} is no option; write Option('fairs', Volume, most=1.4, cost=80_000)")
     names = [option.name for option in chosen]
-    if not 1 <= len(chosen) <= _MOST_OPTIONS or len(set(names)) < len(names):
-        raise LeverError(f"one to {_MOST_OPTIONS} options, each of a name of its own, not {names}")
+    if not 1 <= len(chosen) <= _MOST_OPTIONS or len({*names, *_COLUMNS}) < len(names) + len(_COLUMNS):
+        raise LeverError(
+            f"one to {_MOST_OPTIONS} options, each of a name of its own, and none of {', '.join(_COLUMNS)}; "
+            f"not {names}"
+        )
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
     plan = SpendingPlan(situation, chosen, Surface(np.zeros(1), len(chosen), np.nan))
-    surface = Surface.fitted(len(chosen), plan.chance)
+    if not plan.paid:
+        return plan
+    surface = Surface.fitted(len(plan.paid), lambda shares: plan.chance(plan._full(shares)))
     return SpendingPlan(situation, chosen, surface)

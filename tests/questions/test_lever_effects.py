@@ -317,6 +317,21 @@ def test_the_standard_error_of_a_paired_effect_is_honest() -> None:
     assert abs(np.mean(scores)) < 4 * np.sqrt(19 / 17 / 150)
 
 
+def test_quantiles_of_a_comparison_and_their_errors_are_those_of_attainable_targets() -> None:
+    """A target with a chance of 90 % is P10; that its error is the spread over seeds is tested there."""
+    history = fs.simulate_history(seed=1)
+    funnel, pipeline = fs.fit(history, calendar=False, level_period=None), history.pipeline()
+    asked = {"periods": "1Q", "engine": fs.Exact(n_draws=20)}
+    compared = fs.compare_levers(funnel, pipeline, target=1e6, levers=[fs.Volume(1.2)], **asked)  # type: ignore[arg-type]
+    table = compared.table()
+    more = fs.Volume(1.2).apply(funnel)
+    for name, one in (("as it is", funnel), (fs.Volume(1.2).name, more)):
+        alone = fs.attainable(fs.forecast(one, pipeline, **asked), (0.9, 0.5, 0.1))  # type: ignore[arg-type]
+        assert table.loc[name, ["p10", "p50", "p90"]].tolist() == alone["target"].tolist()
+        assert table.loc[name, ["p10_se", "p50_se", "p90_se"]].tolist() == alone["target_se"].tolist()
+        assert (alone["target_se"] > 0).all()
+
+
 def test_a_comparison_is_sorted_by_effect_and_starts_without_a_lever(comparison: fs.LeverComparison) -> None:
     table = comparison.table()
     assert table.index[0] == "as it is"

@@ -20,6 +20,7 @@ from funnelsim.nouns.levers.protocol import Lever, LeverError, checked_levers
 from funnelsim.nouns.levers.rates import three_levers
 from funnelsim.questions.shapley import shapley_shares
 from funnelsim.questions.situation import Situation
+from funnelsim.questions.targets.attainable import quantiles_with_errors
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -67,9 +68,12 @@ class LeverComparison:
         -------
         DataFrame
             Index: lever. ``chance`` with it and ``change_of_chance`` (both 0..1), ``change_se`` (standard
-            error of the paired difference), ``change_of_mean`` with ``change_of_mean_se``, and P10, P50, P90
-            of the total with the lever. The first row is the forecast without any lever; the last one, where
-            there are several, all of them at once: effects on a chance do not add.
+            error of the paired difference), ``change_of_mean`` with ``change_of_mean_se``, and ``p10``,
+            ``p50``, ``p90`` of the total with the lever, each with the standard error of its own
+            (``p10_se``, ``p50_se``, ``p90_se``). Those do not tell whether two rows differ: rows share their
+            draws, so differences are surer than two such errors make them seem. The first row is the
+            forecast without any lever; the last one, where there are several, all of them at once: effects on
+            a chance do not add.
         """
         ranked = sorted(range(len(self.levers)), key=lambda i: -self.effect(i).value)
         names = ["as it is", *(self.levers[i].name for i in ranked)]
@@ -137,16 +141,21 @@ class LeverComparison:
     def _row(self, outlook: Forecast) -> dict[str, float]:
         change = self.situation.change_of_chance(outlook)
         mean = over_draws(outlook.law().mean_by_draw() - self.base.law().mean_by_draw())
-        p10, p50, p90 = outlook.quantile([0.1, 0.5, 0.9])
+        (p10, p50, p90), (p10_se, p50_se, p90_se) = (
+            found.tolist() for found in quantiles_with_errors(outlook, np.array([0.1, 0.5, 0.9]))
+        )
         return {
             "chance": outlook.chance(self.target).value,
             "change_of_chance": change.value,
             "change_se": change.standard_error,
             "change_of_mean": mean.value,
             "change_of_mean_se": mean.standard_error,
-            "p10": float(p10),
-            "p50": float(p50),
-            "p90": float(p90),
+            "p10": p10,
+            "p10_se": p10_se,
+            "p50": p50,
+            "p50_se": p50_se,
+            "p90": p90,
+            "p90_se": p90_se,
         }
 
 

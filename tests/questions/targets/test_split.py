@@ -332,7 +332,7 @@ def test_cash_is_split_by_month_and_not_by_region(history: fs.DealHistory) -> No
     assert abs(split.parts.expected.sum() - whole.mean().value) < 4 * error
     with pytest.raises(TargetError, match="not known by region"):
         fs.split_target(funnel, history.pipeline(), 4e6, by="region", **kept)  # type: ignore[arg-type]
-    with pytest.raises(TargetError, match="bookings or wins"):
+    with pytest.raises(TargetError, match="knows no payments"):
         fs.track(history, {"2026-07": 1.0}, measure="cash")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.forecast import Forecast, Window
 from funnelsim.nouns.law import Measure
 from funnelsim.questions.targets.quotas import TargetError
+
+Floats = npt.NDArray[np.float64]
 
 _BESIDE = 0.02  # chances on both sides that tell how steeply the target falls
 
@@ -55,18 +58,40 @@ def attainable(
     wanted = np.atleast_1d(np.asarray(chances, dtype=float))
     if not ((wanted > 0.0) & (wanted < 1.0)).all() or wanted.ndim != 1 or not len(wanted):
         raise TargetError(f"chances={chances!r} must lie between 0 and 1; write 80 % as 0.8")
-    law = outlook.law(window, measure)
-    target = law.quantile(1.0 - wanted)
-    above = np.minimum(wanted + _BESIDE, 1.0 - 1e-6)
-    below = np.maximum(wanted - _BESIDE, 1e-6)
-    fall = law.quantile(1.0 - below) - law.quantile(1.0 - above)
-    error = np.array([outlook.chance(float(t), window, measure).standard_error for t in target])
+    target, error = quantiles_with_errors(outlook, 1.0 - wanted, window, measure)
     mean = outlook.mean(window, measure).value
     return pd.DataFrame(
         {
             "target": target,
-            "target_se": error * fall / (above - below),
+            "target_se": error,
             "of_expected": target / mean if mean > 0 else np.nan,
         },
         index=pd.Index(wanted, name="chance"),
     )
+
+
+def quantiles_with_errors(
+    outlook: Forecast, chances: Floats, window: Window = None, measure: Measure | None = None
+) -> tuple[Floats, Floats]:
+    """Quantiles of a total with their standard errors.
+
+    Parameters
+    ----------
+    outlook : Forecast
+    chances : ndarray of shape (n,)
+        Of staying below, between 0 and 1.
+    window, measure
+        As for :meth:`funnelsim.Forecast.quantile`.
+
+    Returns
+    -------
+    quantile, error : ndarray of shape (n,)
+        The error is that of the chance to reach the quantile, over how fast that chance falls there: two
+        points of chance to each side.
+    """
+    law = outlook.law(window, measure)
+    quantile = np.asarray(law.quantile(chances), dtype=float)
+    low, high = np.maximum(chances - _BESIDE, 1e-6), np.minimum(chances + _BESIDE, 1.0 - 1e-6)
+    per_chance = (law.quantile(high) - law.quantile(low)) / (high - low)
+    reached = [outlook.chance(float(q), window, measure).standard_error for q in quantile]
+    return quantile, np.array(reached) * per_chance

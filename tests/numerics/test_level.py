@@ -49,15 +49,24 @@ def test_periods_without_anything_expected_leave_the_mean() -> None:
 
 
 def test_level_that_moved_is_followed_and_one_that_did_not_is_left() -> None:
-    """Twelve series of 60 periods of 30: half triple midway. A filter that never moves would say 2."""
+    """Twelve series of 60 periods of 30: half triple midway. A filter that never moves would say 2.
+
+    A discount of one half weighs like 3 periods: standard errors are 3 / sqrt(3 * 90) = 0.18 of the tripled,
+    1 / sqrt(3 * 30) = 0.105 of the others. Each may be off by 4.5 of them, as counts are skewed; means of six
+    by 4, which sees errors of 0.53 and 0.31. Over 400 other seeds none was further off.
+    """
     rng = np.random.default_rng(3)
     truth = np.ones((12, 60))
     truth[:6, 30:] = 3.0
     found, is_apart = fit_levels(rng.poisson(30 * truth).astype(float), np.full((12, 60), 30.0))
     assert is_apart[:6].all()
-    assert (np.abs(found.mean[:6] - 3.0) < 0.45).all()
-    assert (np.abs(found.mean[6:] - 1.0) < 0.2).all()
-    assert (found.memory[:6] < 15).all()
+    for gaps, error in (
+        (found.mean[:6] - 3.0, 3 / np.sqrt(3 * 90)),
+        (found.mean[6:] - 1.0, 1 / np.sqrt(3 * 30)),
+    ):
+        assert (np.abs(gaps) < 4.5 * error).all()
+        assert abs(gaps.mean()) < 4 * error / np.sqrt(6)
+    assert (found.memory == 2).all()  # one memory for series that tell of one
 
 
 def test_steady_series_stay_steady() -> None:
@@ -77,12 +86,19 @@ def test_a_small_change_that_all_series_share_is_seen() -> None:
 
 
 def test_transient_swings_are_told_from_levels_that_move() -> None:
-    rng = np.random.default_rng(5)
-    swings = rng.gamma(1 / 0.2, 0.2, (8, 60))
-    found, _ = fit_levels(rng.poisson(40 * swings).astype(float), np.full((8, 60), 40.0))
-    assert (found.transient >= 0.08).all()
-    assert np.isinf(found.memory).mean() >= 0.5
-    assert (np.abs(found.mean - 1) < 0.35).all()
+    """Twenty worlds of eight series that swing from period to period, about a level that does not move.
+
+    Over 400 other worlds 92 % of series were told to be steady, with a standard deviation of 16 points from
+    world to world: 77 % is 4 standard errors less, and a share of 66 % would be seen. A level is known to
+    sqrt((0.2 + 1 / 40) / 60) = 0.06, the mean of 160 to 0.005. One world alone failed 1 time in 20.
+    """
+    rng, found = np.random.default_rng(5), []
+    for _ in range(20):
+        swings = rng.gamma(1 / 0.2, 0.2, (8, 60))
+        found.append(fit_levels(rng.poisson(40 * swings).astype(float), np.full((8, 60), 40.0))[0])
+    assert all((levels.transient >= 0.08).all() for levels in found)
+    assert np.mean([np.isinf(levels.memory) for levels in found]) > 0.77
+    assert abs(np.mean([levels.mean for levels in found]) - 1) < 0.025
 
 
 def test_draws_have_the_mean_and_the_spread_of_the_law() -> None:

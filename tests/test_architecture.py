@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,14 @@ def doors_to_pictures(tree: ast.AST) -> Iterator[ast.Import]:
                     yield node
 
 
-def imports_of(path: Path, library: str) -> list[str]:
+@cache  # each module is asked for a dozen libraries
+def imported_by(path: Path) -> tuple[str, ...]:
     here = ["funnelsim", *path.relative_to(PACKAGE).with_suffix("").parts]
-    found = imported(path.read_text(encoding="utf-8"), here)
-    return [name for name in found if name == library or name.startswith(f"{library}.")]
+    return tuple(imported(path.read_text(encoding="utf-8"), here))
+
+
+def imports_of(path: Path, library: str) -> list[str]:
+    return [name for name in imported_by(path) if name == library or name.startswith(f"{library}.")]
 
 
 inner = pytest.mark.parametrize(

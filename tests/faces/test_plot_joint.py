@@ -12,7 +12,7 @@ from funnelsim.faces.plots import alt_text
 from funnelsim.questions.solve import LeverGrid
 
 mpl.use("Agg")
-ENGINE = fs.Exact(n_draws=10)
+ENGINE = fs.Exact(n_draws=3)
 TARGET = 2_600_000
 
 

@@ -175,7 +175,7 @@ def test_luck_is_not_read_as_skill(n):
     with_any = n_false = 0
     shrunk = raw = 0.0
     for seed in range(n):
-        found = fs.segments(with_reps(seed, 30, **SHORT), "rep", n_draws=200)
+        found = fs.segments(with_reps(seed, 30, **SHORT), "rep", n_draws=100)
         false = int((found.league()["verdict"] != LUCK).sum())
         with_any, n_false = with_any + (false > 0), n_false + false
         table = found.table()
@@ -215,7 +215,7 @@ def test_skill_is_found_and_shrinking_pays():
     names, sign = [f"rep {i + 1}" for i in range(8)], np.where(truth > truth.mean(), "above", "below")
     squared, correlations, n_inside, n_false, n_verdicts = np.zeros(2), [], 0, 0, 0
     for seed in range(200, 216):
-        found = fs.segments(fs.simulate_history(seed, **SHORT), "owner", n_draws=250)
+        found = fs.segments(fs.simulate_history(seed, **SHORT), "owner", n_draws=100)
         table, league = found.table().loc[names], found.league().loc[names]
         squared += [((table[c] - truth) ** 2).mean() for c in ("raw_win_rate", "win_rate")]
         correlations.append(stats.spearmanr(table["win_rate"], truth).statistic)

@@ -158,7 +158,7 @@ def test_a_surface_of_a_quadratic_probit_is_exact() -> None:
 def test_money_goes_where_it_does_most(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     """Two ways to the same lever, one at half the price: all money goes there, and nothing is overspent."""
     options = [fs.Option("dear", fs.Volume, 1.6, 200_000), fs.Option("cheap", fs.Volume, 1.6, 100_000)]
-    plan = fs.spend(*sample, options, target=2_900_000, periods="2Q", engine=fs.Exact(n_draws=10))
+    plan = fs.spend(*sample, options, target=2_900_000, periods="2Q", engine=fs.Exact(n_draws=4))
     assert plan.surface.error < 0.02
     table = plan.best_for(80_000)
     best = table.iloc[0]
@@ -247,7 +247,7 @@ def test_options_out_of_range_are_refused(sample: tuple[fs.Funnel, fs.Pipeline])
 
 def test_what_needs_nothing_buys_nothing(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     options = [fs.Option("fairs", fs.Volume, 1.2, 10_000)]
-    plan = fs.spend(*sample, options, target=1_000_000, periods="2Q", engine=fs.Exact(n_draws=5))
+    plan = fs.spend(*sample, options, target=1_000_000, periods="2Q", engine=fs.Exact(n_draws=2))
     (row,) = plan.cheapest_for(0.5).to_dict("records")
     assert row["cost"] == 0.0
     assert row["verdict"] == "is there already"
@@ -255,7 +255,7 @@ def test_what_needs_nothing_buys_nothing(sample: tuple[fs.Funnel, fs.Pipeline]) 
 
 def test_a_target_that_is_reached_needs_no_pipeline(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     funnel, pipeline = sample
-    table = fs.coverage(funnel, pipeline, target=1.0, periods="2Q", engine=fs.Exact(n_draws=5))
+    table = fs.coverage(funnel, pipeline, target=1.0, periods="2Q", engine=fs.Exact(n_draws=2))
     assert (table["remaining"] <= 0).all()
     assert (
         table[["coverage_needed", "pipeline_needed", "leads_needed", "chance_at_rule"]].isna().all(axis=None)

@@ -71,3 +71,15 @@ def test_a_shock_travels_in_the_funnel_file(fitted: tuple[fs.Funnel, fs.Pipeline
     assert fs.Funnel.load(tmp_path / "funnel.json").shock == shock
     funnel.save(tmp_path / "plain.json")
     assert fs.Funnel.load(tmp_path / "plain.json").shock is None
+
+
+def test_the_chance_of_a_window_does_not_depend_on_how_it_is_cut() -> None:
+    """Until it is measured the shock has periods of its own; with those of the forecast: 2 points apart."""
+    history = fs.simulate_history(seed=0)
+    funnel, pipeline = fs.fit(history, level_period=None), history.pipeline()
+    cuts = ("4Q", ["2026-07-01", "2027-07-01"], ["2026-07-01", "2026-11-01", "2027-03-01", "2027-07-01"])
+    chances = [
+        fs.forecast(funnel, pipeline, periods=cut, target=5.5e6, engine=fs.Exact(n_draws=20)).chance().value
+        for cut in cuts
+    ]
+    assert max(chances) - min(chances) < 0.002

@@ -194,7 +194,7 @@ def fit_counts(
         notes=tuple(notes),
         pace=pace,
         calendar=learnt,
-        shock=Shock(),
+        shock=Shock.prior(setting.clock),
     )
 
 

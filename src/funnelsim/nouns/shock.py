@@ -10,10 +10,13 @@ from scipy import special
 
 from funnelsim.numerics.shared_shock import PRIOR_CORRELATION, PRIOR_VARIANCE
 from funnelsim.numerics.strata import Stratum
+from funnelsim.vocabulary.clock import Clock, Step
 from funnelsim.vocabulary.errors import FunnelsimError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+_QUARTER: dict[Step, int] = {"hour": 2184, "day": 91, "week": 13, "month": 3}  # in steps
 
 
 class ShockError(FunnelsimError):
@@ -55,6 +58,14 @@ class Shock:
             raise ShockError(f"correlation={self.correlation!r} must lie within 0..1")
         if self.period_steps is not None and self.period_steps < 1:
             raise ShockError(f"period_steps={self.period_steps!r} must be 1 or more")
+
+    @classmethod
+    def prior(cls, clock: Clock) -> Shock:
+        """What is taken until it is measured, by quarters from the cutoff on.
+
+        Of a length of its own, so that a chance does not depend on the periods its window is cut into.
+        """
+        return cls(period_steps=_QUARTER[clock.step])
 
     def factors(self, source: Stratum, steps_ahead: Ints) -> Floats:
         """Factor of each period of a forecast in one draw, shape (n_periods,).

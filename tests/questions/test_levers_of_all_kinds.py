@@ -136,7 +136,12 @@ def test_changes_survive_the_file_of_a_funnel(
     [
         (fs.Subset(fs.Volume(1.2), "region", ("East",)), "by 'owner', not by 'region'"),
         (fs.Subset(fs.Volume(1.2), "owner", ("nobody",)), "no owner is called 'nobody'"),
-        (fs.Subset(fs.Yield(1.2), "owner", ("%first",)), "only volume, conversion and speed"),
+        (
+            fs.Subset(fs.Yield(1.2), "owner", ("%first",)),
+            "one law for all .* fit a funnel to the deals of this",
+        ),
+        (fs.Subset(fs.Yield(1.2, of="new"), "owner", ("%first",)), "one law for all"),
+        (fs.Subset(fs.Standardise(0.5), "owner", ("%first",)), "only volume, conversion and speed"),
         (fs.Hire(2), "only the discrete-event engine knows people"),
         (fs.SellingTime(0.3), "only the discrete-event engine knows people"),
         (fs.Together((fs.Volume(1.1), fs.Hire(1))), "only the discrete-event engine knows people"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,6 +14,8 @@ from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.questions.coverage import repeated
+from funnelsim.questions.situation import Situation
+from funnelsim.questions.solve import _of_people, _small_moves
 from funnelsim.questions.surface import Surface
 
 ENGINE = fs.Exact(n_draws=2)
@@ -85,6 +89,43 @@ def test_one_per_cent_more_volume_is_one_per_cent_more_wins_of_new_deals() -> No
     assert table.loc["new deals +1 %", "chance_points"] == pytest.approx(100 * change, abs=1e-5)
 
 
+def test_one_per_cent_of_collection_is_there_for_cash(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    """A tenth is never paid: 1 % less of that is a thousandth more of what will be paid, by .901 / .9.
+
+    Terms of 0 and payment on the day: nobody pays faster, and cash is what is won, less a tenth. Periods are
+    short, so that invoices sent before count little; they change alike.
+    """
+    funnel, pipeline = sample
+    terms = fs.Collections.by_hand(terms_days=0, never_paid=0.1)
+    engine = fs.MonteCarlo(n_futures=20_000, n_draws=20)
+    asked = {"target": 1e6, "periods": "1Q", "engine": engine}
+    table = fs.elasticities(funnel.with_collections(terms), pipeline, measure="cash", **asked)  # type: ignore[arg-type]
+    fewer = table.loc["share never paid -1 %"]
+    by_hand = 100 * (0.901 / 0.9 - 1)
+    assert abs(fewer["mean_percent"] - by_hand) < 4 * fewer["mean_percent_se"]
+    assert fewer["mean_percent_se"] < 0.05
+    assert table.loc["pace of payments +1 %", "mean_percent"] == pytest.approx(0.0, abs=0.01)
+    always = funnel.with_collections(fs.Collections.by_hand(terms_days=0))
+    assert "share never paid -1 %" not in _small_moves(Situation(always, pipeline, measure="cash", **asked))  # type: ignore[arg-type]
+    names = list(_small_moves(Situation(funnel.with_collections(terms), pipeline, **asked)))  # type: ignore[arg-type]
+    assert not any("paid" in name or "payments" in name for name in names), "bookings know no payments"
+
+
+def test_one_per_cent_of_people_is_there_where_people_are(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    funnel, pipeline = sample
+    engine = fs.Events(fs.Team(fs.Rep.several(40)), fs.Work({"Qualify": 2.0}), n_futures=10, n_draws=2)
+    asked = {"target": 1e6, "periods": "1Q", "engine": engine}
+    moves = _small_moves(Situation(funnel, pipeline, **asked))  # type: ignore[arg-type]
+    lever, scale = moves["team +1 % (by 1 more for 40)"]
+    assert (lever, scale) == (fs.Hire(1), 0.4), "one of 40 is 2.5 %"
+    assert moves["time spent selling +1 %"] == (fs.SellingTime(0.2222), 1.0)
+    busy = replace(engine, team=fs.Team(fs.Rep.several(40), selling_share=1.0))
+    assert "time spent selling +1 %" not in _of_people(busy)
+    assert _of_people(replace(engine, team=fs.Team())).keys() <= {"time spent selling +1 %"}
+    assert not _of_people(fs.Exact(n_draws=2))
+    assert not _of_people("auto")
+
+
 def test_a_grid_holds_the_forecast_of_every_pair() -> None:
     grid = fs.lever_grid(
         lone_stage(1.0), position(3), target=12, n_settings=3, measure="wins", periods=DAYS, engine=ENGINE
@@ -133,6 +174,14 @@ def test_coverage_needed_has_the_wanted_chance(sample: tuple[fs.Funnel, fs.Pipel
             engine=fs.Exact(n_draws=10),
         )
         assert outlook.chance(2_600_000).value == pytest.approx(0.8, abs=0.02)
+    missing = int(np.isnan(pipeline.amount).sum())
+    assert missing > 0
+    assert row["note"] == (
+        f"{missing} of {pipeline.n_deals} open deals have no amount: each counts with the mean of won deals, "
+        f"{funnel.amounts.mean:,.0f} {funnel.unit}".rstrip()  # type: ignore[union-attr]
+    )
+    listed = np.nansum(pipeline.amount)
+    assert row["open_amount"] == pytest.approx(listed + missing * funnel.amounts.mean)  # type: ignore[union-attr]
     three = repeated(pipeline, 3 * row["remaining"] / row["open_amount"])
     outlook = fs.forecast(funnel, three, periods="2Q", engine=fs.Exact(n_draws=10))
     assert row["chance_at_rule"] == pytest.approx(outlook.chance(2_600_000).value, abs=1e-9)
@@ -260,6 +309,18 @@ def test_a_target_that_is_reached_needs_no_pipeline(sample: tuple[fs.Funnel, fs.
     assert (
         table[["coverage_needed", "pipeline_needed", "leads_needed", "chance_at_rule"]].isna().all(axis=None)
     )
+    assert table["note"].str.startswith("nothing remains to be won").all()
+
+
+def test_what_no_multiple_reaches_is_said(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
+    funnel, pipeline = sample
+    asked = {"target": 1e9, "periods": "1Q", "engine": fs.Exact(n_draws=2)}
+    (row,) = fs.coverage(funnel, pipeline, **asked).to_dict("records")  # type: ignore[arg-type]
+    assert np.isnan(row["pipeline_needed"])
+    assert row["note"].startswith("8 times the pipeline do not do; 8 times the leads do not do")
+    nobody = pipeline.of_deals(np.zeros(0, dtype=np.int64))
+    (row,) = fs.coverage(funnel, nobody, **asked).to_dict("records")  # type: ignore[arg-type]
+    assert row["note"] == "no open pipeline to be multiplied; 8 times the leads do not do"
 
 
 @pytest.mark.parametrize("levers", [[fs.Volume], {"a": lambda v: v}, {"a": fs.Volume(1.1)}])

@@ -53,12 +53,14 @@ def coverage(
     -------
     DataFrame
         One row for each number of leading periods: ``target`` (of these periods together), ``remaining``
-        (less what is realised), ``open_amount``, ``coverage`` (open over remaining), ``chance`` with
+        (less what is realised), ``open_amount`` (an open deal without an amount counts with the mean of won
+        deals), ``coverage`` (open over remaining), ``chance`` with
         ``chance_se``; ``coverage_needed`` and ``pipeline_needed``: with so many deals like those open now,
         and new deals as expected, the wanted chance is reached; ``leads_needed``: new deals by the end of
         these periods that reach it with the pipeline as it is, beside ``leads_expected``;
         ``chance_at_rule``: the chance if the open pipeline were three times what remains. NaN where an
-        eightfold pipeline, or eight times the leads, do not reach it, or nothing remains or is open.
+        eightfold pipeline, or eight times the leads, do not reach it, or nothing remains or is open:
+        ``note`` says which, and how many open deals have no amount.
 
     Raises
     ------
@@ -112,7 +114,7 @@ class _Case:
             )
         return self._known[what, multiple]
 
-    def row(self, n: int, target: float, wanted: float) -> dict[str, float]:
+    def row(self, n: int, target: float, wanted: float) -> dict[str, object]:
         """What the first `n` periods have and need."""
         base, amount = self.by_pipeline(1.0), self.pipeline.amount
         assert self.funnel.amounts is not None  # as coverage has checked
@@ -137,7 +139,28 @@ class _Case:
             "leads_expected": leads,
             "leads_needed": factor * leads,
             "chance_at_rule": rule,
+            "note": self._note(is_short, open_amount > 0, needed, factor),
         }
+
+    def _note(self, is_short: bool, has_pipeline: bool, needed: float, factor: float) -> str:
+        """Why a figure is missing, and what was filled in."""
+        said, mean = [], 0.0 if self.funnel.amounts is None else self.funnel.amounts.mean
+        if not is_short:
+            said.append("nothing remains to be won")
+        elif not has_pipeline:
+            said.append("no open pipeline to be multiplied")
+        elif np.isnan(needed):
+            said.append(f"{_LADDER[-1]:g} times the pipeline do not do")
+        if is_short and np.isnan(factor):
+            said.append(f"{_LADDER[-1]:g} times the leads do not do")
+        missing = int(np.isnan(self.pipeline.amount).sum())
+        if missing:
+            worth = f"{mean:,.0f} {self.funnel.unit}".rstrip()
+            said.append(
+                f"{missing:,} of {self.pipeline.n_deals:,} open deals have no amount: each counts with the "
+                f"mean of won deals, {worth}"
+            )
+        return "; ".join(said)
 
 
 def repeated(pipeline: Pipeline, multiple: float) -> Pipeline:

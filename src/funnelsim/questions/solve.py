@@ -15,6 +15,8 @@ from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
+from funnelsim.nouns.levers.cash import Collection
+from funnelsim.nouns.levers.people import Hire, SellingTime
 from funnelsim.nouns.levers.protocol import Lever, LeverError
 from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, Yield
 from funnelsim.questions.situation import Situation
@@ -183,7 +185,7 @@ def elasticities(
     engine: Engine | EngineName = "auto",
     seed: int | np.random.Generator | None = 0,
 ) -> pd.DataFrame:
-    """What one per cent more of each factor does: at every step together, and stage by stage.
+    """What one per cent more of each factor does: at every step together, stage by stage, in cash and people.
 
     Parameters
     ----------
@@ -195,28 +197,57 @@ def elasticities(
     DataFrame
         Index: lever. ``chance_points``: change of the chance of the target, in percentage points, with
         ``chance_points_se``; ``mean_percent``: change of the expected total in per cent of it, with
-        ``mean_percent_se``. Errors are of the difference, paired over draws.
+        ``mean_percent_se`` (NaN where nothing is expected). Errors are of the difference, paired over draws.
+        With ``measure="cash"`` also faster payments, and fewer that never come; with an engine of events also
+        time spent selling, and the team: there is no hundredth of a rep, so the effect of whole ones is
+        scaled to one per cent of the team.
     """
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
+    rows = {name: _one_per_cent(situation, *moved) for name, moved in _small_moves(situation).items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
+
+
+def _one_per_cent(situation: Situation, lever: Lever, scale: float) -> dict[str, float]:
+    """The effect of a lever, scaled to a move of one per cent."""
+    base, outlook = situation.base.law().mean_by_draw(), situation.under(lever)
+    chance, mean = situation.change_of_chance(outlook), over_draws(outlook.law().mean_by_draw() - base)
+    whole = base.mean() if base.mean() > 0 else np.nan
+    return {
+        "chance_points": 100 * scale * chance.value,
+        "chance_points_se": 100 * scale * chance.standard_error,
+        "mean_percent": 100 * scale * mean.value / whole,
+        "mean_percent_se": 100 * scale * mean.standard_error / whole,
+    }
+
+
+def _small_moves(situation: Situation) -> dict[str, tuple[Lever, float]]:
+    """Levers that move by one per cent, by name, each with the factor that scales it to that."""
+    funnel = situation.funnel
     stages = [stage.name for stage in funnel.stages.open]
     levers: list[Lever] = [lever_of(1.01) for lever_of in usual_levers(funnel).values()]
+    if situation.base.measure == "cash" and funnel.collections is not None:
+        levers.append(Collection(faster=1.01))
+        levers += [Collection(never_paid=0.99)] if funnel.collections.never_paid > 0 else []
     if len(stages) > 1:
         levers += [kind(1.01, stage) for kind in (Conversion, Speed) for stage in stages]
-    base = situation.base.law().mean_by_draw()
-    rows = []
-    for lever in levers:
-        outlook = situation.under(lever)
-        chance = situation.change_of_chance(outlook)
-        mean = over_draws(outlook.law().mean_by_draw() - base)
-        rows.append(
-            {
-                "chance_points": 100 * chance.value,
-                "chance_points_se": 100 * chance.standard_error,
-                "mean_percent": 100 * mean.value / base.mean(),
-                "mean_percent_se": 100 * mean.standard_error / base.mean(),
-            }
-        )
-    return pd.DataFrame(rows, index=pd.Index([lever.name for lever in levers], name="lever"))
+    return {lever.name: (lever, 1.0) for lever in levers} | _of_people(situation.engine)
+
+
+def _of_people(engine: Engine | EngineName) -> dict[str, tuple[Lever, float]]:
+    """The same for time spent selling and the team, where the engine knows them."""
+    from funnelsim.engines.events.engine import Events  # simpy, only where people matter
+
+    if not isinstance(engine, Events):
+        return {}
+    moves: dict[str, tuple[Lever, float]] = {}
+    team = engine.team
+    if 0 < team.selling_share <= 1 / 1.01:
+        moves["time spent selling +1 %"] = (SellingTime(1.01 * team.selling_share), 1.0)
+    if team.reps:
+        n_hired = max(1, round(len(team.reps) / 100))
+        scale = len(team.reps) / (100 * n_hired)
+        moves[f"team +1 % (by {n_hired} more for {len(team.reps)})"] = (Hire(n_hired), scale)
+    return moves
 
 
 @dataclass(frozen=True, eq=False)

@@ -262,9 +262,24 @@ def test_handing_out_more_lowers_every_chance_and_not_the_target(history: fs.Dea
     assert over.loc["target", "chance_assigned"] == over.loc["target", "chance"]
     met = over.loc["all parts", "chance_of_target_if_met"]
     assert np.isnan(met) or met == 1.0, "who reaches all of more than the target reaches the target"
-    for wrong in (0.0, -1.0, np.nan):
+    for wrong in (0.0, -1.0, np.nan, True, "1.1"):
         with pytest.raises(TargetError, match="factor"):
-            split.over_assign(wrong)
+            split.over_assign(wrong)  # type: ignore[arg-type]
+
+
+def test_what_no_future_meets_has_no_answer_and_says_so(history: fs.DealHistory) -> None:
+    split = fs.split_target(fs.fit(history), history.pipeline(), 5e6, by="region", n_draws=10, n_futures=200)
+    over = split.over_assign(50.0)
+    beyond = over.index != "target"
+    assert over.loc[beyond, "chance_of_target_if_met"].isna().all()
+    assert (
+        over.loc[beyond, "note"]
+        .eq("met in none of 200 futures: they cannot say what the target does then")
+        .all()
+    )
+    little = split.over_assign(0.01)
+    assert little["note"].eq("").all()
+    assert little["chance_of_target_if_met"].notna().all()
 
 
 # --- classes, unknown values, what is refused

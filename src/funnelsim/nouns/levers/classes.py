@@ -60,7 +60,8 @@ class Subset:
     Parameters
     ----------
     lever : Lever
-        Volume, conversion or speed; amounts of new deals are not told apart by class.
+        Volume, conversion or speed. Not yield: the amounts of a funnel are one law for all its deals, so it
+        cannot say what some of them would bring.
     attribute : str
         The attribute by which the funnel tells deals apart (``fit(classes=)``).
     values : tuple of str
@@ -117,7 +118,13 @@ class Subset:
         for value in self.values:
             code = classes.labels.index(value)
             own = self.lever.apply(funnel.with_changes(changed.get(code, none))).changes
-            if own.new_amount != 1.0 or own.open_amount != 1.0 or own.narrowing or own.classes:
+            if own.new_amount != 1.0 or own.open_amount != 1.0:
+                raise LeverError(
+                    f"{self.lever.name}: amounts are one law for all deals of the funnel, so only volume, "
+                    f"conversion and speed can be changed for a subset; fit a funnel to the deals of this "
+                    f"{self.attribute} alone, or pull Yield on all deals by the share that these bring"
+                )
+            if own.narrowing or own.classes:
                 raise LeverError(
                     f"{self.lever.name}: only volume, conversion and speed can be changed for a subset"
                 )

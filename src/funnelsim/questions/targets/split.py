@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -135,14 +136,17 @@ class TargetSplit:
             Index: part, then ``all parts``, ``any part``, ``target``. ``quota`` and ``chance``;
             ``assigned``, the quota times the factor in whole cents, and ``chance_assigned``. The target
             stays as it is. ``chance_of_target_if_met`` is the chance of the company's target in the futures
-            in which the part reaches what it was assigned.
+            in which the part reaches what it was assigned; NaN where it does so in none of them, for then
+            there is nothing to take a share of, and ``note`` says so (empty elsewhere). More futures
+            (``split_target(n_futures=)``) may hold some.
 
         Raises
         ------
         TargetError
             If the factor is not positive.
         """
-        if not 0.0 < factor < float("inf"):
+        is_number = isinstance(factor, Real) and not isinstance(factor, bool)
+        if not is_number or not 0.0 < factor < float("inf"):
             raise TargetError(f"factor={factor!r} must be positive; 1.1 hands out a tenth more")
         measure, quotas = self.parts.measure, list(self.quotas.values())
         units = share_out(whole_units(sum(self.units) * factor, "wins"), [float(u) for u in self.units])
@@ -166,7 +170,9 @@ class TargetSplit:
         chance = chance_of(self.parts.whole, self.target).value
         rows["target"] = (self.target, chance, self.target, chance, 1.0)
         columns = ["quota", "chance", "assigned", "chance_assigned", "chance_of_target_if_met"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis(self.by)
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis(self.by)
+        never = f"met in none of {company.size:,} futures: they cannot say what the target does then"
+        return frame.assign(note=np.where(frame[columns[-1]].isna(), never, ""))
 
     def __repr__(self) -> str:
         whole, every = chance_of(self.parts.whole, self.target).value, self.chance_of_all().value

@@ -285,3 +285,19 @@ def test_littles_law_holds_for_the_fitted_funnel(long_run: fs.DealHistory) -> No
     rate = funnel.arrivals.mean_per_block / funnel.arrivals.block_steps
     mean_open = open_at(long_run, np.arange(50, long_run.cutoff_step)).mean()
     assert abs(rate * dwell / mean_open - 1) < 4 / np.sqrt(364 * RATE)
+
+
+@pytest.mark.parametrize(
+    ("lever", "said"),
+    [
+        (fs.Yield(1.2), "on amounts"),
+        (fs.Speed(1.2), "on speed"),
+        (fs.Subset(fs.Volume(1.2), "region", ("North",)), "classes cannot be simulated"),
+    ],
+)
+def test_levers_that_a_whole_history_cannot_show_are_refused(lever: fs.Lever, said: str) -> None:
+    funnel = replace(fs.fit(fs.simulate_history(), classes="region", level_period=None), pace=None)
+    if not isinstance(lever, fs.Subset):
+        funnel = replace(funnel, classes=None)
+    with pytest.raises(fs.FunnelsimError, match=said):
+        fs.simulate_history(funnel=lever.apply(funnel))

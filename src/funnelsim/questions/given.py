@@ -20,6 +20,7 @@ def fitting(funnel: Funnel, history: DealHistory, error: type[FunnelsimError]) -
             f"the funnel has places {', '.join(funnel.stages.names)} on a clock of {funnel.clock.step}s, the "
             f"history {', '.join(history.stages.names)} on {history.clock.step}s; give one of such data"
         )
-    if (funnel.changes.speed != 1.0).any():
+    every = (funnel.changes, *funnel.changes.classes.values())
+    if any((changes.speed != 1.0).any() for changes in every):
         raise error("a lever on speed acts from the cutoff on, and the past has none; leave it out")
     return funnel

@@ -136,8 +136,7 @@ def simulate_history(
             "a world is simulated at its usual rates: drop the levels and the calendar of the funnel with "
             "dataclasses.replace(funnel, pace=None, calendar=None)"
         )
-    if (truth.changes.speed != 1.0).any():
-        raise WorldError("a lever on speed acts from a cutoff on, and a whole history has none; leave it out")
+    _check_changes(truth)
     if last <= first:
         raise WorldError(f"as_of {as_of} must lie after start {start}")
     arrival_step, entry_stage = _arrive(truth, streams, first, last, season)
@@ -162,6 +161,22 @@ def simulate_history(
         window_start=None if window_start is None else np.datetime64(window_start, "s"),
         unit=truth.unit,
     )
+
+
+def _check_changes(truth: Funnel) -> None:
+    """Refuse what a whole history cannot show, or what this walk does not follow."""
+    changes = truth.changes
+    if (changes.speed != 1.0).any():
+        raise WorldError("a lever on speed acts from a cutoff on, and a whole history has none; leave it out")
+    if truth.classes is not None or changes.classes or changes.narrowing:
+        raise WorldError(
+            "deals are walked at the common rates: a funnel with classes cannot be simulated; drop "
+            "them with dataclasses.replace(funnel, classes=None)"
+        )
+    if (changes.new_amount, changes.open_amount) != (1.0, 1.0):
+        raise WorldError(
+            "a lever on amounts acts from a cutoff on, and a whole history has none; leave it out"
+        )
 
 
 def _arrive(truth: Funnel, streams: Streams, first: int, last: int, season: bool) -> tuple[Ints, Ints]:

@@ -296,7 +296,7 @@ def test_littles_law_holds_for_the_fitted_funnel(long_run: fs.DealHistory) -> No
     ],
 )
 def test_levers_that_a_whole_history_cannot_show_are_refused(lever: fs.Lever, said: str) -> None:
-    funnel = replace(fs.fit(fs.simulate_history(), classes="region", level_period=None), pace=None)
+    funnel = fs.fit(fs.simulate_history(), classes="region", level_period=None, calendar=False)
     if not isinstance(lever, fs.Subset):
         funnel = replace(funnel, classes=None)
     with pytest.raises(fs.FunnelsimError, match=said):

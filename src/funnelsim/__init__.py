@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_lever_grid as plot_lever_grid
     from funnelsim.faces.plots import plot_levers as plot_levers
     from funnelsim.faces.plots import plot_pit as plot_pit
+    from funnelsim.faces.plots import plot_quotas as plot_quotas
+    from funnelsim.faces.plots import plot_receivables as plot_receivables
     from funnelsim.faces.plots import plot_revision as plot_revision
     from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.faces.plots import plot_shares as plot_shares
@@ -205,60 +207,24 @@ if TYPE_CHECKING:
     from funnelsim.questions.segments import (
         segments as segments,
     )
-    from funnelsim.questions.solve import (
-        LeverGrid as LeverGrid,
-    )
-    from funnelsim.questions.solve import (
-        elasticities as elasticities,
-    )
-    from funnelsim.questions.solve import (
-        lever_grid as lever_grid,
-    )
-    from funnelsim.questions.solve import (
-        solve_for as solve_for,
-    )
-    from funnelsim.questions.spend import (
-        Option as Option,
-    )
-    from funnelsim.questions.spend import (
-        SpendingPlan as SpendingPlan,
-    )
-    from funnelsim.questions.spend import (
-        spend as spend,
-    )
-    from funnelsim.questions.targets.activity import (
-        activity_plan as activity_plan,
-    )
-    from funnelsim.questions.targets.activity import (
-        planned_against_done as planned_against_done,
-    )
-    from funnelsim.questions.targets.attainable import (
-        attainable as attainable,
-    )
-    from funnelsim.questions.targets.commission import (
-        commission as commission,
-    )
-    from funnelsim.questions.targets.course import (
-        course_deviation as course_deviation,
-    )
-    from funnelsim.questions.targets.course import (
-        course_formula as course_formula,
-    )
-    from funnelsim.questions.targets.indicators import (
-        indicators as indicators,
-    )
-    from funnelsim.questions.targets.split import (
-        TargetSplit as TargetSplit,
-    )
-    from funnelsim.questions.targets.split import (
-        split_target as split_target,
-    )
-    from funnelsim.questions.targets.track import (
-        Track as Track,
-    )
-    from funnelsim.questions.targets.track import (
-        track as track,
-    )
+    from funnelsim.questions.solve import LeverGrid as LeverGrid
+    from funnelsim.questions.solve import elasticities as elasticities
+    from funnelsim.questions.solve import lever_grid as lever_grid
+    from funnelsim.questions.solve import solve_for as solve_for
+    from funnelsim.questions.spend import Option as Option
+    from funnelsim.questions.spend import SpendingPlan as SpendingPlan
+    from funnelsim.questions.spend import spend as spend
+    from funnelsim.questions.targets.activity import activity_plan as activity_plan
+    from funnelsim.questions.targets.activity import planned_against_done as planned_against_done
+    from funnelsim.questions.targets.attainable import attainable as attainable
+    from funnelsim.questions.targets.commission import commission as commission
+    from funnelsim.questions.targets.course import course_deviation as course_deviation
+    from funnelsim.questions.targets.course import course_formula as course_formula
+    from funnelsim.questions.targets.indicators import indicators as indicators
+    from funnelsim.questions.targets.split import TargetSplit as TargetSplit
+    from funnelsim.questions.targets.split import split_target as split_target
+    from funnelsim.questions.targets.track import Track as Track
+    from funnelsim.questions.targets.track import track as track
     from funnelsim.questions.width_split import (
         width_split as width_split,
     )
@@ -385,6 +351,8 @@ _HOME = {
     "plot_shares": "faces.plots",
     "plot_lever_grid": "faces.plots",
     "plot_frontier": "faces.plots",
+    "plot_quotas": "faces.plots",
+    "plot_receivables": "faces.plots",
     "plot_revision": "faces.plots",
     "plot_drift": "faces.plots",
     "plot_dwell": "faces.plots",

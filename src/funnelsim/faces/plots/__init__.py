@@ -16,6 +16,8 @@ from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.incidence import plot_incidence
 from funnelsim.faces.plots.joint import plot_frontier, plot_lever_grid, plot_shares
 from funnelsim.faces.plots.levers import plot_levers
+from funnelsim.faces.plots.quotas import plot_quotas
+from funnelsim.faces.plots.receivables import plot_receivables
 from funnelsim.faces.plots.revision import plot_revision
 from funnelsim.faces.plots.segments import plot_segments
 from funnelsim.faces.plots.sheet import PlotError, alt_text
@@ -36,6 +38,8 @@ __all__ = [
     "plot_shares",
     "plot_lever_grid",
     "plot_frontier",
+    "plot_quotas",
+    "plot_receivables",
     "alt_text",
     "PlotError",
 ]

@@ -31,7 +31,7 @@ COMMANDS = {
     "by deal": ["forecast", *QUICK, "--by", "deal"],
     "by stage": ["forecast", *QUICK, "--by", "stage"],
     "levers": ["levers", *QUICK],
-    "targets": ["targets", *QUICK, "--by", "month", "--by", "region", "--fairest"],
+    "targets": ["targets", *QUICK, "--periods", "2Q", "--by", "month", "--by", "region", "--fairest"],
     "demo": ["demo", *QUICK],
 }
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from funnelsim.faces.cli import main
 
-QUICK = ["backtest", "--origins", "4", "--draws", "20"]
+QUICK = ["backtest", "--origins", "4", "--draws", "5"]
 
 
 def run(*arguments: str) -> str:

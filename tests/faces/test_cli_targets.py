@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import funnelsim as fs
 from funnelsim.faces.cli import main
 
-QUICK = ["--draws", "20", "--engine", "exact"]
+QUICK = ["--draws", "4", "--engine", "exact"]
 
 
 def run(*arguments: object, code: int = 0) -> Result:
@@ -24,7 +24,7 @@ def run(*arguments: object, code: int = 0) -> Result:
 @pytest.fixture(scope="module")
 def split() -> fs.TargetSplit:
     history = fs.simulate_history()
-    return fs.split_target(fs.fit(history), history.pipeline(), 5.5e6, by="region", n_draws=20)
+    return fs.split_target(fs.fit(history), history.pipeline(), 5.5e6, by="region", n_draws=4)
 
 
 def test_the_table_is_that_of_the_function(split: fs.TargetSplit) -> None:

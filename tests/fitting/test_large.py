@@ -215,7 +215,7 @@ any_small_log = given(
 )
 
 
-@settings(max_examples=20, **SEARCH)
+@settings(max_examples=12, **SEARCH)
 @any_small_log
 def test_any_small_log(tmp_path_factory: pytest.TempPathFactory, **log: Any) -> None:
     assert_counted_or_refused(tmp_path_factory, **log)

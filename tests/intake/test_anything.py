@@ -66,7 +66,7 @@ def tables(draw, pools: dict[str, list[str]]) -> pd.DataFrame:
     as_of=st.sampled_from([None, "2026-01-31", "2026-03-01"]),
     faulty=st.sampled_from(["refuse", "set aside"]),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_history_or_an_error_that_can_be_acted_on(deals, moves, stages, tz, as_of, faulty):
     try:
         history = read_deals(deals, moves, stages=stages, tz=tz, as_of=as_of, faulty=faulty)
@@ -84,7 +84,7 @@ def test_a_history_or_an_error_that_can_be_acted_on(deals, moves, stages, tz, as
     content=st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
     name=st.sampled_from(["d.csv", "d.xlsx", "d.parquet", "d.csv.gz"]),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_at_all(tmp_path, content, name):
     path = tmp_path / name
     path.write_bytes(content)

@@ -98,7 +98,7 @@ def test_compound_sums_of_the_reference(shared: Shared, name: str) -> None:
 # --- enumeration --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     deals=st.lists(
         st.tuples(st.floats(0.0, 0.999), st.one_of(st.integers(0, 40), st.floats(0.0, 1e4))), max_size=8

@@ -323,12 +323,12 @@ def test_awkward_histories_have_a_stated_answer_or_a_clear_error(case):
         )
     found = fs.dwell(history, n_draws=50)
     tables, refusals = [found.table()], []
-    # Losses only: dwells are those of "one age", and so is what their families say.
-    of_families = () if case == "losses only" else (found.families,)
+    # Losses only: dwells are those of "one age", and so is what is said of all ways out together.
+    of_all_exits = () if case == "losses only" else (found.families, found.fit_check, found.incidence)
     for stage in history.stages.names[: history.stages.n_open]:
         tables.append(found.overlong(stage))
         assert (tables[-1][["chance_low", "chance_high"]] >= 0).all().all()
-        for question in (*of_families, found.fit_check, found.incidence):
+        for question in of_all_exits:
             try:
                 tables.append(question(stage))
             except StayError as error:

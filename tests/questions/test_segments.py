@@ -322,7 +322,7 @@ def test_intervals_of_thin_segments_hold_what_they_say(n_reps, spread):
     inside = []
     for seed in range(6):
         x = np.random.default_rng(400 + seed).normal(0.0, spread, n_reps)
-        found = by_rep(with_odds_and_pace(500 + seed, x, np.zeros(n_reps)), n_draws=200)
+        found = by_rep(with_odds_and_pace(500 + seed, x, np.zeros(n_reps)), n_draws=100)
         table = found.table()
         true = pd.Series(special.expit(np.log(2.0) + x), index=[f"rep {i:02d}" for i in range(n_reps)])
         true = true.reindex(table.index)

@@ -428,13 +428,13 @@ def test_progress_is_told(history: DealHistory) -> None:
 
 
 def test_calibration_measures_a_shock_and_says_so(history: DealHistory) -> None:
-    funnel = fs.calibrate(history, fs.fit(history), periods="1Q", origins=4, n_draws=20)
+    funnel = fs.calibrate(history, fs.fit(history), periods="1Q", origins=4, n_draws=5)
     assert funnel.shock is not None
     assert funnel.shock.n_origins == 4
     assert funnel.shock.period_steps in (91, 92)
-    notes = fs.forecast(funnel, history.pipeline()).notes
+    notes = fs.forecast(funnel, history.pipeline(), engine=fs.Exact(n_draws=2)).notes
     assert any("measured at 4 past origins" in note for note in notes)
-    prior = fs.forecast(fs.fit(history), history.pipeline()).notes
+    prior = fs.forecast(fs.fit(history), history.pipeline(), engine=fs.Exact(n_draws=2)).notes
     assert any("a prior: calibrate" in note for note in prior)
 
 

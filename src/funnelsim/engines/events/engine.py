@@ -89,7 +89,7 @@ class Events:
     >>> funnel = fs.sample_funnel()
     >>> work = fs.Work({"Qualify": 2.0, "Solution": 6.0, "Proof": 8.0})
     >>> engine = Events(fs.Team(fs.Rep.several(15)), work, n_futures=4, n_draws=2)
-    >>> outlook = fs.forecast(funnel, fs.simulate_history(seed=1).pipeline(), periods="2Q", engine=engine)
+    >>> outlook = fs.forecast(funnel, fs.simulate_history(seed=1).pipeline(), periods="1Q", engine=engine)
     >>> outlook.engine
     'discrete events'
     """

@@ -19,7 +19,12 @@ LEVERS = (
 
 
 def test_exact_effects_are_those_of_80_000_paired_futures() -> None:
-    """The smallest error it would catch: half a point; the noise of a paired change is a sixth of that."""
+    """Errors of 0.7 points of the smallest effect (6 points), and of 1.4 of the largest (29), are caught.
+
+    A lever that only adds wins changes a future with the chance of its effect e: a standard error of
+    sqrt(e (1 - e) / n). Pairs are not perfect: over 12 seeds errors were up to 1.2 times as large. The
+    half a point that was allowed before is 3 of them, and one seed in a hundred would have failed.
+    """
     history = fs.simulate_history(seed=4)
     funnel, pipeline = fs.fit(history, calendar=False, level_period=None), history.pipeline()
     target = float(fs.forecast(funnel, pipeline, periods="2Q", engine=fs.Exact(n_draws=40)).quantile(0.7))
@@ -29,8 +34,9 @@ def test_exact_effects_are_those_of_80_000_paired_futures() -> None:
     )
     for i, lever in enumerate(LEVERS):
         gap = exact.effect(i).value - drawn.effect(i).value
-        assert abs(gap) < 0.005, f"{lever.name}: {gap:+.4f}"
-        assert abs(exact.effect(i).value) > 0.01  # an effect that is there
+        effect = exact.effect(i).value
+        assert effect > 0.01  # an effect that is there
+        assert abs(gap) < 4 * 1.2 * np.sqrt(effect * (1 - effect) / 80_000), f"{lever.name}: {gap:+.4f}"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

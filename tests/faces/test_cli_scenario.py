@@ -166,3 +166,32 @@ def test_keys_of_a_file_are_not_put_into_options(tmp_path: Path) -> None:
     told = run("forecast", "--scenario", path, code=1).stderr
     assert "did you mean 'as_of'?" in told
     assert "--as-of" not in told
+
+
+def test_wins_have_no_weighted_pipeline_of_money() -> None:
+    asked = ["forecast", "--scenario", NAME, *QUICK, "--measure", "wins", "--target", "30"]
+    screen = run(*asked).stdout
+    assert "weighted pipeline" not in screen
+    assert "no amount" not in screen  # missing amounts move no number of wins
+    assert json.loads(run(*asked, "--format", "json").stdout)["classical"] == []
+
+
+def test_a_weekly_clock_asks_for_weeks_when_it_is_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "scenarios" / f"{NAME}.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace('step = "day"', 'step = "week"'), encoding="utf-8")
+    told = run("forecast", "--scenario", path, code=1).stderr
+    assert "line 5: periods: " in told
+    assert "whole weeks" in told
+
+
+def test_long_names_of_levers_are_shown_whole(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "scenarios" / f"{NAME}.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    long = "Solution fit with every department that signs"
+    path.write_text(
+        text.replace("Solution fit", long).replace('"Qualify"\nto', f'"{long}"\nto'), encoding="utf-8"
+    )
+    screen = " ".join(run("levers", "--scenario", path, *QUICK).stdout.split())
+    assert "…" not in screen
+    assert "odds" in screen

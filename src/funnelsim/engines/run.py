@@ -94,7 +94,7 @@ def forecast(
         outlook = chosen.run(funnel, pipeline, parsed, streams)
     notes = (
         *funnel.notes,
-        *_pipeline_notes(funnel, pipeline, parsed),
+        *_pipeline_notes(funnel, pipeline, parsed, measure),
         *(_notes_on_flows(funnel, pipeline) if measure in ("revenue", "cash") else ()),
     )
 
@@ -177,9 +177,13 @@ def _classical(funnel: Funnel, pipeline: Pipeline, realised: float) -> tuple[Cla
     )
 
 
-def _pipeline_notes(funnel: Funnel, pipeline: Pipeline, periods: Periods) -> list[str]:
+def _pipeline_notes(
+    funnel: Funnel, pipeline: Pipeline, periods: Periods, measure: Measure | None
+) -> list[str]:
     notes = [] if funnel.shock is None else [funnel.shock.in_words()]
     missing = np.isnan(pipeline.amount)
+    if measure == "wins" and funnel.amounts is not None:
+        return [*notes, *_notes_on_age(funnel, pipeline)]  # what amounts are missing moves no number
     if funnel.amounts is None:
         notes.append("no won deal has an amount, or all have one of 0: only the number of wins is forecast")
     elif missing.any():

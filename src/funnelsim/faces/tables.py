@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 LINE_WIDTH = 100
-_WIDEST_NAME, _NARROWEST_NAME = 40, 12
+_WIDEST_NAME, _NARROWEST_NAME, _LONGEST_NAME = 40, 12, 120  # columns; a longer name is cut
 _GAP = "  "
 _SOLID, _UNSURE = "█", "▒"
 # What a terminal without these characters shows instead.
@@ -74,6 +74,11 @@ def display_width(text: str) -> int:
     )
 
 
+def name_lines(text: object) -> list[str]:
+    """A name made visible, in lines no wider than a column of names; cut where it is very long."""
+    return wrapped(shorten(visible(text), _LONGEST_NAME), _WIDEST_NAME)
+
+
 def shorten(text: str, most: int = _WIDEST_NAME) -> str:
     """The text, cut to a number of columns with "…" where it is longer."""
     if display_width(text) <= most:
@@ -119,8 +124,8 @@ def text_table(titles: Sequence[str], rows: Iterable[Sequence[object]], align: s
     titles : sequence of str
         Two or more.
     rows : iterable of sequences
-        Cells; text is made visible, long names are cut. On a page too narrow the last column is wrapped, or
-        the first one where the last holds figures.
+        Cells; text is made visible, long names are wrapped in the first column and cut in others. On a page
+        too narrow the last column is wrapped, or the first one where the last holds figures.
     align : str
         One letter a column: ``"l"`` or ``"r"``.
 
@@ -133,8 +138,9 @@ def text_table(titles: Sequence[str], rows: Iterable[Sequence[object]], align: s
     """
     cells = [[visible(cell) for cell in row] for row in (titles, *rows)]
     for row in cells:
-        row[:-1] = [shorten(cell) for cell in row[:-1]]
+        row[:-1] = [shorten(row[0], _LONGEST_NAME), *(shorten(cell) for cell in row[1:-1])]
     widths = [max(display_width(row[column]) for row in cells) for column in range(len(titles))]
+    widths[0] = min(widths[0], _WIDEST_NAME)
     gaps = len(_GAP) * (len(titles) - 1)
     if align[-1] == "r":
         widths[0] = min(widths[0], max(LINE_WIDTH - gaps - sum(widths[1:]), _NARROWEST_NAME))

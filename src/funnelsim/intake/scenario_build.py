@@ -19,6 +19,7 @@ from funnelsim.nouns.scenario import Activity, Pay, Quotas, Scenario, Spending
 from funnelsim.nouns.team import LeadsFromWins, Parking, Qualification, Rep, Team, Work
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.faults import Faults, Place
+from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.stages import Stages
 from funnelsim.vocabulary.words import did_you_mean
@@ -37,6 +38,7 @@ def built(part: ScenarioPart, name: str, faults: Faults) -> Scenario | None:
     if not part.funnel.unit and part.measure != "wins":
         faults.add(("funnel", "unit"), 'amounts need their currency: unit = "EUR"')
     clock = Clock(part.funnel.step)
+    faults.attempt(("periods",), lambda: _periods(part, clock))
     won = _won_steps(part, clock, faults)
     team, work = faults.attempt(("team",), lambda: _team(part)), _work(part, stages, faults)
     if (part.team is None) != (part.work is None):
@@ -165,6 +167,11 @@ def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints) -> Pipeline:
             key: np.array([row.attributes.get(key) for row in rows], dtype=object) for key in attributes
         },
     )
+
+
+def _periods(part: ScenarioPart, clock: Clock) -> Periods:
+    last = _last_step(clock, part.as_of)
+    return Periods.parse(part.periods, clock, last, fiscal_start_month=part.fiscal_start_month)
 
 
 def _won_steps(part: ScenarioPart, clock: Clock, faults: Faults) -> Ints:

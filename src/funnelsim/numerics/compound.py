@@ -25,6 +25,7 @@ _LEAST_TERM = 1e-17
 _LEAST_MAGNITUDE = 1e-16  # of a characteristic function that still matters
 _MOST_GIANTS = 8
 _GIANT_SHARE = 0.25
+_ROUNDING = 1e-12  # of an amount: 800,000 times 1.1 is a hair above 880,000
 _DEVIATIONS = 10.0
 _MOST_TOP_MASS = 1e-9
 _MOST_DOUBLINGS = 24
@@ -113,10 +114,14 @@ def _common_unit(portfolio: Portfolio, span: float) -> float | None:
     amounts += [np.outer(some.factor, some.prizes.points).ravel() for some in portfolio.unsure]
     every = np.unique(np.concatenate(amounts))
     every = every[every > 0]
-    if not len(every) or every.max() > 1e15 or (every != np.round(every)).any():
+    if not len(every) or every.max() > 1e13:
         return None
-    unit = float(np.gcd.reduce(every.astype(np.int64)))
-    return unit if span / unit <= _MOST_LATTICE_CELLS else None
+    for parts in (1, 100):  # whole units, or cents: a factor on amounts often leaves such
+        counts = np.round(every * parts)
+        if (np.abs(every * parts - counts) < _ROUNDING * counts).all():
+            unit = float(np.gcd.reduce(counts.astype(np.int64))) / parts
+            return unit if span / unit <= _MOST_LATTICE_CELLS else None
+    return None
 
 
 def _transform_of(portfolio: Portfolio, grid: Grid) -> Complexes:

@@ -54,6 +54,7 @@ def outlook_facts(outlook: Forecast) -> dict[str, object]:
     table = outlook.table().reset_index()
     table = table.drop(columns=[figure.label for figure in outlook.classical if figure.label in table])
     *periods, total = table.to_dict("records")
+    figures = outlook.classical if outlook.measure == "bookings" else ()  # their formula counts bookings
     return {
         "engine": outlook.engine,
         "seed": outlook.seed,
@@ -65,7 +66,7 @@ def outlook_facts(outlook: Forecast) -> dict[str, object]:
         "chance": None if outlook.target is None else estimate_facts(outlook.chance()),
         "total": total,
         "periods": periods,
-        "classical": [_classical(outlook, label) for label in range(len(outlook.classical))],
+        "classical": [_classical(outlook, i) for i in range(len(figures))],
         "notes": [JOINT_NOTE, *map(as_options, outlook.notes)],
     }
 

@@ -13,10 +13,10 @@ from funnelsim.faces.tables import (
     decimals_for,
     display_width,
     error_bar,
+    name_lines,
     number,
     paragraph,
     percent,
-    shorten,
     text_table,
     visible,
 )
@@ -164,7 +164,7 @@ def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
 
 def classical_lines(outlook: Forecast) -> list[str]:
     """The classical weighted pipeline, its formula written out, and what it leaves out."""
-    if not outlook.classical or outlook.measure in ("revenue", "cash"):
+    if not outlook.classical or outlook.measure != "bookings":
         return []  # the formula counts bookings
     figure, *others = outlook.classical
     low, high = figure.interval80
@@ -196,12 +196,16 @@ def classical_lines(outlook: Forecast) -> list[str]:
 def like_for_like(comparison: LeverComparison) -> str:
     """Why levers of one factor are not of one size: some act at every step that a deal takes."""
     n_open = len(comparison.base.deals.stage_names)
-    if n_open < 2:
+    if n_open < 2 or not any(_is_at_every_step(lever) for lever in comparison.levers):
         return ""
     return (
         f"A lever at every step acts in each of the {n_open} stages a deal passes, one on new deals once: "
         "equal factors are not equal efforts."
     )
+
+
+def _is_at_every_step(lever: object) -> bool:
+    return getattr(lever, "stage", "") is None
 
 
 def lever_lines(comparison: LeverComparison, *, has_joint: bool = True) -> list[str]:
@@ -210,16 +214,17 @@ def lever_lines(comparison: LeverComparison, *, has_joint: bool = True) -> list[
     changes, errors = table["change_of_chance"].tolist(), table["change_se"].tolist()
     is_decided = any(changes)
     largest = max(abs(c) + e for c, e in zip(changes, errors, strict=True)) if is_decided else 0.0
-    names = [shorten(visible(name), 40) for name in table.index]
-    width = max((display_width(name) for name in names), default=0)
+    names = [name_lines(name) for name in table.index]
+    width = max((display_width(line) for name in names for line in name), default=0)
     room = min(36, LINE_WIDTH - width - len("      +100.0 ± 100.0 points"))
     lines = []
     for name, change, error in zip(names, changes, errors, strict=True):
         bar = error_bar(change, error, largest=largest, room=room)
         sign = "+" if change > 0 else "-" if change < 0 else ""
         figure = f"{sign}{number(100 * abs(change), decimals=1)} ± {number(100 * error, decimals=1)} points"
-        blanks = " " * (width - display_width(name))
-        lines.append(f"  {name}{blanks}  {bar:<{room}}  {figure}")
+        blanks = " " * (width - display_width(name[0]))
+        lines.append(f"  {name[0]}{blanks}  {bar:<{room}}  {figure}")
+        lines += [f"  {line}" for line in name[1:]]
     if not is_decided:
         lines.append("  No simulated future is decided by a lever: the target is too far away, or certain.")
     return lines

@@ -59,3 +59,9 @@ def test_what_cannot_be_told_is_refused(case: tuple[fs.Funnel, fs.Pipeline]) -> 
         fs.others_improve(funnel, pipeline, target=1e6, attribute="region", engine=ENGINE)
     with pytest.raises(LeverError, match="must be a share above 0"):
         fs.others_improve(funnel, pipeline, target=1e6, by=-0.3, engine=ENGINE)
+    worthless = replace(pipeline, won_amount=np.zeros(100))
+    with pytest.raises(LeverError, match="measure='wins'"):
+        fs.others_improve(funnel, worthless, target=1e6, engine=ENGINE)
+    for top in (0, True, np.nan):
+        with pytest.raises(LeverError, match="share of the best"):
+            fs.others_improve(funnel, pipeline, target=1e6, top=top, engine=ENGINE)

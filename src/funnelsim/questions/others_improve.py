@@ -117,4 +117,6 @@ def _results(
     worth = np.where(np.isnan(pipeline.won_amount), mean, pipeline.won_amount)
     worth = np.ones(len(named)) if measure == "wins" else worth
     by_value = pd.Series(worth).groupby([word(value) for value in named]).sum().sort_values(ascending=False)
+    if not by_value.sum() > 0:
+        raise LeverError("the wins of the last twelve months are worth nothing: ask with measure='wins'")
     return np.asarray(by_value, dtype=np.float64), int(np.ceil(top * len(by_value)))

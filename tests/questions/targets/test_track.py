@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -221,6 +222,8 @@ def test_a_plan_of_cash_needs_payments(history: fs.DealHistory) -> None:
         fs.track(history, PLAN, measure="revenue")
     with pytest.raises(TargetError, match="day before it begins"):
         fs.track(history, PLAN, measure="cash", invoices=invoices, planned_on="2026-06-01")
+    with pytest.raises(TargetError, match="the deals are in EUR, the invoices in USD"):
+        fs.track(history, PLAN, measure="cash", invoices=replace(invoices, unit="USD"))
     with pytest.raises(TargetError, match="tolerance"):
         fs.track(history, PLAN, tolerance=np.nan)
 

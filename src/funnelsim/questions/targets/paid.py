@@ -14,6 +14,7 @@ from funnelsim.nouns.invoices import Invoices
 from funnelsim.numerics.collections import PAID
 from funnelsim.questions.targets.came import LARGEST_FACTOR, WORTH
 from funnelsim.questions.targets.plan import Plan
+from funnelsim.questions.targets.quotas import TargetError
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.randomness import Streams
 
@@ -27,8 +28,20 @@ def known_by(invoices: Invoices, history: DealHistory) -> Invoices:
 
 
 def with_payments(funnel: Funnel, known: DealHistory, invoices: Invoices | None) -> Funnel:
-    """The funnel; where it knows no collections, with those that the invoices known by then show."""
-    if invoices is None or funnel.collections is not None:
+    """The funnel; where it knows no collections, with those that the invoices known by then show.
+
+    Raises
+    ------
+    TargetError
+        If deals and invoices are in two currencies.
+    """
+    if invoices is None:
+        return funnel
+    if invoices.unit and funnel.unit and invoices.unit != funnel.unit:
+        raise TargetError(
+            f"the deals are in {funnel.unit}, the invoices in {invoices.unit}: read both in one currency"
+        )
+    if funnel.collections is not None:
         return funnel
     return funnel.with_collections(fit_collections(known_by(invoices, known), clock=known.clock))
 

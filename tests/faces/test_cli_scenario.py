@@ -73,6 +73,8 @@ def test_people_of_a_scenario_bring_their_engine(command: str, tmp_path: Path) -
     assert "discrete events" in screen
     if command == "levers":
         assert "2 more reps" in screen
+    else:
+        assert "Reps' hours: 9 reps" in screen
 
 
 def test_a_scenario_may_ask_for_cash_and_pull_on_payments(tmp_path: Path) -> None:

@@ -132,6 +132,10 @@ class CapacityUse:
             rows.append(_flat(figures))
         return pd.DataFrame(rows, index=pd.Index(self.rep_names, name="rep"))
 
+    def __repr__(self) -> str:
+        use = self.use()
+        return f"CapacityUse({len(self.rep_names)} reps, {use.value:.0%} of their hours used)"
+
     def _row(self, period: str | None) -> dict[str, float]:
         columns = self._columns(period)
         waited = self.waited[..., columns].sum(axis=(1, 2))

@@ -67,6 +67,7 @@ def outlook_facts(outlook: Forecast) -> dict[str, object]:
         "total": total,
         "periods": periods,
         "classical": [_classical(outlook, i) for i in range(len(figures))],
+        "people": None if outlook.capacity is None else outlook.capacity.table().reset_index(),
         "notes": [JOINT_NOTE, *map(as_options, outlook.notes)],
     }
 

@@ -139,6 +139,7 @@ class _Outlook:
             parts.chance_lines(self.outlook),
             [*tables[self.by](self.outlook), *(_LEGEND if self.by == "period" else _EXACT)],
             parts.classical_lines(self.outlook),
+            parts.people_lines(self.outlook),
             parts.note_lines(self.outlook.notes),
             [parts.run_line(self.outlook)],
         ]

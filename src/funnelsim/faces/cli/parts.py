@@ -230,6 +230,26 @@ def lever_lines(comparison: LeverComparison, *, has_joint: bool = True) -> list[
     return lines
 
 
+def people_lines(outlook: Forecast) -> list[str]:
+    """How far the hours of reps went, where the engine follows them."""
+    if outlook.capacity is None:
+        return []
+    table, step = outlook.capacity.table(), outlook.capacity.step
+    rows = [
+        [
+            label,
+            f"{percent(row['use'])} ± {number(100 * row['use_se'], decimals=1)}",
+            f"{number(row['wait'], decimals=2)} ± {number(row['wait_se'], decimals=2)}",
+            f"{number(row['backlog_deals'], decimals=1)} ± {number(row['backlog_deals_se'], decimals=1)}",
+            number(row["neglected"], decimals=1),
+        ]
+        for label, row in zip(table.index, table.to_dict("records"), strict=True)
+    ]
+    titles = ["Period", "Hours used", f"Wait, {step}s", "Deals waiting at the end", "Lost by neglect"]
+    head = f"Reps' hours: {len(outlook.capacity.rep_names)} reps (±: one standard error)"
+    return [head, *text_table(titles, rows, "lrrrr")]
+
+
 def note_lines(notes: Iterable[str], *, most: int | None = None) -> list[str]:
     """What a reader of the numbers must know."""
     every = list(dict.fromkeys(notes))

@@ -1,0 +1,196 @@
+"""Language: what people read, in English or Simplified Chinese, from one catalogue."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Literal, get_args
+
+from funnelsim.vocabulary.errors import FunnelsimError
+
+Language = Literal["en", "zh"]
+
+_HOLE = "{}"
+_SENTENCES = re.compile(r"(?<=[.;:!?])\s+")
+_WORDS = re.compile(r"[A-Za-z]{2,}")
+_DEEPEST = 4  # holes within holes
+_FULL_STOPS = {".": "。", ";": "；", ":": "：", "!": "！", "?": "？"}
+
+
+class LanguageError(FunnelsimError):
+    """A language that funnelsim does not speak."""
+
+
+@dataclass
+class _Spoken:
+    """What is spoken now, and what could not be said in it."""
+
+    language: Language = "en"
+    missed: dict[str, None] | None = None
+
+
+_NOW = _Spoken()
+
+
+class use_language:  # noqa: N801  # reads as a verb, and works as a block too
+    """Speak a language in screens, charts and displays from now on, or within a ``with`` block.
+
+    Parameters
+    ----------
+    lang : {"en", "zh"}
+
+    Raises
+    ------
+    LanguageError
+        If it is another.
+
+    Notes
+    -----
+    Columns of tables, CSV files and JSON keep their English names: programs read them.
+
+    Examples
+    --------
+    >>> with use_language("zh"):
+    ...     print(tr("total"))
+    合计
+    """
+
+    def __init__(self, lang: Language) -> None:
+        self._before = _NOW.language
+        _NOW.language = checked_language(lang)
+
+    def __enter__(self) -> None:
+        """Begin a block."""
+
+    def __exit__(self, *_: object) -> None:
+        """Speak again what was spoken before."""
+        _NOW.language = self._before
+
+
+def checked_language(lang: object) -> Language:
+    """A language that is spoken.
+
+    Raises
+    ------
+    LanguageError
+    """
+    if lang not in get_args(Language):
+        raise LanguageError(f"lang={lang!r} is not spoken; use 'en' or 'zh'")
+    return lang  # type: ignore[return-value]  # one of the literals
+
+
+def language() -> Language:
+    """The language that is spoken now."""
+    return _NOW.language
+
+
+def tr(text: str) -> str:
+    """A text in the language that is spoken now; as it is where the catalogue does not know it.
+
+    Parameters
+    ----------
+    text : str
+        In English, with its numbers and names in place: the catalogue holds sentences with holes.
+    """
+    if _NOW.language == "en" or not _WORDS.search(text):
+        return text
+    said = _said(text, _NOW.language, 0)
+    if said is None and _NOW.missed is not None:
+        _NOW.missed[text] = None
+    return text if said is None else said
+
+
+def known(text: str) -> str:
+    """A text in the language that is spoken now where the catalogue knows it: for what may be a name."""
+    return text if _NOW.language == "en" else (_exact(_NOW.language).get(text, text))
+
+
+class missed_texts:  # noqa: N801
+    """Texts that could not be said in the language within a ``with`` block: for tests of the catalogue."""
+
+    def __enter__(self) -> dict[str, None]:
+        """Begin to listen."""
+        _said.cache_clear()
+        _NOW.missed = {}
+        return _NOW.missed
+
+    def __exit__(self, *_: object) -> None:
+        """Listen no more."""
+        _NOW.missed = None
+
+
+@cache
+def catalogue(lang: str) -> dict[str, str]:
+    """All sentences of a language by their English, from the files of the catalogue."""
+    files = resources.files("funnelsim.vocabulary") / "catalogue" / lang
+    texts: dict[str, str] = {}
+    for file in sorted(files.iterdir(), key=lambda item: item.name):
+        if file.name.endswith(".toml"):
+            for of_section in tomllib.loads(file.read_text(encoding="utf-8")).values():
+                texts |= of_section
+    return texts
+
+
+@cache
+def _exact(lang: str) -> dict[str, str]:
+    return {key: value for key, value in catalogue(lang).items() if _HOLE not in key}
+
+
+@cache
+def _patterns(lang: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """For sentences with holes: a piece to look for first, the pattern and the sentence; longest first."""
+    found = []
+    for key, value in catalogue(lang).items():
+        if _HOLE in key:
+            pieces = key.split(_HOLE)
+            pattern = re.compile("(.+?)".join(re.escape(piece) for piece in pieces), re.DOTALL)
+            found.append((max(pieces, key=len), pattern, _numbered(value), len("".join(pieces))))
+    return [row[:3] for row in sorted(found, key=lambda row: -row[3])]
+
+
+def _numbered(value: str) -> str:
+    """Holes with numbers: ``{}`` are filled in order."""
+    parts = value.split(_HOLE)
+    return "".join(part + (f"{{{i}}}" if i < len(parts) - 1 else "") for i, part in enumerate(parts))
+
+
+@lru_cache(maxsize=4096)
+def _said(text: str, lang: str, depth: int) -> str | None:
+    """A text in a language; None where neither it nor all of its sentences are known."""
+    exact = _exact(lang).get(text)
+    if exact is not None:
+        return exact
+    for piece, pattern, sentence in _patterns(lang) if depth < _DEEPEST else ():
+        match = pattern.fullmatch(text) if piece in text else None
+        if match:
+            return sentence.format(*(_filled(hole, lang, depth) for hole in match.groups()))
+    return _by_sentence(text, lang, depth)
+
+
+def _filled(hole: str, lang: str, depth: int) -> str:
+    """What fills a hole: known words in the language, names and numbers as they are."""
+    if not _WORDS.search(hole):
+        return hole
+    said = _said(hole, lang, depth + 1)
+    if said is None and _NOW.missed is not None and len(_WORDS.findall(hole)) > 2:
+        _NOW.missed[hole] = None
+    return hole if said is None else said
+
+
+def _by_sentence(text: str, lang: str, depth: int) -> str | None:
+    parts = _SENTENCES.split(text)
+    if len(parts) < 2 or depth >= _DEEPEST:
+        return None
+    said = ""
+    for part in parts:
+        one = part if not _WORDS.search(part) else _said(part, lang, depth + 1)
+        if one is None and part[-1:] in _FULL_STOPS:
+            body = _said(part[:-1], lang, depth + 1)
+            one = None if body is None else body + _FULL_STOPS[part[-1]]
+        if one is None:
+            return None
+        said += one
+    return said

@@ -236,6 +236,7 @@ if TYPE_CHECKING:
     )
     from funnelsim.vocabulary.clock import Clock as Clock
     from funnelsim.vocabulary.errors import FunnelsimError as FunnelsimError
+    from funnelsim.vocabulary.language import use_language as use_language
     from funnelsim.vocabulary.periods import Periods as Periods
     from funnelsim.vocabulary.pipeline import Pipeline as Pipeline
     from funnelsim.vocabulary.stages import Outcome as Outcome
@@ -246,6 +247,7 @@ __version__ = "0.1.0"
 
 # Names are loaded on first use: the command line's --help must not wait for pandas.
 _HOME = {
+    "use_language": "vocabulary.language",
     "read_deals": "intake.deals",
     "read_stages": "intake.stages_file",
     "read_scenario": "intake.scenarios",

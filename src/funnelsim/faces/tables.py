@@ -6,6 +6,8 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from funnelsim.vocabulary.language import known, tr
+
 LINE_WIDTH = 100
 _WIDEST_NAME, _NARROWEST_NAME, _LONGEST_NAME = 40, 12, 120  # columns; a longer name is cut
 _GAP = "  "
@@ -74,9 +76,14 @@ def display_width(text: str) -> int:
     )
 
 
+def heading(text: str) -> str:
+    """A line above a table, in the language that is spoken."""
+    return visible(tr(text))
+
+
 def name_lines(text: object) -> list[str]:
     """A name made visible, in lines no wider than a column of names; cut where it is very long."""
-    return wrapped(shorten(visible(text), _LONGEST_NAME), _WIDEST_NAME)
+    return wrapped(shorten(visible(known(str(text))), _LONGEST_NAME), _WIDEST_NAME)
 
 
 def shorten(text: str, most: int = _WIDEST_NAME) -> str:
@@ -107,7 +114,7 @@ def wrapped(text: str, room: int) -> list[str]:
 def paragraph(text: str, *, first: str = "", rest: str | None = None) -> list[str]:
     """Lines of a text under a lead-in; the lines after the first are indented as far, or by `rest`."""
     indent = " " * display_width(first) if rest is None else rest
-    lines = wrapped(visible(text), LINE_WIDTH - display_width(first))
+    lines = wrapped(visible(tr(text)), LINE_WIDTH - display_width(first))
     return [first + lines[0], *(indent + line for line in lines[1:])]
 
 
@@ -136,7 +143,8 @@ def text_table(titles: Sequence[str], rows: Iterable[Sequence[object]], align: s
     lead   1,204
     offer     87
     """
-    cells = [[visible(cell) for cell in row] for row in (titles, *rows)]
+    said = [[tr(title) for title in titles], *([known(str(cell)) for cell in row] for row in rows)]
+    cells = [[visible(cell) for cell in row] for row in said]
     for row in cells:
         row[:-1] = [shorten(row[0], _LONGEST_NAME), *(shorten(cell) for cell in row[1:-1])]
     widths = [max(display_width(row[column]) for row in cells) for column in range(len(titles))]

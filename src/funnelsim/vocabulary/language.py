@@ -105,7 +105,9 @@ def tr(text: str) -> str:
 
 def known(text: str) -> str:
     """A text in the language that is spoken now where the catalogue knows it: for what may be a name."""
-    return text if _NOW.language == "en" else (_exact(_NOW.language).get(text, text))
+    if _NOW.language == "en" or not _WORDS.search(text):
+        return text
+    return _said(text, _NOW.language, 0) or text
 
 
 class missed_texts:  # noqa: N801

@@ -14,6 +14,7 @@ import click
 
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
+from funnelsim.vocabulary.language import use_language
 
 if TYPE_CHECKING:
     from funnelsim.engines.choose import EngineName
@@ -342,7 +343,7 @@ def output_options(command: Command) -> Command:
 
     @wraps(command)
     def call(**given: Any) -> None:
-        with given["output"].warnings_told():
+        with use_language(given.pop("lang")), given["output"].warnings_told():
             command(**given)
 
     bundle = bundled(
@@ -366,4 +367,11 @@ def output_options(command: Command) -> Command:
         click.option("--force", is_flag=True, help="Let --output (and --plot) replace what exists."),
         click.option("--quiet", is_flag=True, help="Say nothing but the result and errors."),
     )
-    return bundle(call)
+    spoken = click.option(
+        "--lang",
+        type=click.Choice(["en", "zh"]),
+        default="en",
+        show_default=True,
+        help="Language of screens and pictures; CSV and JSON keep English names.",
+    )
+    return spoken(bundle(call))

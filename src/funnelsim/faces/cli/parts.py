@@ -20,6 +20,7 @@ from funnelsim.faces.tables import (
     text_table,
     visible,
 )
+from funnelsim.vocabulary.language import tr
 
 if TYPE_CHECKING:
     from funnelsim.nouns.forecast import Forecast
@@ -32,7 +33,8 @@ _LEVELS = {"left out": "left out", "repaired": "repaired", "note": "noted"}
 
 def lead(word: str) -> str:
     """A lead-in word at the left of a screen, padded."""
-    return f"{word:<10}"
+    said = tr(word)
+    return said + " " * max(10 - display_width(said), 1)
 
 
 def spaced(blocks: Iterable[Sequence[str]]) -> list[str]:

@@ -9,15 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Sheet, drawable, safe
+from funnelsim.faces.plots.sheet import Sheet, drawable, safe, spoken
 from funnelsim.faces.plots.units import scale_of
 from funnelsim.questions.compare import LeverComparison
 from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.vocabulary.language import Language
 
 _MOST_LEVERS = 20
 
 
-def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """What each lever changes in the chance of the target, largest first.
 
     Parameters
@@ -25,6 +27,8 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None) -> Axes:
     comparison : LeverComparison
     ax : Axes, optional
         A new pyplot figure by default, as high as the number of levers asks for.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -19,7 +21,9 @@ from matplotlib.transforms import ScaledTranslation
 
 from funnelsim.faces.plots import style
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.language import checked_language, known, language, tr, use_language
 
+P = ParamSpec("P")
 Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
 EM = 0.56  # mean width of a character, in font sizes
 # Fonts with Chinese, Japanese and Korean characters, of Windows, macOS and Linux; those installed are used.
@@ -34,6 +38,18 @@ _FIRST_WIDE = "\u2e80"  # what comes before is in matplotlib's own font, or in n
 
 class PlotError(FunnelsimError):
     """A picture that cannot be drawn as asked; the message says how to ask."""
+
+
+def spoken(plot: Callable[P, Axes]) -> Callable[P, Axes]:
+    """A picture whose words are in the language given as `lang`; by default in the one spoken now."""
+
+    @wraps(plot)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Axes:
+        lang = kwargs.get("lang")
+        with use_language(language() if lang is None else checked_language(lang)):
+            return plot(*args, **kwargs)
+
+    return drawn
 
 
 def alt_text(ax: Axes) -> str:
@@ -73,7 +89,7 @@ class Sheet:
         return max(int(share * self.width * 72 / (EM * relative * self.size)), 8)
 
     def title(self, text: str, *, share: float = 1.0, n_lines: int = 2) -> None:
-        unbroken = text.replace(" ± ", "\u00a0±\u00a0")
+        unbroken = tr(text).replace(" ± ", "\u00a0±\u00a0")
         wrapped = style.wrap(unbroken, self.columns(share, 1.3), n_lines)  # bold letters are wide
         self.ax.set_title(
             safe(wrapped), loc="left", fontsize=1.1 * self.size, fontweight="bold", color=style.INK
@@ -83,7 +99,7 @@ class Sheet:
         """Name both axes; gives the number of lines that the name of x takes."""
         n_lines = 1
         for axis, name, room in ((self.ax.yaxis, y, self.height), (self.ax.xaxis, x, self.width)):
-            fitted = style.wrap(name, max(int(room * 72 / (EM * self.size)), 8), 2)
+            fitted = style.wrap(tr(name), max(int(room * 72 / (EM * self.size)), 8), 2)
             axis.set_label_text(safe(fitted), fontsize=self.size, color=style.INK)
             n_lines = fitted.count("\n") + 1
         return n_lines
@@ -91,7 +107,7 @@ class Sheet:
     def write(self, x: float, y: float, text: str, *, color: str, ha: str, va: str, dx: float = 0) -> None:
         """Text at a point of the data, `dx` letters to its right, legible on any ground."""
         self.ax.annotate(
-            safe(text),
+            safe(known(text)),
             (x, y),
             (dx * self.size, 0.25 * self.size * {"bottom": 1, "top": -1}.get(va, 0)),
             textcoords="offset points",

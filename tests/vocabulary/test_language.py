@@ -1,0 +1,66 @@
+"""The language that is spoken: sentences with holes, words in holes, what the catalogue does not know."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import funnelsim as fs
+from funnelsim.vocabulary.language import LanguageError, catalogue, known, language, missed_texts, tr
+
+SOURCES = Path(fs.__file__).parent
+
+
+def test_a_block_speaks_and_falls_silent() -> None:
+    assert language() == "en"
+    with fs.use_language("zh"):
+        assert language() == "zh"
+        assert tr("total") == "合计"
+    assert tr("total") == "total"
+
+
+def test_other_languages_are_refused() -> None:
+    with pytest.raises(LanguageError, match="'fr' is not spoken; use 'en' or 'zh'"):
+        fs.use_language("fr")  # type: ignore[arg-type]
+    assert language() == "en"
+
+
+def test_numbers_and_names_are_left_alone() -> None:
+    with fs.use_language("zh"), missed_texts() as missed:
+        assert tr("1,234 ± 5") == "1,234 ± 5"
+        assert known("a stage of somebody's own") == "a stage of somebody's own"
+        assert not missed
+        assert tr("words nobody has put there") == "words nobody has put there"
+        assert list(missed) == ["words nobody has put there"]
+
+
+def written() -> str:
+    """All text in the package's code, with a hole for each value; one piece a line."""
+    texts = []
+    for path in sorted(SOURCES.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                texts.append(
+                    "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_every_sentence_of_the_catalogue_is_in_use() -> None:
+    """Each piece between holes stands somewhere in the code; an unused key is a sentence nobody reads."""
+    code = written()
+    unused = [
+        key for key in catalogue("zh") if not all(piece.strip(" .;,:()") in code for piece in key.split("{}"))
+    ]
+    assert not unused
+
+
+def test_holes_of_a_sentence_are_those_of_its_english() -> None:
+    for key, value in catalogue("zh").items():
+        n = key.count("{}")
+        holes = value.count("{}") or len({i for i in range(n) if f"{{{i}}}" in value})
+        assert holes == n, key

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.display import Shown
 from funnelsim.numerics.calendar import Factors, by_step, categories
 from funnelsim.vocabulary.stages import Stages
 
@@ -27,7 +28,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Calendar:
+class Calendar(Shown):
     """Factors on the rates of a funnel by calendar, group by group.
 
     Parameters

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
 
@@ -19,7 +20,7 @@ class CapacityError(FunnelsimError):
 
 
 @dataclass(frozen=True, eq=False)
-class CapacityUse:
+class CapacityUse(Shown):
     """How far the reps' hours went: use of capacity, waits, work left undone, deals lost for want of time.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.nouns.display import Shown
 from funnelsim.numerics.collections import ENDS, delay_by_terms, never_paid_share
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.recursion import StageRates
@@ -106,7 +107,7 @@ class Recognition:
 
 
 @dataclass(frozen=True, eq=False)
-class Collections:
+class Collections(Shown):
     """From wins to invoices to payments; frozen, and without any invoice.
 
     Parameters

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.capacity import CapacityUse
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.flows import Flows
 from funnelsim.nouns.law import Futures, Law, Measure, Outcome, over_draws
 from funnelsim.nouns.open_deals import OpenDeals
@@ -57,7 +58,7 @@ class Classical:
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class Forecast(Shown):
     """Joint distribution of wins and bookings over periods.
 
     Parameters

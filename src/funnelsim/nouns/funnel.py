@@ -14,6 +14,7 @@ from funnelsim.nouns.calendar import Calendar
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import UNKNOWN, Classes
 from funnelsim.nouns.collections import Collections
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts
@@ -69,7 +70,7 @@ class Span:
 
 
 @dataclass(frozen=True, eq=False)
-class Funnel:
+class Funnel(Shown):
     """How deals of one funnel move: hazards by stage, destination and age; arrivals; amounts.
 
     Made by :func:`funnelsim.fit`, loaded by :meth:`Funnel.load`, or written by hand. It keeps counts and
@@ -416,6 +417,13 @@ class Funnel:
             "median_dwell": np.stack([dwell_quantile(curve, 0.5) for curve in curves], axis=-1),
             "p90_dwell": np.stack([dwell_quantile(curve, 0.9) for curve in curves], axis=-1),
         }
+
+    def _shown_table(self) -> pd.DataFrame:
+        """The columns that a first look needs."""
+        table = self.table()
+        columns = ("conversion", "win_rate", "nominal", "median_dwell")
+        shown = [f"{name}{end}" for name in columns for end in ("", "_low", "_high")]
+        return table[[name for name in shown if name in table]]
 
     def __repr__(self) -> str:
         names = " > ".join(stage.name for stage in self.stages.open)

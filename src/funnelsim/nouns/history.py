@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.paths import Paths, clean_paths
 from funnelsim.nouns.records import Records, issues_frame
 from funnelsim.numerics.hazards import Spells
@@ -26,7 +27,7 @@ class HistoryError(FunnelsimError):
 
 
 @dataclass(frozen=True, eq=False)
-class DealHistory:
+class DealHistory(Shown):
     """What a company's records say about its deals, as known at one moment.
 
     Built by :func:`funnelsim.read_deals` or :func:`funnelsim.simulate_history`, not by hand.
@@ -124,6 +125,10 @@ class DealHistory:
     def n_deals(self) -> int:
         """Number of deals with at least one move."""
         return int(self.paths.is_first.sum())
+
+    def _shown_table(self) -> pd.DataFrame:
+        issues = self.issues
+        return issues.groupby(["level", "rule"]).size().rename("deals").reset_index()
 
     def __repr__(self) -> str:
         won, lost = (int(kind[self._last_place].sum()) for kind in (self.stages.is_won, self.stages.is_lost))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.display import Shown
 from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.receivables import Receivables
@@ -33,7 +34,7 @@ class InvoicesError(FunnelsimError):
 
 
 @dataclass(frozen=True, eq=False)
-class Invoices:
+class Invoices(Shown):
     """Invoices as known at a cutoff; made by :func:`funnelsim.read_invoices`.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.nouns.levers.protocol import Lever
@@ -82,7 +83,7 @@ class Activity:
 
 
 @dataclass(frozen=True, eq=False)
-class Scenario:
+class Scenario(Shown):
     """All that a forecast and a comparison of levers need.
 
     Parameters
@@ -124,6 +125,13 @@ class Scenario:
     quotas: tuple[Quotas, ...] = ()
     pay: Pay | None = None
     activity: Activity | None = None
+
+    def __repr__(self) -> str:
+        asked = f"{self.target:,.0f} {self.funnel.unit}".rstrip()
+        return (
+            f"Scenario({self.name}: {self.pipeline.n_deals:,} open deals, {len(self.levers)} levers, "
+            f"target {asked} in {self.periods})"
+        )
 
     def title(self, lang: str = "en") -> str:
         """What it is called in a language; its short name where no title is given."""

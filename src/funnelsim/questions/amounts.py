@@ -13,6 +13,7 @@ import pandas as pd
 
 from funnelsim.fitting.groups import attribute_names
 from funnelsim.nouns.classes import MISSING
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.bootstrap import bootstrap_summary
 from funnelsim.numerics.tail import Tail, TailError, fit_tail
@@ -42,7 +43,7 @@ class AmountsError(FunnelsimError):
 
 
 @dataclass(frozen=True, eq=False)
-class AmountsReport:
+class AmountsReport(Shown):
     """How large deals are: typical and largest amounts, revisions on the way, and what size does.
 
     Made by :func:`amounts`. Amounts are in the history's unit.

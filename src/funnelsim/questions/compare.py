@@ -13,6 +13,7 @@ import pandas as pd
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
@@ -26,7 +27,7 @@ from funnelsim.vocabulary.pipeline import Pipeline
 
 
 @dataclass(frozen=True, eq=False)
-class LeverComparison:
+class LeverComparison(Shown):
     """Forecasts under each lever, on the same draws as without any.
 
     Parameters
@@ -60,6 +61,10 @@ class LeverComparison:
     def effect(self, lever: int) -> Estimate:
         """Change of the chance of the target, with the standard error of the paired difference."""
         return self.situation.change_of_chance(self.outlooks[lever])
+
+    def __repr__(self) -> str:
+        levers = f"{len(self.levers)} lever{'s' if len(self.levers) != 1 else ''}"
+        return f"LeverComparison({levers}, chance of {self.target:,.0f}: {self.base.chance(self.target):.1%})"
 
     def table(self) -> pd.DataFrame:
         """Levers by their effect on the chance of the target, largest first.

@@ -13,6 +13,7 @@ import pandas as pd
 from funnelsim.engines.chances import Positions, chances_without_shock
 from funnelsim.engines.exact import Exact, ExactLaw, ExactOutcome
 from funnelsim.engines.run import forecast
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
@@ -32,7 +33,7 @@ _WHEN = {"won_p10": 0.1, "won_p50": 0.5, "won_p90": 0.9}
 
 
 @dataclass(frozen=True, eq=False)
-class DealOutlook:
+class DealOutlook(Shown):
     """Open deals one by one. Made by :func:`deal_outlook`.
 
     Parameters

@@ -14,6 +14,7 @@ from scipy import special
 from funnelsim.fitting.fit import fit
 from funnelsim.fitting.pace import LEVEL_STEPS, LevelPeriod  # the one table of periods by clock
 from funnelsim.fitting.tally import count_by_step
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.pace import period_name
@@ -138,7 +139,7 @@ class Course:
 
 
 @dataclass(frozen=True, eq=False)
-class Drift:
+class Drift(Shown):
     """What has moved in a funnel, since when, and how sure that is. Made by :func:`drift`.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.dwell import BestDwell
@@ -33,7 +34,7 @@ _MUCH_UNDECIDED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Dwell:
+class Dwell(Shown):
     """Time that deals stay in each stage. Made by :func:`dwell`.
 
     Parameters

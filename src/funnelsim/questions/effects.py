@@ -14,6 +14,7 @@ from scipy import special
 from threadpoolctl import threadpool_limits
 
 from funnelsim.fitting.fit import fit
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.hazard_regression import joint_covariance
@@ -37,7 +38,7 @@ _MOST_FALSE = 0.02  # of either sign, for either measure: of 25 idle columns two
 
 
 @dataclass(frozen=True, eq=False)
-class Effects:
+class Effects(Shown):
     """What attributes of deals do to the odds of moving forward, to the pace, and to the chance of winning.
 
     Made by :func:`effects`. Effects are associations: what goes with winning need not bring it about.

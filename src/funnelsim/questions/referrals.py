@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.fitting.groups import SegmentError, attribute_names
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.pooling import poisson_interval
 from funnelsim.numerics.recurrence import cluster_rate_draws, lag_summary, seen_lags
@@ -34,7 +35,7 @@ class ReferralError(FunnelsimError):
 
 
 @dataclass(frozen=True, eq=False)
-class Referrals:
+class Referrals(Shown):
     """New deals that won ones bring: repeat orders of the same customer, and arrivals marked as referred.
 
     Made by :func:`referrals`. Every win has a clock of its own, from the step after it to the next win of

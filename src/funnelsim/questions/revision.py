@@ -13,6 +13,7 @@ import pandas as pd
 from funnelsim.engines.exact import Exact, ExactOutcome
 from funnelsim.engines.run import forecast
 from funnelsim.fitting.fit import fit as fit_funnel
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
@@ -26,7 +27,7 @@ CAUSES = ("won", "lost", "moved on", "moved back", "slipped", "re-priced", "new"
 
 
 @dataclass(frozen=True, eq=False)
-class Revision:
+class Revision(Shown):
     """Two forecasts of one window at two dates, and what lies between them. Made by :func:`revision`.
 
     Parameters

@@ -14,6 +14,7 @@ from scipy import stats
 
 from funnelsim.fitting.fit import fit
 from funnelsim.fitting.groups import Groups, SegmentError, SegmentWarning, group_deals
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
@@ -39,7 +40,7 @@ _SAME = 12  # decimals in which equal win rates agree
 
 
 @dataclass(frozen=True, eq=False)
-class Segments:
+class Segments(Shown):
     """Groups of deals side by side: their own numbers, and those pulled towards the average by evidence.
 
     Made by :func:`segments`.

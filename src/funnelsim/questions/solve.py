@@ -13,6 +13,7 @@ from scipy import optimize
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
 from funnelsim.nouns.levers.cash import Collection
@@ -251,7 +252,7 @@ def _of_people(engine: Engine | EngineName) -> dict[str, tuple[Lever, float]]:
 
 
 @dataclass(frozen=True, eq=False)
-class LeverGrid:
+class LeverGrid(Shown):
     """The chance of the target over settings of two levers.
 
     Parameters
@@ -271,6 +272,11 @@ class LeverGrid:
     chance: Floats
     target: float
     unit: str
+
+    def __repr__(self) -> str:
+        low, high = float(self.chance.min()), float(self.chance.max())
+        size = f"{len(self.first)} x {len(self.second)}"
+        return f"LeverGrid({' and '.join(self.names)}, {size} settings: chances {low:.1%} to {high:.1%})"
 
     def table(self) -> pd.DataFrame:
         """Chance of the target: rows by factor of the first lever, columns by that of the second."""

@@ -14,6 +14,7 @@ from scipy import optimize, special
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
@@ -95,7 +96,7 @@ class Option:
 
 
 @dataclass(frozen=True, eq=False)
-class SpendingPlan:
+class SpendingPlan(Shown):
     """The best mixes of some options, and how good the approximation is they were found with.
 
     Parameters
@@ -109,6 +110,16 @@ class SpendingPlan:
     situation: Situation
     options: tuple[Option, ...]
     surface: Surface
+
+    def __repr__(self) -> str:
+        names = ", ".join(
+            f"{option.name} up to {option.most:g} for {option.cost:,.0f}" for option in self.options
+        )
+        chance = self.situation.base.chance()
+        return f"SpendingPlan({names}; chance of {self.situation.target:,.0f} without: {chance:.1%})"
+
+    def _shown_table(self) -> pd.DataFrame:
+        return self.frontier()
 
     def best_for(self, budget: float) -> pd.DataFrame:
         """The mix with the highest chance that a budget buys, beside simpler ones.

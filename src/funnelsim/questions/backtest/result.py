@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.law import Counted
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.block_bootstrap import BlockInterval, bootstrap_share, bootstrap_skill
@@ -25,7 +26,7 @@ KNOWS_ALL = "one who knows every rate"
 
 
 @dataclass(frozen=True, eq=False)
-class Backtest:
+class Backtest(Shown):
     """Forecasts made again at past origins, against what came. Made by :func:`funnelsim.backtest`.
 
     Parameters
@@ -71,6 +72,9 @@ class Backtest:
     def methods(self) -> tuple[str, ...]:
         """Ours first, then the rivals."""
         return tuple(self.cells["method"].unique())
+
+    def _shown_table(self) -> pd.DataFrame:
+        return self.scores()
 
     def scores(self, *, interval: float = 0.9) -> pd.DataFrame:
         """One row by measure, part, window and method, each method on the cells that it has forecast.

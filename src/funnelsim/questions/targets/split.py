@@ -14,6 +14,7 @@ from funnelsim.engines.exact import Exact
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
@@ -31,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class TargetSplit:
+class TargetSplit(Shown):
     """A target shared out among months, regions or reps. Made by :func:`split_target`.
 
     Parameters

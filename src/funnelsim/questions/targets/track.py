@@ -15,6 +15,7 @@ from funnelsim.engines.exact import Exact
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.run import forecast
 from funnelsim.fitting.fit import fit as fit_funnel
+from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
@@ -34,7 +35,7 @@ _FUTURES_A_DRAW = 50  # of cash, which no exact engine knows
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class Track(Shown):
     """A plan against what came. Made by :func:`track`.
 
     Parameters

@@ -196,4 +196,4 @@ def test_long_names_of_levers_are_shown_whole(tmp_path: Path) -> None:
     )
     screen = " ".join(run("levers", "--scenario", path, *QUICK).stdout.split())
     assert "…" not in screen
-    assert "odds" in screen
+    assert "to 65 %" in screen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,11 @@ from funnelsim.nouns.levers.protocol import (
 from funnelsim.numerics.incidence import observed_routes, tilt_forward, win_rates
 
 Floats = npt.NDArray[np.float64]
+
+
+def _aim(now: float, wanted: float) -> str:
+    """From a share to another, in words."""
+    return f"from {100 * now:.3g} to {100 * wanted:.3g} %"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Conversion:
 
     odds: float
     stage: str | None = None
+    aim: str = field(default="", compare=False, repr=False)  # what was asked for, where it was a value
 
     def __post_init__(self) -> None:
         check_factor(self.odds, "odds", ODDS)
@@ -82,7 +88,11 @@ class Conversion:
     def name(self) -> str:
         """What the lever does, in words."""
         where = f"of {self.stage}" if self.stage else "at every step"  # not once, as a lever on new deals is
-        return f"conversion {where}, odds {in_percent(self.odds)}"
+        return (
+            f"conversion {where} {self.aim}"
+            if self.aim
+            else f"conversion {where}, odds {in_percent(self.odds)}"
+        )
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""
@@ -126,7 +136,7 @@ class Conversion:
                 f"between {lowest:.1%} and {highest:.1%}, because {1 - highest:.1%} are not decided by then"
             )
         log_odds = optimize.brentq(lambda x: reached(x) - conversion, -30.0, 30.0, xtol=1e-10)
-        return cls(float(np.exp(log_odds)), stage)
+        return cls(float(np.exp(log_odds)), stage, _aim(reached(0.0), conversion))
 
 
 @dataclass(frozen=True)
@@ -206,6 +216,7 @@ class WinRate:
 
     odds: float
     stage: str
+    aim: str = field(default="", compare=False, repr=False)  # what was asked for, where it was a value
 
     def __post_init__(self) -> None:
         check_factor(self.odds, "odds", ODDS)
@@ -213,6 +224,8 @@ class WinRate:
     @property
     def name(self) -> str:
         """What the lever does, in words."""
+        if self.aim:
+            return f"win rate of {self.stage} {self.aim}"
         return f"every step from {self.stage} on, odds {in_percent(self.odds)}"
 
     def apply(self, funnel: Funnel) -> Funnel:
@@ -262,7 +275,7 @@ class WinRate:
                 f"{', '.join(names[first:])}"
             )
         log_odds = optimize.brentq(lambda x: reached(x) - win_rate, -30.0, 30.0, xtol=1e-10)
-        return cls(float(np.exp(log_odds)), stage)
+        return cls(float(np.exp(log_odds)), stage, _aim(reached(0.0), win_rate))
 
 
 @dataclass(frozen=True)

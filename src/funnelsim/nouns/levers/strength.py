@@ -51,7 +51,8 @@ def what_moves(lever: Lever) -> str:
     >>> what_moves(Subset(Volume(1.2), "source", ("web",))), what_moves(Conversion(1.5, "Proof"))
     ('new deals (source web)', 'conversion of Proof, odds')
     """
-    return " ".join(lever.name.replace(in_percent(strength_of(lever)), "").split())
+    strength = strength_of(lever)
+    return " ".join(at_strength(lever, strength).name.replace(in_percent(strength), "").split())
 
 
 def at_strength(lever: Lever, factor: float) -> Lever:
@@ -73,6 +74,6 @@ def at_strength(lever: Lever, factor: float) -> Lever:
     if isinstance(lever, Volume | Speed | Yield | Ramp):
         return replace(lever, factor=factor)
     if isinstance(lever, Conversion | WinRate):
-        return replace(lever, odds=factor)
+        return replace(lever, odds=factor, aim="")
     assert isinstance(lever, Collection)
     return replace(lever, faster=factor)

@@ -1,5 +1,6 @@
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import funnelsim as fs
+import funnelsim.faces.plots.fonts as fonts
 import funnelsim.faces.plots.sheet as sheet_module
 from funnelsim.faces.plots import (
     PlotError,
@@ -21,7 +23,6 @@ from funnelsim.faces.plots import (
     plot_fan,
     plot_incidence,
     plot_levers,
-    sheet,
     style,
 )
 from funnelsim.nouns.forecast import Forecast
@@ -422,8 +423,15 @@ class NamedLever:
         return fs.Volume(self.factor).apply(funnel)
 
 
+def without_wide_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Chinese fonts, and a package whose own one was left out."""
+    monkeypatch.setattr(fonts, "SHIPPED", "no such font")
+    monkeypatch.setattr(fonts, "_FOLDER", Path("no such folder"))
+    monkeypatch.setattr(fonts, "_INSTALLED", ())
+
+
 def test_names_that_no_font_can_draw_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet, "_WIDE_FONTS", ())
+    without_wide_fonts(monkeypatch)
     ax = plot_incidence(funnel_of(["商机", "方案 B 🎉"], ["赢单", "lost"], unit="元"), "商机", n_draws=20)
     draw(ax)  # matplotlib would warn of each missing letter
     assert ax.get_title(loc="left") == "Where deals in stage 1 go"
@@ -533,7 +541,7 @@ def test_amounts_read_in_units_of_their_size(amount: float, unit: str, told: str
 
 def test_what_no_font_holds_leaves_a_mark(monkeypatch):
     """A name that vanished would read "conversion of , odds": nobody could tell that one is missing."""
-    monkeypatch.setattr(sheet_module, "_WIDE_FONTS", [])
+    without_wide_fonts(monkeypatch)
     assert sheet_module.readable("conversion of 方案报价, odds") == "conversion of ?, odds"
     assert sheet_module.drawable(["方案报价", "offer"], "stage") == ["stage 1", "offer"]
     assert sheet_module.readable("Ménage") == "Ménage"

@@ -10,30 +10,20 @@ from typing import ParamSpec
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.font_manager import FontProperties
-from matplotlib.ft2font import FT2Font
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
-from funnelsim.faces.plots import style
+from funnelsim.faces.plots import fonts, style
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.language import checked_language, known, language, tr, use_language
 
 P = ParamSpec("P")
 Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
 EM = 0.56  # mean width of a character, in font sizes
-# Fonts with Chinese, Japanese and Korean characters, of Windows, macOS and Linux; those installed are used.
-_WIDE_FONTS = (
-    "Microsoft YaHei", "SimHei", "PingFang SC", "PingFang HK", "Hiragino Sans GB", "Heiti TC",
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei", "Droid Sans Fallback", "Arial Unicode MS",
-)  # fmt: skip
 _UNREADABLE = "?"
-_FIRST_WIDE = "\u2e80"  # what comes before is in matplotlib's own font, or in no East Asian one
 
 
 class PlotError(FunnelsimError):
@@ -156,7 +146,7 @@ class Sheet:
         )
 
     def finish(self, alt: str) -> Axes:
-        """Fonts for wide characters, and the alternative text."""
+        """Fonts that hold what is written, Chinese too, and the alternative text."""
         widen_fonts(self.ax)
         self.ax.set_label(alt)
         return self.ax
@@ -174,36 +164,25 @@ def legend_columns(texts: Sequence[str], room: int) -> int:
 
 
 def widen_fonts(artist: Artist) -> None:
-    """Let every text fall back on an installed font with Chinese, Japanese and Korean characters."""
-    families = _wide_fonts()
-    for text in artist.findobj(Text) if families else ():
-        assert isinstance(text, Text)
-        if any(character >= _FIRST_WIDE for character in text.get_text()):
-            text.set_fontfamily([*(f for f in text.get_fontfamily() if f not in families), *families])
-
-
-def _wide_fonts() -> list[str]:
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return [name for name in _WIDE_FONTS if name in installed]
+    """Give all texts of a picture the same fonts, which hold every character that :func:`readable` leaves."""
+    texts = [text for text in artist.findobj(Text) if isinstance(text, Text)]
+    words = "".join(text.get_text() for text in texts)
+    owns = {tuple(text.get_fontfamily()) for text in texts}  # hundreds of texts have the same one or two
+    orders = {own: fonts.families(words, own) for own in owns}
+    for text in texts:
+        text.set_fontfamily(orders[tuple(text.get_fontfamily())])
 
 
 def readable(text: str) -> str:
     """A text with one ``?`` for each run of characters that no installed font holds: boxes say no more."""
-    if text.isascii():
-        return text
-    own, wide = _fonts(mpl.rcParams["font.family"]), _fonts(_wide_fonts())
     shown = ""
+    missing = fonts.missing(text)
     for c in text:
-        fonts = own + wide if c >= _FIRST_WIDE else own
-        if c.isascii() or any(font.get_char_index(ord(c)) for font in fonts):
+        if c not in missing:
             shown += c
         elif not shown.endswith(_UNREADABLE):
             shown += _UNREADABLE
     return shown
-
-
-def _fonts(families: Sequence[str]) -> list[FT2Font]:
-    return [font_manager.get_font(font_manager.findfont(FontProperties(family=[f]))) for f in families]
 
 
 def safe(text: str) -> str:

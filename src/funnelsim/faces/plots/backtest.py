@@ -150,7 +150,9 @@ def _ranges(sheet: Sheet, days: np.ndarray, cells: pd.DataFrame) -> list[Entry]:
 
 
 def _dates(sheet: Sheet) -> None:
-    locator = mdates.AutoDateLocator(maxticks=4 if sheet.is_small else 8)  # type: ignore[no-untyped-call]
+    n_most = 4 if sheet.is_small else 8
+    locator = mdates.AutoDateLocator(minticks=2, maxticks=n_most)  # type: ignore[no-untyped-call]
+    locator.intervald[mdates.MONTHLY] = [1, 2, 3, 4, 6, 12]  # or two years on a small picture would warn
     sheet.ax.xaxis.set_major_locator(locator)
     formatter = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
     sheet.ax.xaxis.set_major_formatter(formatter)

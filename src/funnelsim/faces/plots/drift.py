@@ -63,7 +63,8 @@ def plot_drift(drift: Drift, transition: str | None = None, *, ax: Axes | None =
 def _dates(sheet: Sheet) -> None:
     """Ticks at dates, as few as fit."""
     n_most = 4 if sheet.is_small else 7
-    locator = mdates.AutoDateLocator(maxticks=n_most)  # type: ignore[no-untyped-call]  # matplotlib's own
+    locator = mdates.AutoDateLocator(minticks=2, maxticks=n_most)  # type: ignore[no-untyped-call]  # matplotlib's own
+    locator.intervald[mdates.MONTHLY] = [1, 2, 3, 4, 6, 12]  # or two years on a small picture would warn
     formatter = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
     sheet.ax.xaxis.set_major_locator(locator)
     sheet.ax.xaxis.set_major_formatter(formatter)

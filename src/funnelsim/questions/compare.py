@@ -24,6 +24,7 @@ from funnelsim.questions.situation import Situation
 from funnelsim.questions.targets.attainable import quantiles_with_errors
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
+from funnelsim.vocabulary.progress import watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,4 +206,5 @@ def compare_levers(
     if not chosen:
         raise LeverError("no lever to compare: leave levers out for the three usual ones, or name some")
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
-    return LeverComparison(situation, chosen, tuple(situation.under(lever) for lever in chosen))
+    outlooks = tuple(situation.under(lever) for lever in watched(chosen, "levers", len(chosen)))
+    return LeverComparison(situation, chosen, outlooks)

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from scipy import optimize, special
 from scipy.stats import qmc
 
+from funnelsim.vocabulary.progress import watched
+
 Floats = npt.NDArray[np.float64]
 
 _LEAST_CHANCE = 1e-6  # a probit beyond it is noise of the transform
@@ -42,7 +44,8 @@ class Surface:
         scattered = qmc.Sobol(n, scramble=False).random_base2(4 if n < 4 else 5)
         design = np.concatenate([np.eye(n), np.full((1, n), 0.5), np.ones((1, n)), scattered])
         held_out = qmc.Halton(n, scramble=False).random(5)[1:]
-        value = special.ndtri([_inside(chance_of(x)) for x in design])
+        tried = watched(design, "trying mixes", len(design))
+        value = special.ndtri([_inside(chance_of(x)) for x in tried])
         found, *_ = np.linalg.lstsq(_terms(design), value, rcond=None)
         told = special.ndtr(_terms(held_out) @ found)
         error = np.max(np.abs(told - [chance_of(x) for x in held_out]))

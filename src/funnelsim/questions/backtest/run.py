@@ -23,6 +23,7 @@ from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_
 from funnelsim.questions.backtest.result import OURS, Backtest
 from funnelsim.questions.backtest.rows import deal_rows, floor_rows, rows_of
 from funnelsim.questions.baselines.protocol import Rival, RivalError, Samples
+from funnelsim.vocabulary.progress import watched
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
@@ -201,7 +202,8 @@ def _looks(
     done: Iterator[Look | str] = joblib.Parallel(n_jobs=workers, return_as="generator")(tasks)
     looks: list[Look] = []
     notes: list[str] = []
-    for i, look in enumerate(done):
+    shown = watched(done, "forecasting at past origins", len(asked)) if progress is None else done
+    for i, look in enumerate(shown):
         if isinstance(look, str):
             notes.append(look)
         else:

@@ -18,6 +18,7 @@ from funnelsim.questions.worlds.methods import Informed, Oracle, Ours
 from funnelsim.questions.worlds.sample import WorldError
 from funnelsim.questions.worlds.table import LEVELS, table_of
 from funnelsim.questions.worlds.world import World
+from funnelsim.vocabulary.progress import watched
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
@@ -116,7 +117,8 @@ def run_trials(
         for family in chosen
         for i in range(counts[family.name])
     )
-    done = joblib.Parallel(n_jobs=workers)(tasks)
+    each = joblib.Parallel(n_jobs=workers, return_as="generator")(tasks)
+    done = watched(each, "worlds", sum(counts.values()))
     return pd.DataFrame([row for rows in done for row in rows])
 
 

@@ -24,15 +24,19 @@ if TYPE_CHECKING:
     from funnelsim.engines.run import forecast as forecast
     from funnelsim.faces.plots import plot_amounts as plot_amounts
     from funnelsim.faces.plots import plot_backtest as plot_backtest
+    from funnelsim.faces.plots import plot_capacity as plot_capacity
     from funnelsim.faces.plots import plot_chance as plot_chance
+    from funnelsim.faces.plots import plot_coverage as plot_coverage
     from funnelsim.faces.plots import plot_drift as plot_drift
     from funnelsim.faces.plots import plot_dwell as plot_dwell
     from funnelsim.faces.plots import plot_effects as plot_effects
     from funnelsim.faces.plots import plot_fan as plot_fan
     from funnelsim.faces.plots import plot_frontier as plot_frontier
+    from funnelsim.faces.plots import plot_funnel as plot_funnel
     from funnelsim.faces.plots import plot_incidence as plot_incidence
     from funnelsim.faces.plots import plot_lever_grid as plot_lever_grid
     from funnelsim.faces.plots import plot_levers as plot_levers
+    from funnelsim.faces.plots import plot_open_deals as plot_open_deals
     from funnelsim.faces.plots import plot_pit as plot_pit
     from funnelsim.faces.plots import plot_quotas as plot_quotas
     from funnelsim.faces.plots import plot_receivables as plot_receivables
@@ -359,6 +363,10 @@ _HOME = {
     "plot_drift": "faces.plots",
     "plot_dwell": "faces.plots",
     "plot_effects": "faces.plots",
+    "plot_funnel": "faces.plots",
+    "plot_coverage": "faces.plots",
+    "plot_open_deals": "faces.plots",
+    "plot_capacity": "faces.plots",
     "aalen_johansen": "numerics.aalen_johansen",
     "Clock": "vocabulary.clock",
     "Periods": "vocabulary.periods",

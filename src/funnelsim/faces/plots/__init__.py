@@ -1,4 +1,4 @@
-"""Pictures, one function each: forecasts, backtests, levers, groups, effects, dwell, drift, amounts.
+"""Pictures, one function each: forecasts, backtests, levers, funnels, open deals, people.
 
 Each function draws on the axes it is given, or on a new pyplot figure, and returns the axes. Programs that
 draw many pictures pass axes of their own (``Figure(layout="constrained").add_subplot()``): pyplot keeps every
@@ -8,14 +8,18 @@ Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib
 
 from funnelsim.faces.plots.amounts import plot_amounts
 from funnelsim.faces.plots.backtest import plot_backtest, plot_pit
+from funnelsim.faces.plots.capacity import plot_capacity
 from funnelsim.faces.plots.chance import plot_chance
+from funnelsim.faces.plots.coverage import plot_coverage
 from funnelsim.faces.plots.drift import plot_drift
 from funnelsim.faces.plots.dwell import plot_dwell
 from funnelsim.faces.plots.effects import plot_effects
 from funnelsim.faces.plots.fan import plot_fan
+from funnelsim.faces.plots.funnel import plot_funnel
 from funnelsim.faces.plots.incidence import plot_incidence
 from funnelsim.faces.plots.joint import plot_frontier, plot_lever_grid, plot_shares
 from funnelsim.faces.plots.levers import plot_levers
+from funnelsim.faces.plots.open_deals import plot_open_deals
 from funnelsim.faces.plots.quotas import plot_quotas
 from funnelsim.faces.plots.receivables import plot_receivables
 from funnelsim.faces.plots.revision import plot_revision
@@ -40,6 +44,10 @@ __all__ = [
     "plot_frontier",
     "plot_quotas",
     "plot_receivables",
+    "plot_funnel",
+    "plot_coverage",
+    "plot_open_deals",
+    "plot_capacity",
     "alt_text",
     "PlotError",
 ]

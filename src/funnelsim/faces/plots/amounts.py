@@ -11,9 +11,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet
+from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet, spoken
 from funnelsim.numerics.tail import Tail
 from funnelsim.questions.amounts import CANNOT_TELL, AmountsReport, verdict_on
+from funnelsim.vocabulary.language import Language, tr
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +23,8 @@ _BEYOND = 3.0  # the tail is drawn up to so many times the largest amount
 _N_POINTS, _N_DRAWS = 120, 400
 
 
-def plot_amounts(report: AmountsReport, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_amounts(report: AmountsReport, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Share of won deals above each amount, both on log scales: data, fitted tail with its band, log-normal.
 
     Parameters
@@ -30,6 +32,8 @@ def plot_amounts(report: AmountsReport, *, ax: Axes | None = None) -> Axes:
     report : AmountsReport
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -58,20 +62,21 @@ def plot_amounts(report: AmountsReport, *, ax: Axes | None = None) -> Axes:
         said = f"tail {verdict_on(tail)}"
         low, high = tail.shape_interval(report.interval)
         told = (
-            f"; above {scale.text(tail.threshold)} the tail has shape {tail.shape:.2f} ({low:.2f} to "
+            f"above {scale.text(tail.threshold)} the tail has shape {tail.shape:.2f} ({low:.2f} to "
             f"{high:.2f}), {verdict_on(tail)}"
         )
     else:
-        said, told = "the tail cannot be told", f"; of the tail, {CANNOT_TELL}: {tail}"
+        said, told = "the tail cannot be told", f"of the tail, {CANNOT_TELL}: {tail}"
     _axes(sheet)
     n_lines = sheet.axis_names(scale.axis("won amount"), "share of won deals above")
     sheet.title(f"Won amounts: {said}", n_lines=3)
     sheet.legend(entries, lines_above=1 + n_lines, most=2)
     middle = float(np.median(known))
-    return sheet.finish(
+    head = (
         f"Share of {len(known):,} won deals above each amount: median {scale.text(middle)}, largest "
-        f"{scale.text(float(known[-1]))}{told}."
+        f"{scale.text(float(known[-1]))}"
     )
+    return sheet.finish(style.sentence(style.joined(";", [tr(head), tr(told)])))
 
 
 def _tail(sheet: Sheet, scale: style.Scale, report: AmountsReport, tail: Tail) -> list[Entry]:

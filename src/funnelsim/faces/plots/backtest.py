@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet, readable
-from funnelsim.faces.plots.units import amount_ticks
+from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet, readable, spoken
+from funnelsim.faces.plots.units import amount_ticks, date_ticks
 from funnelsim.questions.backtest.result import OURS, Backtest
+from funnelsim.vocabulary.language import Language, known, language, tr
 
 _N_BINS = 10
 _RANGES = ((50, "p25", "p75"), (80, "p10", "p90"), (95, "p2_5", "p97_5"))
 
 
+@spoken
 def plot_backtest(
-    test: Backtest, *, ahead: int = 1, part: str = "total", method: str = OURS, ax: Axes | None = None
+    test: Backtest,
+    *,
+    ahead: int = 1,
+    part: str = "total",
+    method: str = OURS,
+    ax: Axes | None = None,
+    lang: Language | None = None,
 ) -> Axes:
     """Forecasts made at past origins, against what came.
 
@@ -31,6 +38,8 @@ def plot_backtest(
     method : str
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -42,7 +51,7 @@ def plot_backtest(
     PlotError
         If the backtest has no such cells.
     """
-    cells = _cells(test, f"part == {part!r} and window == 'period' and ahead == {ahead!r}", method)
+    cells = cells_of(test, f"part == {part!r} and window == 'period' and ahead == {ahead!r}", method)
     sheet = Sheet.on(ax)
     days = pd.to_datetime(cells["origin"]).to_numpy()
     largest = float(max(cells["actual"].max(), cells["p97_5"].max()))
@@ -58,14 +67,10 @@ def plot_backtest(
         )  # fmt: skip
         entries.append((dots, text))
     sheet.ax.set_ylim(0, 1.05 * largest)
-    _dates(sheet)
+    date_ticks(sheet.ax.xaxis, 4 if sheet.is_small else 8)
     n_lines = sheet.axis_names("origin: what was known ends here", scale.axis(test.measure))
     amount_ticks(sheet.ax.yaxis, scale)
-    whose = "" if method == OURS else f"{style.plain(method)}: "
-    which = "" if part == "total" else " of deals open then"
-    sheet.title(
-        f"{whose}80% ranges held {int(held.sum())} of {len(held)} times, {_ordinal(ahead)} period{which}"
-    )
+    sheet.title(_held_words(held, ahead, part, method))
     sheet.legend(entries, lines_above=n_lines + 1)
     first, last = cells["origin"].iloc[0], cells["origin"].iloc[-1]
     return sheet.finish(
@@ -76,7 +81,15 @@ def plot_backtest(
     )
 
 
-def plot_pit(test: Backtest, *, part: str = "total", method: str = OURS, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_pit(
+    test: Backtest,
+    *,
+    part: str = "total",
+    method: str = OURS,
+    ax: Axes | None = None,
+    lang: Language | None = None,
+) -> Axes:
     """Where what came fell in its forecast: flat where ranges are honest.
 
     Parameters
@@ -86,6 +99,8 @@ def plot_pit(test: Backtest, *, part: str = "total", method: str = OURS, ax: Axe
     method : str
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -98,7 +113,7 @@ def plot_pit(test: Backtest, *, part: str = "total", method: str = OURS, ax: Axe
     PlotError
         If the backtest has no such cells.
     """
-    cells = _cells(test, f"part == {part!r} and window == 'period'", method)
+    cells = cells_of(test, f"part == {part!r} and window == 'period'", method)
     sheet = Sheet.on(ax)
     counts, edges = np.histogram(cells["pit"], bins=_N_BINS, range=(0.0, 1.0))
     share = 100 * counts / len(cells)
@@ -124,18 +139,19 @@ def plot_pit(test: Backtest, *, part: str = "total", method: str = OURS, ax: Axe
     says = f"Ranges of 50, 80, 95% held {held}% of {len(cells)} cells"
     sheet.title(says)
     sheet.legend([(bars, "forecasts"), (line, "if ranges were honest")], lines_above=n_lines + 1)
-    return sheet.finish(
-        f"Histogram of where what came fell in {len(cells)} forecasts, by tenth: "
-        f"{', '.join(f'{value:.0f}' for value in share)} %; 10 % is due. {says}."
-    )
+    by_tenth = ", ".join(f"{value:.0f}" for value in share)
+    fell = f"Histogram of where what came fell in {len(cells)} forecasts, by tenth: {by_tenth} %; 10 % is due"
+    both = (style.sentence(tr(text)) for text in (fell, says))
+    return sheet.finish(style.sentences(both))
 
 
-def _cells(test: Backtest, wanted: str, method: str) -> pd.DataFrame:
+def cells_of(test: Backtest, wanted: str, method: str) -> pd.DataFrame:
+    """Cells of one method that answer a query, of the measure asked for."""
     cells = test.cells.query(wanted)
     cells = cells[(cells["measure"] == test.measure) & (cells["method"] == method)]
     if not len(cells):
-        known = ", ".join(test.methods)
-        raise PlotError(f"no forecast of {method!r} with {wanted}; methods are {known}, see Backtest.cells")
+        there = ", ".join(test.methods)
+        raise PlotError(f"no forecast of {method!r} with {wanted}; methods are {there}, see Backtest.cells")
     return cells.reset_index(drop=True)
 
 
@@ -149,14 +165,13 @@ def _ranges(sheet: Sheet, days: np.ndarray, cells: pd.DataFrame) -> list[Entry]:
     return entries[::-1]
 
 
-def _dates(sheet: Sheet) -> None:
-    n_most = 4 if sheet.is_small else 8
-    locator = mdates.AutoDateLocator(minticks=2, maxticks=n_most)  # type: ignore[no-untyped-call]
-    locator.intervald[mdates.MONTHLY] = [1, 2, 3, 4, 6, 12]  # or two years on a small picture would warn
-    sheet.ax.xaxis.set_major_locator(locator)
-    formatter = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
-    sheet.ax.xaxis.set_major_formatter(formatter)
-
-
 def _ordinal(n: int) -> str:
+    if language() == "zh":
+        return f"第 {n} 个"
     return {1: "first", 2: "second", 3: "third"}.get(n, f"{n}th")
+
+
+def _held_words(held: np.ndarray, ahead: int, part: str, method: str) -> str:
+    times, which = f"80% ranges held {int(held.sum())} of {len(held)} times", _ordinal(ahead)
+    says = tr(f"{times}, {which} period{'' if part == 'total' else ' of deals open then'}")
+    return says if method == OURS else style.joined(":", [known(style.plain(method)), says])

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, line_height, share_of_width
-from funnelsim.faces.plots.units import amount_ticks, scale_of, span_in_words
+from funnelsim.faces.plots.sheet import Entry, Sheet, line_height, share_of_width, spoken
+from funnelsim.faces.plots.units import amount_ticks, during, scale_of
 from funnelsim.nouns.forecast import Forecast
+from funnelsim.vocabulary.language import Language, tr
 
 Floats = npt.NDArray[np.float64]
 _MOST_CURVE_POINTS = 400
@@ -53,7 +54,8 @@ class _Mark:
     colour: str
 
 
-def plot_chance(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_chance(forecast: Forecast, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Chance that the total of all periods reaches an amount, over the amounts.
 
     Parameters
@@ -61,6 +63,8 @@ def plot_chance(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
     forecast : Forecast
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -77,14 +81,15 @@ def plot_chance(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
     if forecast.target is not None:
         marks.append(_target_mark(sheet, forecast, scale))
     _write_marks(sheet, curve, marks)
-    when = span_in_words(forecast)
-    n_lines = sheet.axis_names(scale.axis(f"{forecast.measure} {when}"), "chance of reaching it")
+    what = during(forecast.measure, forecast)
+    n_lines = sheet.axis_names(scale.axis(what), "chance of reaching it")
     amount_ticks(sheet.ax.xaxis, scale)
     sheet.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    sheet.title(f"Chance that {forecast.measure} {when} reach an amount")
+    sheet.title(f"Chance that {what} reach an amount")
     sheet.legend(entries, lines_above=n_lines + 1)
-    words = "; ".join([*ranges, *(mark.text.replace("\n", " ") for mark in marks[3:])])
-    return sheet.finish(f"Chance that {forecast.measure} {when} reach an amount: {words}.")
+    words = [*ranges, *(mark.text.replace("：\n", "：").replace("\n", " ") for mark in marks[3:])]
+    head = tr(f"Chance that {what} reach an amount")
+    return sheet.finish(style.sentence(style.joined(":", [head, style.joined(";", words)])))
 
 
 def _chance_curve(sheet: Sheet, curve: _Curve) -> list[Entry]:
@@ -150,7 +155,7 @@ def _target_mark(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> _Mark:
     assert forecast.target is not None
     low, high = sheet.ax.get_xlim()
     chance, target, colour, ax = forecast.chance(), forecast.target, style.VERMILLION, sheet.ax
-    text = f"target {scale.text(target)}:\n{style.chance_words(chance, forecast.n_futures)}"
+    text = tr(f"target {scale.text(target)}:\n{style.chance_words(chance, forecast.n_futures)}")
     if not low <= target <= high:
         arrow = "→" if target > high else "←"
         return _Mark(high if target > high else low, chance.value, f"{arrow} {text}", colour)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.dates as mdates
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -10,8 +9,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, readable
+from funnelsim.faces.plots.sheet import Entry, Sheet, readable, spoken
+from funnelsim.faces.plots.units import date_ticks
 from funnelsim.questions.drift import STAYED, Course, Drift
+from funnelsim.vocabulary.language import Language, known, tr
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,7 +23,10 @@ _ROOM = 1.12
 _MOST = 0.95  # share of the evidence whose dots are drawn where they are
 
 
-def plot_drift(drift: Drift, transition: str | None = None, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_drift(
+    drift: Drift, transition: str | None = None, *, ax: Axes | None = None, lang: Language | None = None
+) -> Axes:
     """Pace of one transition, or of arrivals, by period: what was seen over what is usual.
 
     Parameters
@@ -32,6 +36,8 @@ def plot_drift(drift: Drift, transition: str | None = None, *, ax: Axes | None =
         As in the index of ``drift.table()``; the surest move by default.
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -49,25 +55,21 @@ def plot_drift(drift: Drift, transition: str | None = None, *, ax: Axes | None =
         _change(sheet.ax, course)
     _dots(sheet.ax, course, has_moved=has_moved)
     sheet.ax.axhline(1.0, color=style.INK, linewidth=0.9, linestyle=":", zorder=1)
-    _dates(sheet)
+    date_ticks(sheet.ax.xaxis, 4 if sheet.is_small else 7)
     what = "arrivals" if course.series.is_arrivals else "exits"
     n_lines = sheet.axis_names(f"end of {drift.period}", f"{what}, as a multiple of usual")
-    name = readable(style.plain(course.series.name))
-    verdict = row["verdict"].removeprefix("moved: ")
-    ratio = f", {row['ratio']:.3g} times ({row['ratio_low']:.3g} to {row['ratio_high']:.3g})"
-    sheet.title(f"{name}: {verdict}{ratio if has_moved else ''}", share=0.95, n_lines=3)
+    name = readable(_name(course.series.name))
+    said = [known(row["verdict"].removeprefix("moved: "))]
+    if has_moved:
+        said.append(tr(f"{row['ratio']:.3g} times ({row['ratio_low']:.3g} to {row['ratio_high']:.3g})"))
+    sheet.title(style.joined(":", [name, style.joined(",", said)]), share=0.95, n_lines=3)
     _legend(sheet, course, n_lines, has_moved=has_moved)
     return sheet.finish(_alt(drift, course, name, has_moved=has_moved))
 
 
-def _dates(sheet: Sheet) -> None:
-    """Ticks at dates, as few as fit."""
-    n_most = 4 if sheet.is_small else 7
-    locator = mdates.AutoDateLocator(minticks=2, maxticks=n_most)  # type: ignore[no-untyped-call]  # matplotlib's own
-    locator.intervald[mdates.MONTHLY] = [1, 2, 3, 4, 6, 12]  # or two years on a small picture would warn
-    formatter = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
-    sheet.ax.xaxis.set_major_locator(locator)
-    sheet.ax.xaxis.set_major_formatter(formatter)
+def _name(transition: str) -> str:
+    """A transition, or arrivals, with its places as they are called in the language spoken."""
+    return " > ".join(known(place) for place in style.plain(transition).split(" > "))
 
 
 def _ratio(course: Course) -> tuple[npt.NDArray[np.bool_], Floats]:
@@ -131,11 +133,12 @@ def _legend(sheet: Sheet, course: Course, n_lines: int, *, has_moved: bool) -> N
 def _alt(drift: Drift, course: Course, name: str, *, has_moved: bool) -> str:
     row = drift.table().loc[course.series.name]
     now = f"level now {row['level']:.2f} ({row['level_low']:.2f} to {row['level_high']:.2f}), {row['moves']}"
-    text = f"{name} by {drift.period}, observed over expected: {row['verdict']}; {now}."
+    said = [tr(f"{name} by {drift.period}, observed over expected: {row['verdict']}; {now}.")]
     if has_moved:
-        text += (
-            f" One change after {row['changed_after']:%Y-%m-%d} ({row['earliest']:%Y-%m-%d} to "
+        change = (
+            f"One change after {row['changed_after']:%Y-%m-%d} ({row['earliest']:%Y-%m-%d} to "
             f"{row['latest']:%Y-%m-%d}), from {row['before']:.2f} to {row['after']:.2f} times the usual; "
             f"adjusted p-value {row['p_adjusted']:.3f}."
         )
-    return text
+        said.append(tr(change))
+    return style.sentences(said)

@@ -14,9 +14,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, drawable
+from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, spoken
 from funnelsim.questions.dwell import Dwell
 from funnelsim.questions.stays import BINNED
+from funnelsim.vocabulary.language import Language, known, tr
 
 _FIRST_MODEL = 4  # columns before: at risk, observed and its bounds
 _BAND = 0.25
@@ -25,7 +26,8 @@ Floats = npt.NDArray[np.float64]
 Look = tuple[str, float, Literal["-"] | tuple[float, Sequence[float]]]  # colour, width, dashes
 
 
-def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Share of deals that have left a stage by each age: as seen, by age bins, and by the best family.
 
     Parameters
@@ -34,6 +36,8 @@ def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None) -> Axes:
     stage : str
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -65,30 +69,33 @@ def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None) -> Axes:
         entries.append((handle, words))
     n_lines = _axis(sheet, curves["observed"].to_numpy(), curves["at_risk"].to_numpy(), step)
     shown = drawable([stage], "stage")[0]
-    sheet.title(f"Time in {shown}: {_headline(models, verdict)}", n_lines=3)
+    sheet.title(style.joined(":", [tr(f"Time in {shown}"), _headline(models, verdict)]), n_lines=3)
     sheet.legend(entries, lines_above=2 + n_lines, most=2)
-    told = "; ".join(f"{name}: {verdict[name]}" for name in models)
+    told = style.joined(";", (style.joined(":", [tr(name), tr(verdict[name])]) for name in models))
     n_stays = len(dwell.models(stage).stays.exit_age)
     marks = _marks(curves["observed"].to_numpy(), step)
-    return sheet.finish(
+    said = (
         f"Share of {n_stays:,} stays in {style.plain(stage)} that have left, observed with "
-        f"{dwell.interval:.0%} interval, against models. Observed: {marks}. {told}."
+        f"{dwell.interval:.0%} interval, against models",
+        f"Observed: {marks}",
+        told,
     )
+    return sheet.finish(style.sentences(style.sentence(known(text)) for text in said))
 
 
 def _headline(models: list[str], verdict: pd.Series[str]) -> str:
     if len(models) < 2:
-        return "no family can be fitted"
+        return tr("no family can be fitted")
     words = verdict[models[1]].split(":")[0]
-    return f"{models[1]}, best of the families, {'fits' if words.startswith('no sign') else words}"
+    return tr(f"{models[1]}, best of the families, {'fits' if words.startswith('no sign') else words}")
 
 
 def _marks(observed: Floats, step: str) -> str:
     """Ages by which quarters have left, in words."""
     found = [(share, int(np.argmax(observed >= share))) for share in (0.25, 0.5, 0.75, 0.95)]
-    reached = [f"{share:.0%} by {step} {age:,}" for share, age in found if observed[age] >= share]
-    last = f"{observed[-1]:.1%} by {step} {len(observed) - 1:,}"
-    return ", ".join([*reached, last])
+    reached = [(f"{share:.0%}", age) for share, age in found if observed[age] >= share]
+    reached.append((f"{observed[-1]:.1%}", len(observed) - 1))
+    return style.joined(",", (tr(f"{share} by {step} {age:,}") for share, age in reached))
 
 
 def _axis(sheet: Sheet, observed: Floats, at_risk: Floats, step: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -10,15 +12,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe
+from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe, spoken
 from funnelsim.questions.effects import NO_EFFECT, Effects
+from funnelsim.vocabulary.language import Language, tr
 
 _MOST_ROWS = 40
 _UP, _DOWN, _NONE = "wins more often", "wins less often", "no clear effect on winning"
 _MARKERS = {_UP: "^", _DOWN: "v", _NONE: "o"}
 
 
-def plot_effects(effects: Effects, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_effects(effects: Effects, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Change of the chance of winning by attribute, in points, with intervals; those together that belong so.
 
     Parameters
@@ -26,6 +30,8 @@ def plot_effects(effects: Effects, *, ax: Axes | None = None) -> Axes:
     effects : Effects
     ax : Axes, optional
         A new pyplot figure by default, as high as the number of effects asks for.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -40,25 +46,35 @@ def plot_effects(effects: Effects, *, ax: Axes | None = None) -> Axes:
     own = list(dict.fromkeys(chosen["attribute"]))
     attributes = dict(zip(own, drawable(own, "attribute"), strict=True))
     levels = drawable(list(chosen["level"]), "level")
-    names = [f"{attributes[name]}: {level}" for name, level in zip(chosen["attribute"], levels, strict=True)]
+    names = [
+        style.joined(":", [attributes[name], level])
+        for name, level in zip(chosen["attribute"], levels, strict=True)
+    ]
     kinds = [_kind(verdict) for verdict in chosen["verdict"]]
     _rows(sheet, _labels(sheet, chosen, names, levels), chosen, kinds)
     label = f"change of a new deal's chance of winning, in points, with {effects.interval:.0%} intervals"
     n_lines = sheet.axis_names(label, "")
-    some = f", {len(chosen)} of {len(table)}" if len(chosen) < len(table) else ""
+    some = [f"{len(chosen)} {tr('of')} {len(table)}"] if len(chosen) < len(table) else []
     n_clear = int((table["verdict"] != NO_EFFECT).sum())
-    told_clear = f"{n_clear} of {len(table)} are clear"
-    sheet.title(f"Effects of attributes{some}: {told_clear}", share=0.85, n_lines=2)
+    told_clear = tr(f"{n_clear} of {len(table)} are clear")
+    head = style.joined(",", [tr("Effects of attributes"), *some])
+    sheet.title(style.joined(":", [head, told_clear]), share=0.85, n_lines=2)
     _legend(sheet, set(kinds), n_lines)
-    told = "; ".join(
-        f"{name} {row.win_change:+.1f} ({row.win_change_low:+.1f} to {row.win_change_high:+.1f}), "
-        f"{row.verdict}"
-        for name, row in zip(names, chosen.itertuples(), strict=True)
-    )
-    return sheet.finish(
-        f"Change of the chance of winning in points{some}, of {effects.win_rate:.1%} for a deal of average "
-        f"attributes; {told_clear}. With {effects.interval:.0%} intervals: {told}."
-    )
+    head = style.joined(",", [tr("Change of the chance of winning in points"), *some])
+    base = tr(f"of {effects.win_rate:.1%} for a deal of average attributes")
+    said = style.sentence(style.joined(";", [style.joined(",", [head, base]), told_clear]))
+    with_bounds = tr(f"With {effects.interval:.0%} intervals")
+    told = style.joined(";", (_told(name, row) for name, row in zip(names, chosen.itertuples(), strict=True)))
+    rest = style.sentence(style.joined(":", [with_bounds, told]))
+    return sheet.finish(style.sentences([said, rest]))
+
+
+def _told(name: str, row: Any) -> str:
+    """One effect with its interval and verdict."""
+    change = f"{row.win_change:+.1f}"
+    bounds = style.aside(f"{row.win_change_low:+.1f} {tr('to')} {row.win_change_high:+.1f}")
+    verdict = style.joined(",", (tr(word) for word in row.verdict.split(", ")))
+    return style.joined(",", [f"{name} {change}{bounds}", verdict])
 
 
 def _furthest(table: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +118,7 @@ def _rows(sheet: Sheet, names: list[str], table: pd.DataFrame, kinds: list[str])
             zorder=3,
         )
     for row, odds in zip(rows, table["odds_ratio"], strict=True):
-        sheet.beside(float(row), ("odds " if row == 0 else "") + f"×{odds:.2f}")
+        sheet.beside(float(row), (tr("odds") + " " if row == 0 else "") + f"×{odds:.2f}")
     for row in np.flatnonzero(table["attribute"].to_numpy()[1:] != table["attribute"].to_numpy()[:-1]):
         ax.axhline(row + 0.5, color=style.PALE, linewidth=0.8, zorder=0)
     ax.set_ylim(len(rows) - 0.4, -0.6)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, line_height, safe, share_of_width
-from funnelsim.faces.plots.units import amount_ticks, scale_of, span_in_words
+from funnelsim.faces.plots.sheet import Entry, Sheet, line_height, safe, share_of_width, spoken
+from funnelsim.faces.plots.units import amount_ticks, during, scale_of, tick_names
 from funnelsim.nouns.forecast import Classical, Forecast
+from funnelsim.vocabulary.language import Language, tr
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +43,8 @@ class _Fan:
         )
 
 
-def plot_fan(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_fan(forecast: Forecast, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Bookings (wins, when there are no amounts) as they add up over the periods, with their ranges.
 
     The fan starts from what is realised at the cutoff. Its bands hold 50, 80 and 95 % of the jointly drawn
@@ -54,6 +56,8 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
     forecast : Forecast
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -75,7 +79,7 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
         "period (sums hold at its end)", scale.axis(forecast.measure if sheet.is_small else what)
     )
     amount_ticks(sheet.ax.yaxis, scale)
-    sheet.title(f"{what.capitalize()} {span_in_words(forecast)}")
+    sheet.title(during(what.capitalize(), forecast))
     head = "" if sheet.is_small else f"by the end, in {scale.name}" if scale.name else "by the end"
     sheet.legend(entries, lines_above=n_lines, title=head, most=2)
     return sheet.finish(_fan_sentence(forecast, fan, classical, scale))
@@ -121,7 +125,7 @@ def _classical_points(
         low, high = figure.interval80
         text = name = style.shorten(style.plain(figure.label.replace("_", " ")), 40)
         if not sheet.is_small:
-            text += f": {scale.number(figure.figure)}\n(coin-flip 80% range: {scale.range(low, high)})"
+            text = f"{name}: {scale.number(figure.figure)}\n(coin-flip 80% range: {scale.range(low, high)})"
         bar = sheet.ax.errorbar(
             [fan.edges[-1] + (i + 1) * beside],
             [figure.figure],
@@ -152,7 +156,8 @@ def _fan_target(sheet: Sheet, forecast: Forecast, fan: _Fan, scale: style.Scale)
     if forecast.target is None:
         return []
     chance = style.chance_words(forecast.chance(), forecast.n_futures, lead="chance ")
-    text = style.wrap(f"target {scale.text(forecast.target)}: {chance}", sheet.columns(0.95, 0.9), 2)
+    text = tr(f"target {scale.text(forecast.target)}: {chance}")
+    text = style.wrap(text, sheet.columns(0.95, 0.9), 2)
     ax, top, start = sheet.ax, sheet.ax.get_ylim()[1], float(forecast.periods.edges[0])
     if forecast.target > top:
         sheet.write(start, top, f"↑ {text}", color=style.VERMILLION, ha="left", va="top", dx=0.4)
@@ -162,7 +167,7 @@ def _fan_target(sheet: Sheet, forecast: Forecast, fan: _Fan, scale: style.Scale)
         forecast.target, color=style.VERMILLION, linewidth=1.5, linestyle=dashes, label="target"
     )
     is_written = _write_target(sheet, fan, forecast.target, text, start)
-    return [] if is_written else [(line, text.replace(": ", ":\n"))]
+    return [] if is_written else [(line, text.replace(": ", ":\n").replace("：", "：\n"))]
 
 
 def _write_target(sheet: Sheet, fan: _Fan, target: float, text: str, start: float) -> bool:
@@ -187,7 +192,7 @@ def _write_target(sheet: Sheet, fan: _Fan, target: float, text: str, start: floa
 def _period_axis(sheet: Sheet, forecast: Forecast) -> int:
     """Name the periods between their ends, as many as fit; gives the lines that the names take."""
     ax, edges = sheet.ax, forecast.periods.edges.astype(float)
-    names = [style.shorten(style.plain(n), 24).replace(" to ", " to\n") for n in forecast.periods.labels]
+    names = tick_names(forecast.periods.labels)
     longest = max(style.width_of(line) for name in names for line in name.split("\n"))
     each = -(-len(names) * (longest + 2) // sheet.columns(relative=0.9))
     first = min(each // 2, len(names) - 1)  # a name at the very edge would reach into the other axis
@@ -207,17 +212,18 @@ def _period_axis(sheet: Sheet, forecast: Forecast) -> int:
 
 def _fan_sentence(forecast: Forecast, fan: _Fan, classical: Sequence[Classical], scale: style.Scale) -> str:
     low95, low80, _, middle, _, high80, high95 = fan.quantiles[:, -1]
-    text = (
-        f"Cumulative {forecast.measure} {span_in_words(forecast)}: {scale.text(fan.realised)} are realised "
-        f"at the cutoff; by the end the median is {scale.text(middle)}, the 80% range "
-        f"{scale.span(low80, high80)}, the 95% range {scale.span(low95, high95)}"
-    )
+    what = during(f"Cumulative {forecast.measure}", forecast)
+    told = [
+        f"{what}: {scale.text(fan.realised)} are realised at the cutoff; by the end the median is "
+        f"{scale.text(middle)}, the 80% range {scale.span(low80, high80)}, the 95% range "
+        f"{scale.span(low95, high95)}"
+    ]
     if forecast.target is not None:
         chance = style.chance_words(forecast.chance(), forecast.n_futures, lead="chance ")
-        text += f"; target {scale.text(forecast.target)}: {chance}"
-    for figure in classical:
-        text += (
-            f"; {style.plain(figure.label.replace('_', ' '))}: {scale.text(figure.figure)}, coin-flip "
-            f"80% range {scale.span(*figure.interval80)}"
-        )
-    return text + "."
+        told.append(f"target {scale.text(forecast.target)}: {chance}")
+    told += [
+        f"{style.plain(figure.label.replace('_', ' '))}: {scale.text(figure.figure)}, coin-flip "
+        f"80% range {scale.span(*figure.interval80)}"
+        for figure in classical
+    ]
+    return style.sentence(style.joined(";", map(tr, told)))

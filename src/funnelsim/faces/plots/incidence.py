@@ -17,9 +17,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import EM, PlotError, Sheet, drawable, legend_columns, safe, widen_fonts
+from funnelsim.faces.plots.sheet import (
+    EM,
+    PlotError,
+    Sheet,
+    drawable,
+    legend_columns,
+    safe,
+    spoken,
+    widen_fonts,
+)
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.numerics.incidence import dwell_quantile, incidence_by_age
+from funnelsim.vocabulary.language import Language, known, tr
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
@@ -77,18 +87,37 @@ class _Incidence:
 
 @overload
 def plot_incidence(
-    funnel: Funnel, stage: str, *, ax: Axes | None = None, n_draws: int = 200, seed: int = 0
+    funnel: Funnel,
+    stage: str,
+    *,
+    ax: Axes | None = None,
+    n_draws: int = 200,
+    seed: int = 0,
+    lang: Language | None = None,
 ) -> Axes: ...
 
 
 @overload
 def plot_incidence(
-    funnel: Funnel, stage: None = None, *, ax: None = None, n_draws: int = 200, seed: int = 0
+    funnel: Funnel,
+    stage: None = None,
+    *,
+    ax: None = None,
+    n_draws: int = 200,
+    seed: int = 0,
+    lang: Language | None = None,
 ) -> npt.NDArray[np.object_]: ...
 
 
+@spoken
 def plot_incidence(
-    funnel: Funnel, stage: str | None = None, *, ax: Axes | None = None, n_draws: int = 200, seed: int = 0
+    funnel: Funnel,
+    stage: str | None = None,
+    *,
+    ax: Axes | None = None,
+    n_draws: int = 200,
+    seed: int = 0,
+    lang: Language | None = None,
 ) -> Axes | npt.NDArray[np.object_]:
     """Where deals that enter a stage have gone by each age: on, won, back, lost, or still there.
 
@@ -102,6 +131,8 @@ def plot_incidence(
     n_draws : int
         Draws of the parameters behind the 80 % intervals.
     seed : int
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -163,7 +194,8 @@ def _role_bands(funnel: Funnel, weight: Floats, names: Sequence[str], kind: str)
         for i, code in enumerate(shown)
     ]
     if len(rest):
-        bands.append(_Band(f"{len(rest)} more {kind}", style.tint(colour, 0.2), rest, is_won))
+        words = f"{len(rest)} more won" if is_won else f"{len(rest)} more lost"
+        bands.append(_Band(words, style.tint(colour, 0.2), rest, is_won))
     return bands
 
 
@@ -243,16 +275,17 @@ def _shares_in_words(bands: Sequence[_Band], incidence: _Incidence) -> list[str]
     values = np.append(incidence.shares[-1], 1 - incidence.shares[-1].sum())
     names = [*(band.label for band in bands), "still there"]
     words = [
-        f"{name} {_share(value, low, high)}"
+        f"{known(name)} {_share(value, low, high)}"
         for name, value, low, high in zip(names, values, *incidence.final, strict=True)
         if value > 0 or name == "still there"
     ]
     low, mean, high = incidence.forward[:, -1]
-    return [*words[::-1], f"forward {_share(mean, low, high)}"]
+    return [*words[::-1], f"{tr('forward')} {_share(mean, low, high)}"]
 
 
 def _share(value: float, low: float, high: float) -> str:
-    return f"{value:.0%}" + (f" ({100 * low:.0f} to {100 * high:.0f})" if low < high else "")
+    bounds = style.aside(f"{100 * low:.0f} {tr('to')} {100 * high:.0f}") if low < high else ""
+    return f"{value:.0%}{bounds}"
 
 
 def _draw_stage(
@@ -267,17 +300,18 @@ def _draw_stage(
     else:
         note = "as given" if funnel.hazards[stage].is_certain else "80% interval"
         told = [(handle, text) for (handle, _), text in zip(entries, words, strict=True)]
-        sheet.legend(told, title=f"by {step} {oldest:,}\n({note})")
+        sheet.legend(told, title=tr(f"by {step} {oldest:,}") + f"\n{style.aside(tr(note)).strip()}")
     return sheet.finish(_stage_sentence(funnel, stage, words, oldest))
 
 
 def _stage_sentence(funnel: Funnel, stage: int, words: Sequence[str], oldest: int) -> str:
-    listed = "; ".join(word.replace("\n", " ") for word in words[::-1])
+    listed = style.joined(";", (word.replace("\n", " ") for word in words[::-1]))
     n_exits, step = funnel.hazards[stage].n_exits, funnel.clock.step
-    return (
+    head = tr(
         f"Of deals that enter {style.plain(funnel.stages.names[stage])}, share by {step} {oldest:,} with 80% "
-        f"interval, from {n_exits:,.0f} exits: {listed}."
+        f"interval, from {n_exits:,.0f} exits"
     )
+    return style.sentence(style.joined(":", [head, listed]))
 
 
 def _draw_panels(funnel: Funnel, n_draws: int, seed: int) -> npt.NDArray[np.object_]:
@@ -295,15 +329,17 @@ def _draw_panels(funnel: Funnel, n_draws: int, seed: int) -> npt.NDArray[np.obje
         handles |= {label: handle for handle, label in _draw_stack(sheet, bands, incidence)}
         words = _shares_in_words(bands, incidence)
         sheet.axis_names(f"age in stage ({funnel.clock.step}s)", "")
-        head = f"{names[stage]}\n{words[-1]}, {exits[stage]:,.0f} exits"
+        head = f"{names[stage]}\n" + style.joined(",", [words[-1], f"{exits[stage]:,.0f} {tr('exits')}"])
         sheet.ax.set_title(safe(head), loc="left", fontsize=sheet.size, color=style.INK)
         sheet.finish(_stage_sentence(funnel, stage, words, int(incidence.ages[-1])))
     for spare in grid[len(stages) :]:
         spare.remove()
-    some = f" (the {len(stages)} stages with most exits, of {len(exits)})" if len(stages) < len(exits) else ""
+    title = tr("Where deals go, by age in stage")
+    if len(stages) < len(exits):
+        title += style.aside(tr(f"the {len(stages)} stages with most exits, of {len(exits)}"))
     order = [*(band.label for band in all_bands[int(stages[0])]), "still there", "forward, 80% interval"]
-    entries = [(handles[label], label) for label in order if label in handles]
-    _frame_panels(figure, f"Where deals go, by age in stage{some}", entries)
+    entries = [(handles[label], known(label)) for label in order if label in handles]
+    _frame_panels(figure, title, entries)
     return grid[: len(stages)]
 
 
@@ -314,8 +350,8 @@ def _frame_panels(figure: Figure, title: str, entries: Sequence[tuple[Artist, st
         {"fontsize": size, "color": style.INK},
     )
     wrapped = style.wrap(title, int(columns / 1.2), 2)
-    figure.suptitle(wrapped, x=0.01, ha="left", fontweight="bold", **head | {"fontsize": 1.1 * size})
-    figure.supylabel("share of deals that entered", **head)
+    figure.suptitle(safe(wrapped), x=0.01, ha="left", fontweight="bold", **head | {"fontsize": 1.1 * size})
+    figure.supylabel(safe(tr("share of deals that entered")), **head)
     figure.legend(
         [handle for handle, _ in entries],
         [safe(text) for _, text in entries],

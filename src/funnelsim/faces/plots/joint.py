@@ -7,16 +7,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Sheet, drawable, safe
+from funnelsim.faces.plots.sheet import Sheet, drawable, safe, spoken
 from funnelsim.faces.plots.units import scale_of
 from funnelsim.questions.compare import LeverComparison
 from funnelsim.questions.solve import LeverGrid
 from funnelsim.questions.spend import SpendingPlan
+from funnelsim.vocabulary.language import Language, tr
 
 _LEVELS = np.arange(0.1, 0.95, 0.1)
 
 
-def plot_shares(comparison: LeverComparison, *, n_orders: int = 16, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_shares(
+    comparison: LeverComparison, *, n_orders: int = 16, ax: Axes | None = None, lang: Language | None = None
+) -> Axes:
     """From the chance as it is to that of all levers together: each lever's Shapley share as a step.
 
     Parameters
@@ -26,6 +30,8 @@ def plot_shares(comparison: LeverComparison, *, n_orders: int = 16, ax: Axes | N
         As for :meth:`LeverComparison.shares`.
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -51,7 +57,9 @@ def plot_shares(comparison: LeverComparison, *, n_orders: int = 16, ax: Axes | N
     sheet.ax.barh(last, joint, height=0.6, color=style.GREY)
     sheet.beside(float(last), f"{joint:.1f} %")
     sheet.ax.set_ylim(last + 0.6, -0.6)
-    sheet.ax.set_yticks(range(last + 1), [safe(name) for name in ("as it is", *names, "all together")])
+    sheet.ax.set_yticks(
+        range(last + 1), [safe(name) for name in (tr("as it is"), *names, tr("all together"))]
+    )
     sheet.ax.tick_params(axis="y", length=0)
     sheet.ax.set_xlim(0, min(100, 1.1 * max(joint, level, base)))
     sheet.axis_names("chance of the target in per cent (dot: with this lever alone)", "")
@@ -59,11 +67,12 @@ def plot_shares(comparison: LeverComparison, *, n_orders: int = 16, ax: Axes | N
     sheet.title(f"Chance of {target}: {base:.0f} % as it is, {joint:.0f} % with all levers", share=0.9)
     return sheet.finish(
         f"Chance of {target} {base:.1f} % as it is, {joint:.1f} % with all levers; shares in points, with "
-        f"one standard error: {'; '.join(told) or 'no lever'}."
+        f"one standard error: {style.joined(';', told) or 'no lever'}."
     )
 
 
-def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Lines of equal chance over two levers: which pairs of moves reach it.
 
     Parameters
@@ -71,6 +80,8 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None) -> Axes:
     grid : LeverGrid
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
     """
     sheet = Sheet.on(ax)
     x, y = 100 * (grid.first - 1.0), 100 * (grid.second - 1.0)
@@ -96,7 +107,10 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None) -> Axes:
     )
 
 
-def plot_frontier(plan: SpendingPlan, *, n_budgets: int = 8, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_frontier(
+    plan: SpendingPlan, *, n_budgets: int = 8, ax: Axes | None = None, lang: Language | None = None
+) -> Axes:
     """The best chance that each budget buys, with its standard error, and what it is spent on below.
 
     Parameters
@@ -105,6 +119,8 @@ def plot_frontier(plan: SpendingPlan, *, n_budgets: int = 8, ax: Axes | None = N
     n_budgets : int
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
     """
     sheet, table = Sheet.on(ax), plan.frontier(n_budgets)
     cost, chance, error = (table[c].to_numpy(float) for c in ("cost", "chance", "chance_se"))
@@ -120,5 +136,5 @@ def plot_frontier(plan: SpendingPlan, *, n_budgets: int = 8, ax: Axes | None = N
     sheet.axis_names(scale.axis("spent on the best mix"), "chance of the target (± one SE)")
     target = scale_of(plan.situation.base).text(plan.situation.target)
     sheet.title(f"What money buys: chance of {target}")
-    points = "; ".join(f"{scale.text(c)} {p:.0%}" for c, p in zip(cost, chance, strict=True))
+    points = style.joined(";", (f"{scale.text(c)} {p:.0%}" for c, p in zip(cost, chance, strict=True)))
     return sheet.finish(f"Best chance of {target} by money spent: {points}.")

@@ -13,7 +13,7 @@ from funnelsim.faces.plots.sheet import Sheet, drawable, safe, spoken
 from funnelsim.faces.plots.units import scale_of
 from funnelsim.questions.compare import LeverComparison
 from funnelsim.vocabulary.estimate import Estimate
-from funnelsim.vocabulary.language import Language
+from funnelsim.vocabulary.language import Language, tr
 
 _MOST_LEVERS = 20
 
@@ -49,19 +49,22 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None, lang: La
     base = comparison.base
     scale = scale_of(base)
     chance = style.chance_words(base.chance(comparison.target), base.n_futures)
-    some = f"; {len(chosen)} of {n_levers} levers" if len(chosen) < n_levers else ""
+    title = [tr(f"Chance of {scale.text(comparison.target)} as it is: {chance}")]
+    if len(chosen) < n_levers:
+        title.append(tr(f"{len(chosen)} of {n_levers} levers"))
     sheet.axis_names("change in percentage points (± one paired standard error)", "")
-    sheet.title(f"Chance of {scale.text(comparison.target)} as it is: {chance}{some}", share=0.75, n_lines=3)
-    told = "; ".join(f"{names[i]} {_points(effects[i])}" for i in chosen) or "no lever"
-    return sheet.finish(
+    sheet.title(style.joined(";", title), share=0.75, n_lines=3)
+    told = style.joined(";", (f"{names[i]} {_points(effects[i])}" for i in chosen)) or tr("no lever")
+    head = tr(
         f"Chance of the target of {scale.text(comparison.target)} without a lever: {chance}; change by each "
-        f"lever in percentage points, with one standard error: {told}."
+        "lever in percentage points, with one standard error"
     )
+    return sheet.finish(style.sentence(style.joined(":", [head, told])))
 
 
 def _points(effect: Estimate) -> str:
     if effect.value == 0 and effect.standard_error == 0:
-        return "no change"
+        return tr("no change")
     return f"{100 * effect.value:+.1f} ± {100 * effect.standard_error:.1f}"
 
 

@@ -11,9 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, readable, safe
-from funnelsim.faces.plots.units import amount_ticks
+from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, readable, safe, spoken
+from funnelsim.faces.plots.units import amount_ticks, period_name
 from funnelsim.questions.targets.split import TargetSplit
+from funnelsim.vocabulary.language import Language, known, tr
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +27,8 @@ _MARKS = {
 }
 
 
-def plot_quotas(split: TargetSplit, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_quotas(split: TargetSplit, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """The quota of each part against its range, with the chance to reach it at the right.
 
     Parameters
@@ -34,6 +36,8 @@ def plot_quotas(split: TargetSplit, *, ax: Axes | None = None) -> Axes:
     split : TargetSplit
     ax : Axes, optional
         A new pyplot figure by default, as high as the number of parts asks for.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -52,36 +56,44 @@ def plot_quotas(split: TargetSplit, *, ax: Axes | None = None) -> Axes:
     largest = shown[["quota", "p90"]].to_numpy(float).max(initial=0.0)
     unit = "wins" if is_count else readable(split.parts.unit)
     scale = style.Scale.of(largest, unit, is_count=is_count)
-    names = drawable([str(name) for name in shown.index], "part")
+    names = drawable([period_name(name) for name in shown.index], "part")
     lines_per_row = sheet.height * 72 / (1.2 * 0.9 * sheet.size) / max(len(shown), 1)
     fitted = style.short_names(names, sheet.columns(0.32, 0.9), 2 if lines_per_row > 3.2 else 1)
     entries = _rows(sheet, shown)
     _frame(sheet, fitted, shown)
     amount_ticks(sheet.ax.xaxis, scale)
-    some = f", the largest {len(shown)} of {len(parts)}" if len(shown) < len(parts) else ""
+    some = [tr(f"the largest {len(shown)} of {len(parts)}")] if len(shown) < len(parts) else []
     what = scale.axis(f"{split.parts.measure} of each {_plain_by(split)}")
-    n_lines = 1 + sheet.axis_names(f"{what}{some}", "")
+    n_lines = 1 + sheet.axis_names(style.joined(",", [what, *some]), "")
     if entries:
         sheet.legend(entries, lines_above=n_lines, most=3)
     whole = _chance(table.iloc[-1])
-    every = f"; of all parts {_percent(split.chance_of_all().value)}" if len(parts) else ""
+    every = [tr(f"of all parts {_percent(split.chance_of_all().value)}")] if len(parts) else []
     target = style.Scale.of(split.target, unit, is_count=is_count).text(split.target)
     longest = max((style.width_of(line) for name in fitted for line in name.split("\n")), default=0)
     room = 0.92 - min(longest / sheet.columns(relative=0.9), 0.4)  # what names leave to the title
-    words = f"Chance of {target}: {whole}{every}"
+    words = style.joined(";", [tr(f"Chance of {target}: {whole}"), *every])
     sheet.title(words.replace(" %", "\u00a0%"), share=room, n_lines=3)
-    told = "; ".join(
-        f"{name} {scale.text(row['quota'])} of {scale.span(row['p10'], row['p90'])}, chance {_chance(row)}"
-        for name, (_, row) in zip(names, shown.iterrows(), strict=True)
+    told = style.joined(
+        ";", (_part(name, row, scale) for name, (_, row) in zip(names, shown.iterrows(), strict=True))
     )
-    return sheet.finish(
+    head = tr(
         f"Quotas that share out {target} by {_plain_by(split)}, each against its 80% range, with one "
-        f"standard error of the chance: {told or 'no part'}{some}. Chance of the target {whole}{every}."
+        "standard error of the chance"
     )
+    parted = style.joined(":", [head, style.joined(",", [told or tr("no part"), *some])])
+    in_all = style.joined(";", [tr(f"Chance of the target {whole}"), *every])
+    return sheet.finish(style.sentences(map(style.sentence, (parted, in_all))))
+
+
+def _part(name: str, row: pd.Series[Any], scale: style.Scale) -> str:
+    """The quota of one part within its range, and its chance."""
+    quota = tr(f"{scale.text(row['quota'])} of {scale.span(row['p10'], row['p90'])}, chance {_chance(row)}")
+    return f"{name} {quota}"
 
 
 def _plain_by(split: TargetSplit) -> str:
-    return style.shorten(readable(style.plain(split.by)), 40)
+    return style.shorten(readable(known(style.plain(split.by))), 40)
 
 
 def _largest(parts: pd.DataFrame) -> pd.DataFrame:
@@ -96,12 +108,12 @@ def _chance(row: pd.Series[Any]) -> str:
     """A chance with its standard error in points; a bound where both would read 0."""
     chance, error = 100 * row["chance"], 100 * row["chance_se"]
     if min(chance, 100 - chance) < 0.05 and error < 0.05:
-        return "below 0.05 %" if chance < 50 else "above 99.95 %"
+        return tr("below 0.05 %" if chance < 50 else "above 99.95 %")
     return f"{chance:.0f} % ± {error:.1f}"
 
 
 def _percent(chance: float) -> str:
-    return "below 0.1 %" if chance < 1e-3 else f"{100 * chance:.{0 if chance >= 0.01 else 1}f} %"
+    return tr("below 0.1 %") if chance < 1e-3 else f"{100 * chance:.{0 if chance >= 0.01 else 1}f} %"
 
 
 def _rows(sheet: Sheet, shown: pd.DataFrame) -> list[Entry]:

@@ -8,14 +8,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, readable, safe
-from funnelsim.faces.plots.units import amount_ticks, span_in_words
+from funnelsim.faces.plots.sheet import Entry, Sheet, readable, safe, spoken
+from funnelsim.faces.plots.units import amount_ticks, during, period_name, tick_names
 from funnelsim.nouns.forecast import Forecast
+from funnelsim.vocabulary.language import Language, tr
 
 Floats = npt.NDArray[np.float64]
 
 
-def plot_receivables(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_receivables(forecast: Forecast, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Unpaid invoices at the end of each period, those overdue by more than 30 days at the bottom.
 
     Parameters
@@ -24,6 +26,8 @@ def plot_receivables(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
         Of cash, or any that followed invoices.
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -46,17 +50,19 @@ def plot_receivables(forecast: Forecast, *, ax: Axes | None = None) -> Axes:
     sheet.ax.set_ylim(0, 1.06 * top if top > 0 else 1.0)
     n_lines += sheet.axis_names("at the end of the period", scale.axis("unpaid invoices"))
     sheet.legend(entries, lines_above=n_lines, most=2)
-    sheet.title(f"Unpaid invoices {span_in_words(forecast)}")
-    told = "; ".join(_sentence(label, table.iloc[k], scale) for k, label in enumerate(labels))
-    return sheet.finish(f"Unpaid invoices at the end of each period, mean and 80% range: {told}.")
+    sheet.title(during("Unpaid invoices", forecast))
+    told = style.joined(";", (_sentence(label, table.iloc[k], scale) for k, label in enumerate(labels)))
+    head = tr("Unpaid invoices at the end of each period, mean and 80% range")
+    return sheet.finish(style.sentence(style.joined(":", [head, told])))
 
 
 def _sentence(label: str, row: pd.Series[float], scale: style.Scale) -> str:
     told = [
-        f"{what} {scale.text(row[name, 'mean'])} ({scale.range(row[name, 'p10'], row[name, 'p90'])})"
+        f"{tr(what)} {scale.text(row[name, 'mean'])}"
+        + style.aside(scale.range(row[name, "p10"], row[name, "p90"]))
         for what, name in (("unpaid", "open"), ("of it overdue by more than 30 days", "overdue30"))
     ]
-    return f"{style.plain(label)} {', '.join(told)}"
+    return f"{period_name(label)} {style.joined(',', told)}"
 
 
 def _columns(sheet: Sheet, table: pd.DataFrame) -> list[Entry]:
@@ -80,7 +86,7 @@ def _columns(sheet: Sheet, table: pd.DataFrame) -> list[Entry]:
 
 def _ends(sheet: Sheet, labels: list[str]) -> int:
     """Name the periods, as many as fit; gives the lines that the names take."""
-    names = [style.shorten(style.plain(name), 24).replace(" to ", " to\n") for name in labels]
+    names = tick_names(labels)
     longest = max(style.width_of(line) for name in names for line in name.split("\n"))
     each = max(-(-len(names) * (longest + 2) // sheet.columns(relative=0.9)), 1)
     sheet.ax.set_xticks(np.arange(len(names))[::each], [safe(name) for name in names[::each]])

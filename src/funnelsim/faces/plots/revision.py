@@ -8,14 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Sheet, safe
-from funnelsim.faces.plots.units import scale_of, span_in_words
+from funnelsim.faces.plots.sheet import Sheet, safe, spoken
+from funnelsim.faces.plots.units import during, scale_of
 from funnelsim.questions.revision import Revision
+from funnelsim.vocabulary.language import Language, known, tr
 
 Floats = npt.NDArray[np.float64]
 
 
-def plot_revision(revision: Revision, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Why a forecast changed: from the expected total at one date to that at another.
 
     Parameters
@@ -23,6 +25,8 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None) -> Axes:
     revision : Revision
     ax : Axes, optional
         A new pyplot figure by default.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -47,9 +51,9 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None) -> Axes:
     for row, cause, n_deals in zip(rows[1:-1], table.index[1:-1], table["n_deals"][1:-1], strict=True):
         signed = f"{'+' if change[row] >= 0 else '−'}{scale.number(abs(change[row]))}"
         sheet.beside(float(row), f"{signed}  ({n_deals})" if n_deals and not sheet.is_small else signed)
-        words.append(f"{cause} {signed}")
+        words.append(f"{tr(cause)} {signed}")
     sheet.ax.set_ylim(len(table) - 0.4, -0.6)
-    sheet.ax.set_yticks(rows, [safe(str(name)) for name in table.index])
+    sheet.ax.set_yticks(rows, [safe(known(str(name))) for name in table.index])
     sheet.ax.tick_params(axis="y", length=0)
     sheet.ax.set_xlim(left=0)
     sheet.ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -58,13 +62,13 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None) -> Axes:
     sheet.axis_names(scale.axis(f"expected {what}"), "")
     difference = level[-1] - level[0]
     sheet.title(
-        f"Expected {what} {span_in_words(revision.before)}: {'+' if difference >= 0 else '−'}"
+        f"{during(f'Expected {what}', revision.before)}: {'+' if difference >= 0 else '−'}"
         f"{scale.text(abs(difference))} since {revision.days[0]}",
         share=0.9,
     )
     return sheet.finish(
         f"Expected {what}: {scale.text(level[0])} on {revision.days[0]}, {scale.text(level[-1])} on "
-        f"{revision.days[1]}; in between: {', '.join(words)}."
+        f"{revision.days[1]}; in between: {style.joined(',', words)}."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe
+from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe, spoken
 from funnelsim.questions.segments import IF_KNOWN, VERDICTS, Segments
+from funnelsim.vocabulary.language import Language, language, tr
 
 _MOST_GROUPS = 40
 _ABOVE, _BELOW, _LUCK = VERDICTS[1], VERDICTS[-1], VERDICTS[0]
@@ -22,7 +23,8 @@ _WORDS = {_ABOVE: "above the overall rate", _BELOW: "below it", _LUCK: "not more
 _OFFSET = 0.17
 
 
-def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
+@spoken
+def plot_segments(segments: Segments, *, ax: Axes | None = None, lang: Language | None = None) -> Axes:
     """Win rate of each group at the common pace: on its own (hollow) and pulled to the average (filled).
 
     Parameters
@@ -30,6 +32,8 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
     segments : Segments
     ax : Axes, optional
         A new pyplot figure by default, as high as the number of groups asks for.
+    lang : {"en", "zh"}, optional
+        Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
 
     Returns
     -------
@@ -52,21 +56,27 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None) -> Axes:
     sheet.ax.axvline(segments.overall_win_rate, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
     n_lines = sheet.axis_names(f"win rate at the common pace, with {segments.interval:.0%} intervals", "")
     sheet.ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    some = f", {len(chosen)} of {len(league)}" if len(chosen) < len(league) else ""
-    by = " and ".join(drawable(segments.by, "attribute"))
+    some = [f"{len(chosen)} {tr('of')} {len(league)}"] if len(chosen) < len(league) else []
+    by = (" and " if language() == "en" else "、").join(drawable(segments.by, "attribute"))
     n_real = int((league["verdict"] != _LUCK).sum())
-    differ = f"{n_real} of {len(league)} differ by more than luck{IF_KNOWN if segments.doubts else ''}"
-    sheet.title(f"Win rate by {by}{some}: {differ}", share=0.85, n_lines=3)
+    doubt = [tr(IF_KNOWN.removeprefix(", "))] if segments.doubts else []
+    differ = style.joined(",", [tr(f"{n_real} of {len(league)} differ by more than luck"), *doubt])
+    head = style.joined(",", [tr(f"Win rate by {by}"), *some])
+    sheet.title(style.joined(":", [head, differ]), share=0.85, n_lines=3)
     _legend(sheet, segments, set(chosen["verdict"]), n_lines)
-    told = "; ".join(
-        f"{name} {row.win_rate:.1%} ({row.win_rate_low:.1%} to {row.win_rate_high:.1%}), {row.verdict}"
-        + (f", {row.pace_verdict}" if row.pace_verdict != _LUCK else "")
-        for name, row in zip(names, chosen.itertuples(), strict=True)
-    )
-    return sheet.finish(
-        f"Win rate at the common pace by {by}{some}; overall {segments.overall_win_rate:.1%}; {differ}. "
-        f"Pulled towards the average, with {segments.interval:.0%} intervals: {told}."
-    )
+    head = style.joined(",", [tr(f"Win rate at the common pace by {by}"), *some])
+    overall = tr(f"overall {segments.overall_win_rate:.1%}")
+    shrunk = tr(f"Pulled towards the average, with {segments.interval:.0%} intervals")
+    told = style.joined(";", (_told(name, row) for name, row in zip(names, chosen.itertuples(), strict=True)))
+    said = style.joined(";", [head, overall, differ]), style.joined(":", [shrunk, told])
+    return sheet.finish(style.sentences(map(style.sentence, said)))
+
+
+def _told(name: str, row: Any) -> str:
+    """One group's win rate with its interval and verdicts."""
+    bounds = style.aside(f"{row.win_rate_low:.1%} {tr('to')} {row.win_rate_high:.1%}")
+    pace = [tr(row.pace_verdict)] if row.pace_verdict != _LUCK else []
+    return style.joined(",", [f"{name} {row.win_rate:.1%}{bounds}", tr(row.verdict), *pace])
 
 
 def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
@@ -92,8 +102,8 @@ def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
             zorder=4,
         )
     for row, n_deals, pace in zip(rows, league["n_deals"], league["pace_verdict"], strict=True):
-        words = f"{n_deals:,}" + (" deals" if row == 0 else "")
-        sheet.beside(float(row), words if pace == _LUCK else f"{words}, {pace}")
+        words = f"{n_deals:,} {tr('deals')}" if row == 0 else f"{n_deals:,}"
+        sheet.beside(float(row), words if pace == _LUCK else style.joined(",", [words, tr(pace)]))
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_yticks(rows, [safe(name) for name in names])
     ax.tick_params(axis="y", length=0)

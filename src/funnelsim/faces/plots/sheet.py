@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -21,6 +21,7 @@ from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.language import checked_language, known, language, tr, use_language
 
 P = ParamSpec("P")
+R = TypeVar("R")
 Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
 EM = 0.56  # mean width of a character, in font sizes
 _UNREADABLE = "?"
@@ -30,11 +31,11 @@ class PlotError(FunnelsimError):
     """A picture that cannot be drawn as asked; the message says how to ask."""
 
 
-def spoken(plot: Callable[P, Axes]) -> Callable[P, Axes]:
+def spoken(plot: Callable[P, R]) -> Callable[P, R]:
     """A picture whose words are in the language given as `lang`; by default in the one spoken now."""
 
     @wraps(plot)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Axes:
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
         lang = kwargs.get("lang")
         with use_language(language() if lang is None else checked_language(lang)):
             return plot(*args, **kwargs)
@@ -113,28 +114,29 @@ class Sheet:
         self, entries: Sequence[Entry], *, title: str = "", lines_above: float | None = None, most: int = 9
     ) -> None:
         """Legend below the axes and the lines that ticks and label take, in columns that fit; or beside."""
+        said = [(handle, known(text)) for handle, text in entries]
         place: dict[str, object] = {"bbox_to_anchor": (1.02, 1.0)}
         small = 0.85 * self.size
         if lines_above is not None:
             drop = (lines_above * 1.35 * self.size + 12) / 72
             shift = ScaledTranslation(0, -drop, self.ax.figure.dpi_scale_trans)
-            fitting = legend_columns([text for _, text in entries], self.columns(relative=0.85))
+            fitting = legend_columns([text for _, text in said], self.columns(relative=0.85))
             place = {
                 "bbox_to_anchor": (0, 0),
                 "bbox_transform": self.ax.transAxes + shift,
                 "ncols": min(fitting, most),
             }
         self.ax.legend(
-            [handle for handle, _ in entries],
-            [safe(text) for _, text in entries],
-            title=safe(title), loc="upper left", alignment="left", frameon=False, borderaxespad=0,
+            [handle for handle, _ in said],
+            [safe(text) for _, text in said],
+            title=safe(known(title)), loc="upper left", alignment="left", frameon=False, borderaxespad=0,
             borderpad=0, handlelength=1.6, columnspacing=1.5, fontsize=small, title_fontsize=small, **place,
         )  # fmt: skip
 
     def beside(self, row: float, text: str) -> None:
         """Text to the right of the axes, level with a row."""
         self.ax.annotate(
-            safe(text),
+            safe(known(text)),
             (1.0, row),
             (0.6 * self.size, 0),
             xycoords=("axes fraction", "data"),
@@ -148,7 +150,7 @@ class Sheet:
     def finish(self, alt: str) -> Axes:
         """Fonts that hold what is written, Chinese too, and the alternative text."""
         widen_fonts(self.ax)
-        self.ax.set_label(alt)
+        self.ax.set_label(tr(alt))
         return self.ax
 
 
@@ -192,10 +194,10 @@ def safe(text: str) -> str:
 
 def drawable(names: Sequence[str], otherwise: str) -> list[str]:
     """Names as far as they can be drawn; "stage 2" where little would be left."""
-    cleaned = [style.plain(name) for name in names]
+    cleaned = [known(style.plain(name)) for name in names]
     drawn = [readable(name).strip() for name in cleaned]
     return [
-        d if 2 * len(d.replace(_UNREADABLE, "")) > len(name) else f"{otherwise} {i + 1}"
+        d if 2 * len(d.replace(_UNREADABLE, "")) > len(name) else f"{tr(otherwise)} {i + 1}"
         for i, (d, name) in enumerate(zip(drawn, cleaned, strict=True))
     ]
 

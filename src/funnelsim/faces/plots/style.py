@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.vocabulary.language import known, language, tr
 
 # Okabe, Ito (2008), "Color universal design": told apart under every common colour blindness.
 BLACK, ORANGE, SKY, YELLOW = "#000000", "#E69F00", "#56B4E9", "#F0E442"
 BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 INK, GREY, PALE = "#333333", "#767676", "#E4E4E4"
 
-_PREFIXES = ((1e9, "bn"), (1e6, "M"), (1e4, "k"))  # from 10,000 on, so that 9,500 stays as it is
-_PREFIX_FACTORS = {"bn": 1e9, "M": 1e6, "k": 1e3, "": 1.0}
+# From 10,000 on, so that 9,500 stays as it is.
+_PREFIXES = {"en": ((1e9, "bn"), (1e6, "M"), (1e4, "k")), "zh": ((1e8, "亿"), (1e4, "万"))}
+_PREFIX_FACTORS = {"bn": 1e9, "M": 1e6, "k": 1e3, "亿": 1e8, "万": 1e4, "": 1.0}
+_CHINESE_WINS = "单"  # counts of wins, where "wins" by itself is the measure
 _LONGEST_UNIT = 12
+# Where a line of Chinese may end: after any character, but not before closing or after opening marks, nor
+# between a number and what it counts.
+_PIECES = re.compile(
+    "[（《「『【]*(?:[0-9][0-9.,]* [\u2e80-\uffff]|[^ \u2e80-\uffff]+|[\u2e80-\uffff])"
+    "[，。；：、！？）》」』】…]*| +"
+)
 
 
 def tint(colour: str, strength: float) -> str:
@@ -69,7 +79,7 @@ def wrap(text: str, width: int, n_lines: int) -> str:
     while room > 1:
         lines = _lines(shorten(text, room), width)
         if len(lines) <= n_lines:
-            return "\n".join(lines)
+            return "\n".join(_balanced(lines, width))
         room -= max(width // 8, 1)
     return shorten(text, width)
 
@@ -78,14 +88,36 @@ def _lines(text: str, width: int) -> list[str]:
     if width_of(text) == len(text):
         return textwrap.wrap(text, width, break_on_hyphens=False)
     lines = [""]  # wide characters: textwrap counts each as one column
-    for word in text.split(" "):
-        piece = f"{lines[-1]} {word}".strip()
-        while width_of(piece) > width:
-            whole = lines[-1] if lines[-1] and width_of(word) <= width else _cut(piece, width)
-            lines[-1:] = [whole, ""]
-            piece = piece[len(whole) :].lstrip()
-        lines[-1] = piece
+    for piece in _PIECES.findall(text):
+        if width_of(lines[-1] + piece) > width and lines[-1]:
+            lines[-1:] = [lines[-1].rstrip(), ""]
+        rest = piece if lines[-1] else piece.lstrip()
+        while width_of(rest) > width:
+            lines[-1:] = [_cut(rest, width), ""]
+            rest = rest[len(lines[-2]) :]
+        lines[-1] += rest
+    return [line.rstrip() for line in lines]
+
+
+def _balanced(lines: list[str], width: int) -> list[str]:
+    """Lines of Chinese of about the same length, so that no last character stands alone."""
+    text = " ".join(lines)
+    if len(lines) == 1 or width_of(text) == len(text):
+        return lines
+    for narrower in range(max(width // 2, 4), width):
+        narrow = _lines(_unbroken(lines), narrower)
+        if len(narrow) <= len(lines):
+            return narrow
     return lines
+
+
+def _unbroken(lines: list[str]) -> str:
+    """Lines as one again, with spaces only where both sides are not Chinese."""
+    text = lines[0]
+    for line in lines[1:]:
+        is_joint = width_of(text[-1:]) == 2 or width_of(line[:1]) == 2
+        text += line if is_joint else f" {line}"
+    return text
 
 
 def short_names(names: Sequence[str], width: int, n_lines: int = 1) -> list[str]:
@@ -114,7 +146,7 @@ class Scale:
 
     Parameters
     ----------
-    prefix : {"", "k", "M", "bn"}
+    prefix : {"", "k", "M", "bn", "万", "亿"}
     unit : str
         Such as "EUR" or "wins".
     """
@@ -126,7 +158,7 @@ class Scale:
     def of(cls, amounts: npt.ArrayLike, unit: str, *, is_count: bool = False) -> Scale:
         """Units fit for the largest of some amounts; counts are written out."""
         largest = float(np.max(np.abs(np.asarray(amounts, dtype=float)), initial=0.0))
-        prefixes = () if is_count else _PREFIXES
+        prefixes = () if is_count else _PREFIXES[language()]
         prefix = next((name for least, name in prefixes if largest >= least), "")
         return cls(prefix, shorten(plain(unit), _LONGEST_UNIT))
 
@@ -138,11 +170,16 @@ class Scale:
     @property
     def name(self) -> str:
         """Prefix and unit, such as "M EUR"; empty when there is neither."""
-        return f"{self.prefix} {self.unit}".strip()
+        unit = _CHINESE_WINS if self.unit == "wins" and language() == "zh" else known(self.unit)
+        is_joint = self.prefix in ("万", "亿") and width_of(unit[:1]) != 1  # as in 万元
+        return f"{self.prefix}{unit}" if is_joint else f"{self.prefix} {unit}".strip()
 
     def axis(self, what: str) -> str:
         """Label of an axis: what is shown, and its unit unless `what` is the unit itself."""
-        return f"{what} ({self.name})" if self.name and self.name not in what else what
+        has_unit = self.name and self.name not in what
+        if language() == "zh":
+            return f"{tr(what)}（{self.name}）" if has_unit else tr(what)
+        return f"{what} ({self.name})" if has_unit else what
 
     def number(self, amount: float) -> str:
         """An amount in these units, with three figures or so."""
@@ -165,11 +202,11 @@ class Scale:
 
     def range(self, low: float, high: float) -> str:
         """A range without its unit."""
-        return f"{self.number(low)} to {self.number(high)}"
+        return f"{self.number(low)} {tr('to')} {self.number(high)}"
 
     def span(self, low: float, high: float) -> str:
         """A range with its unit."""
-        return f"{self.number(low)} to {self.text(high)}"
+        return f"{self.number(low)} {tr('to')} {self.text(high)}"
 
     def tick(self, amount: float, _position: float | None = None) -> str:
         """An amount at a tick of an axis whose label names the unit."""
@@ -190,9 +227,34 @@ def chance_words(chance: Estimate, n_futures: int | None, *, lead: str = "") -> 
     'chance below 0.05%'
     """
     if n_futures is None and min(chance.value, 1 - chance.value) < 5e-4:
-        return f"chance {'below 0.05%' if chance.value < 0.5 else 'above 99.95%'}"
-    if n_futures is not None and chance.value in (0.0, 1.0):
-        return f"reached in {'all' if chance.value else 'none of'} {n_futures:,} futures"
-    known = not np.isnan(chance.standard_error)
-    error = f" ± {100 * chance.standard_error:.1f} points (SE)" if known else ""
-    return f"{lead}{chance.value:.1%}{error}"
+        return tr("chance below 0.05%" if chance.value < 0.5 else "chance above 99.95%")
+    if n_futures is not None and chance.value == 0.0:
+        return tr(f"reached in none of {n_futures:,} futures")
+    if n_futures is not None and chance.value == 1.0:
+        return tr(f"reached in all {n_futures:,} futures")
+    is_known = not np.isnan(chance.standard_error)
+    error = f" ± {100 * chance.standard_error:.1f} points (SE)" if is_known else ""
+    return tr(f"{lead}{chance.value:.1%}{error}")
+
+
+_MARKS = {",": "，", ";": "；", ":": "："}
+
+
+def joined(mark: str, words: Iterable[str]) -> str:
+    """Words in a row with one of ``, ; :`` between them, as it is written in the language spoken."""
+    return (f"{mark} " if language() == "en" else _MARKS[mark]).join(words)
+
+
+def aside(text: str) -> str:
+    """Words in brackets after others."""
+    return f" ({text})" if language() == "en" else f"（{text}）"
+
+
+def sentence(text: str) -> str:
+    """Words with a full stop."""
+    return text + ("." if language() == "en" else "。")
+
+
+def sentences(texts: Iterable[str]) -> str:
+    """Sentences one after the other."""
+    return (" " if language() == "en" else "").join(texts)

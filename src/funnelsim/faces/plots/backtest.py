@@ -135,11 +135,11 @@ def plot_pit(
         100 * np.mean((cells[low] <= cells["actual"]) & (cells["actual"] <= cells[high]))
         for _, low, high in _RANGES
     ]
-    held = ", ".join(f"{got:.0f}" for got in inside)
+    held = style.enumerated(f"{got:.0f}" for got in inside)
     says = f"Ranges of 50, 80, 95% held {held}% of {len(cells)} cells"
     sheet.title(says)
     sheet.legend([(bars, "forecasts"), (line, "if ranges were honest")], lines_above=n_lines + 1)
-    by_tenth = ", ".join(f"{value:.0f}" for value in share)
+    by_tenth = style.enumerated(f"{value:.0f}" for value in share)
     fell = f"Histogram of where what came fell in {len(cells)} forecasts, by tenth: {by_tenth} %; 10 % is due"
     both = (style.sentence(tr(text)) for text in (fell, says))
     return sheet.finish(style.sentences(both))
@@ -172,6 +172,7 @@ def _ordinal(n: int) -> str:
 
 
 def _held_words(held: np.ndarray, ahead: int, part: str, method: str) -> str:
-    times, which = f"80% ranges held {int(held.sum())} of {len(held)} times", _ordinal(ahead)
-    says = tr(f"{times}, {which} period{'' if part == 'total' else ' of deals open then'}")
+    says = tr(f"80% ranges held {int(held.sum())} of {len(held)} times, {_ordinal(ahead)} period")
+    if part != "total":
+        says += style.aside(tr("of deals open then")) if language() == "zh" else " of deals open then"
     return says if method == OURS else style.joined(":", [known(style.plain(method)), says])

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet, safe, spoken
-from funnelsim.faces.plots.units import period_name, tick_names
+from funnelsim.faces.plots.units import period_name, steps, tick_names
 from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.vocabulary.language import Language, tr
@@ -56,7 +56,7 @@ def plot_capacity(forecast: Forecast, *, ax: Axes | None = None, lang: Language 
     sheet.legend(entries, lines_above=n_lines, most=2)
     total = table.iloc[-1]
     said = tr(f"Hours used: {_percent(total)}")
-    waits = tr(f"a request for work waits {_wait(total)} {use.step}s")
+    waits = tr(f"a request for work waits {_wait(total)} {steps(use.step)}")
     sheet.title(style.joined(",", [said, waits]), n_lines=3)
     told = style.joined(";", (_told(label, row, use.step) for label, row in periods.iterrows()))
     head = style.joined(",", [said, waits])
@@ -79,7 +79,7 @@ def _wait(row: pd.Series[float]) -> str:
 
 
 def _told(label: object, row: pd.Series[float], step: str) -> str:
-    waits = tr(f"a request for work waits {_wait(row)} {step}s")
+    waits = tr(f"a request for work waits {_wait(row)} {steps(step)}")
     return f"{period_name(label)} {style.joined(',', [_percent(row), waits])}"
 
 

@@ -124,7 +124,7 @@ def _sure_amounts(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> tuple
         if np.isfinite(error):
             low, high = forecast.quantile([max(1 - share - error, 0.0), min(1 - share + error, 1.0)])
             sheet.ax.plot([low, high], [share] * 2, color=style.BLUE, linewidth=1.2, zorder=6)
-            full = f"{text} ({scale.range(low, high)})"
+            full = text + style.aside(scale.range(low, high))
         marks.append(_Mark(amount, share, text if sheet.is_small else full, style.INK))
         words.append(full)
     return marks, words
@@ -176,7 +176,7 @@ def _write_marks(sheet: Sheet, curve: _Curve, marks: Sequence[_Mark]) -> None:
     for mark in sorted(marks, key=lambda mark: mark.chance):
         text, share = mark.text, share_of_width(sheet, mark.text)
         if mark.amount + share * (high - low) > high:
-            text = text.replace(" (", "\n(")
+            text = text.replace(" (", "\n(").replace("（", "\n（")
             share = share_of_width(sheet, text)
         half = 0.5 * line * (text.count("\n") + 1)
         x = max(min(mark.amount, high - share * (high - low)), low)

@@ -58,7 +58,7 @@ def plot_coverage(
     entries = _points(sheet, found)
     n_lines = sheet.axis_names("share that a range should hold", "share that it held")
     sheet.legend(entries, lines_above=n_lines + 1, most=2)
-    held = ", ".join(f"{100 * one.value:.0f}" for one in found.values())
+    held = style.enumerated(f"{100 * one.value:.0f}" for one in found.values())
     says = [tr(f"Ranges of 50, 80, 95% held {held}% of {len(cells)} cells")]
     if method != OURS:
         says.insert(0, known(style.plain(method)))

@@ -93,9 +93,9 @@ def _headline(models: list[str], verdict: pd.Series[str]) -> str:
 def _marks(observed: Floats, step: str) -> str:
     """Ages by which quarters have left, in words."""
     found = [(share, int(np.argmax(observed >= share))) for share in (0.25, 0.5, 0.75, 0.95)]
-    reached = [(f"{share:.0%}", age) for share, age in found if observed[age] >= share]
-    reached.append((f"{observed[-1]:.1%}", len(observed) - 1))
-    return style.joined(",", (tr(f"{share} by {step} {age:,}") for share, age in reached))
+    reached = [tr(f"{100 * share:.0f}% by {step} {age:,}") for share, age in found if observed[age] >= share]
+    last = tr(f"{100 * observed[-1]:.1f}% by {step} {len(observed) - 1:,}")
+    return style.joined(",", [*reached, last])
 
 
 def _axis(sheet: Sheet, observed: Floats, at_risk: Floats, step: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
 from funnelsim.faces.plots import style
@@ -42,7 +43,7 @@ def plot_shares(
     sheet = Sheet.on(ax, (6.4, 1.6 + 0.45 * (len(shares) + 2)))
     base, joint = (100 * outlook.chance().value for outlook in (comparison.base, comparison.joint))
     names = style.short_names(drawable(list(shares.index), "lever"), sheet.columns(0.4, 0.9), 2)
-    level, told = base, []
+    level, top, told = base, max(base, joint), []
     sheet.ax.barh(0, base, height=0.6, color=style.GREY)
     sheet.beside(0.0, f"{base:.1f} %")
     for row, (name, share) in enumerate(zip(names, shares.to_dict("records"), strict=True), start=1):
@@ -50,6 +51,7 @@ def plot_shares(
         sheet.ax.barh(row, step, left=level, height=0.6, color=style.BLUE if step >= 0 else style.ORANGE)
         sheet.ax.plot(base + 100 * share["alone"], row, "o", color=style.INK, markersize=4)
         level += step
+        top = max(top, level, base + 100 * share["alone"])
         sheet.ax.plot([level, level], [row - 0.3, row + 1.3], color=style.INK, linewidth=0.6)
         told.append(f"{name} {step:+.1f} ± {error:.1f}".replace("\n", " "))
         sheet.beside(float(row), f"{step:+.1f} ± {error:.1f}")
@@ -61,7 +63,7 @@ def plot_shares(
         range(last + 1), [safe(name) for name in (tr("as it is"), *names, tr("all together"))]
     )
     sheet.ax.tick_params(axis="y", length=0)
-    sheet.ax.set_xlim(0, min(100, 1.1 * max(joint, level, base)))
+    sheet.ax.set_xlim(0, min(100, 1.1 * top))
     sheet.axis_names("chance of the target in per cent (dot: with this lever alone)", "")
     target = scale_of(comparison.base).text(comparison.target)
     sheet.title(f"Chance of {target}: {base:.0f} % as it is, {joint:.0f} % with all levers", share=0.9)
@@ -92,7 +94,9 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
     within = [level for level in _LEVELS if grid.chance.min() < level < grid.chance.max()]
     if within:
         lines = sheet.ax.contour(x, y, grid.chance.T, levels=within, colors=style.INK, linewidths=0.8)
-        sheet.ax.clabel(lines, fmt=lambda level: f"{level:.0%}", fontsize=0.85 * sheet.size)
+        marks = sheet.ax.clabel(lines, fmt=lambda level: f"{level:.0%}", fontsize=0.85 * sheet.size)
+        for mark in marks:
+            mark.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     for axis in (sheet.ax.xaxis, sheet.ax.yaxis):
         axis.set_major_formatter(PercentFormatter(decimals=0))
     first, second = drawable(grid.names, "lever")

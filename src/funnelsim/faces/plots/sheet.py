@@ -80,8 +80,11 @@ class Sheet:
         return max(int(share * self.width * 72 / (EM * relative * self.size)), 8)
 
     def title(self, text: str, *, share: float = 1.0, n_lines: int = 2) -> None:
-        unbroken = tr(text).replace(" ± ", "\u00a0±\u00a0")
-        wrapped = style.wrap(unbroken, self.columns(share, 1.3), n_lines)  # bold letters are wide
+        unbroken = known(text).replace(" ± ", "\u00a0±\u00a0")
+        relative = (
+            1.3 if language() == "en" else 1.12
+        )  # bold letters are wide, Chinese ones are as wide as ever
+        wrapped = style.wrap(unbroken, self.columns(share, relative), n_lines)
         self.ax.set_title(
             safe(wrapped), loc="left", fontsize=1.1 * self.size, fontweight="bold", color=style.INK
         )
@@ -90,7 +93,7 @@ class Sheet:
         """Name both axes; gives the number of lines that the name of x takes."""
         n_lines = 1
         for axis, name, room in ((self.ax.yaxis, y, self.height), (self.ax.xaxis, x, self.width)):
-            fitted = style.wrap(tr(name), max(int(room * 72 / (EM * self.size)), 8), 2)
+            fitted = style.wrap(known(name), max(int(room * 72 / (EM * self.size)), 8), 2)
             axis.set_label_text(safe(fitted), fontsize=self.size, color=style.INK)
             n_lines = fitted.count("\n") + 1
         return n_lines
@@ -150,7 +153,7 @@ class Sheet:
     def finish(self, alt: str) -> Axes:
         """Fonts that hold what is written, Chinese too, and the alternative text."""
         widen_fonts(self.ax)
-        self.ax.set_label(tr(alt))
+        self.ax.set_label(known(alt))
         return self.ax
 
 

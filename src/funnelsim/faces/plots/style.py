@@ -26,9 +26,10 @@ _CHINESE_WINS = "单"  # counts of wins, where "wins" by itself is the measure
 _LONGEST_UNIT = 12
 # Where a line of Chinese may end: after any character, but not before closing or after opening marks, nor
 # between a number and what it counts.
+_CLOSING = "，。；：、！？）》」』】…"
 _PIECES = re.compile(
-    "[（《「『【]*(?:[0-9][0-9.,]* [\u2e80-\uffff]|[^ \u2e80-\uffff]+|[\u2e80-\uffff])"
-    "[，。；：、！？）》」』】…]*| +"
+    "[（《「『【]*(?:[^ \u2e80-\uffff]*[0-9] [\u2e80-\uffff]|[^ \u2e80-\uffff]+|[\u2e80-\uffff])"
+    f"[{_CLOSING}]*| +"
 )
 
 
@@ -79,7 +80,7 @@ def wrap(text: str, width: int, n_lines: int) -> str:
     while room > 1:
         lines = _lines(shorten(text, room), width)
         if len(lines) <= n_lines:
-            return "\n".join(_balanced(lines, width))
+            return "\n".join(lines)
         room -= max(width // 8, 1)
     return shorten(text, width)
 
@@ -87,37 +88,41 @@ def wrap(text: str, width: int, n_lines: int) -> str:
 def _lines(text: str, width: int) -> list[str]:
     if width_of(text) == len(text):
         return textwrap.wrap(text, width, break_on_hyphens=False)
-    lines = [""]  # wide characters: textwrap counts each as one column
-    for piece in _PIECES.findall(text):
-        if width_of(lines[-1] + piece) > width and lines[-1]:
-            lines[-1:] = [lines[-1].rstrip(), ""]
-        rest = piece if lines[-1] else piece.lstrip()
-        while width_of(rest) > width:
-            lines[-1:] = [_cut(rest, width), ""]
-            rest = rest[len(lines[-2]) :]
-        lines[-1] += rest
-    return [line.rstrip() for line in lines]
+    # Wide characters, of which textwrap counts each as one column: as few lines as can be, about as long as
+    # one another, and no word torn apart where a mark or a space is near.
+    pieces = [part for piece in _PIECES.findall(text) for part in _parts(piece, width)]
+    best = [(0.0, 0)]  # least cost of lines that end before each piece, and where the last of them begins
+    for end in range(1, len(pieces) + 1):
+        options = []
+        for start in range(end - 1, -1, -1):
+            line = "".join(pieces[start:end]).strip()
+            if width_of(line) > width:
+                break
+            ends_well = line[-1:] in _CLOSING or " " in pieces[end - 1 : end + 1]
+            is_torn = end < len(pieces) and not ends_well
+            cost = 100.0 + is_torn + (1 - width_of(line) / width) ** 2
+            options.append((best[start][0] + cost, start))
+        best.append(min(options))
+    return _backwards(pieces, [start for _, start in best])
 
 
-def _balanced(lines: list[str], width: int) -> list[str]:
-    """Lines of Chinese of about the same length, so that no last character stands alone."""
-    text = " ".join(lines)
-    if len(lines) == 1 or width_of(text) == len(text):
-        return lines
-    for narrower in range(max(width // 2, 4), width):
-        narrow = _lines(_unbroken(lines), narrower)
-        if len(narrow) <= len(lines):
-            return narrow
-    return lines
+def _parts(piece: str, width: int) -> list[str]:
+    """A piece as it is, or cut where it is wider than a line."""
+    parts = []
+    while width_of(piece) > width:
+        parts.append(_cut(piece, width) or piece[0])
+        piece = piece[len(parts[-1]) :]
+    return [*parts, " " if piece.isspace() else piece]
 
 
-def _unbroken(lines: list[str]) -> str:
-    """Lines as one again, with spaces only where both sides are not Chinese."""
-    text = lines[0]
-    for line in lines[1:]:
-        is_joint = width_of(text[-1:]) == 2 or width_of(line[:1]) == 2
-        text += line if is_joint else f" {line}"
-    return text
+def _backwards(pieces: list[str], starts: list[int]) -> list[str]:
+    """Lines from where each of them begins, told from the end."""
+    lines: list[str] = []
+    end = len(pieces)
+    while end > 0:
+        lines.insert(0, "".join(pieces[starts[end] : end]).strip())
+        end = starts[end]
+    return lines or [""]
 
 
 def short_names(names: Sequence[str], width: int, n_lines: int = 1) -> list[str]:
@@ -243,6 +248,11 @@ _MARKS = {",": "，", ";": "；", ":": "："}
 def joined(mark: str, words: Iterable[str]) -> str:
     """Words in a row with one of ``, ; :`` between them, as it is written in the language spoken."""
     return (f"{mark} " if language() == "en" else _MARKS[mark]).join(words)
+
+
+def enumerated(words: Iterable[str]) -> str:
+    """Items of one kind side by side."""
+    return (", " if language() == "en" else "、").join(words)
 
 
 def aside(text: str) -> str:

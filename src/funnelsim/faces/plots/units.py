@@ -65,6 +65,11 @@ def date_ticks(axis: Axis, n_most: int) -> None:
     axis.set_major_formatter(formatter)
 
 
+def steps(step: str) -> str:
+    """Several steps of a clock: "days"."""
+    return f"{step}s" if language() == "en" else tr(step)
+
+
 def step_of(periods: Periods) -> str:
     """The step of the clock that periods are counted in: that which puts them in the years of their names."""
     year = re.search(r"\d{4}", periods.labels[0])

@@ -98,7 +98,7 @@ def _lines(text: str, width: int) -> list[str]:
             line = "".join(pieces[start:end]).strip()
             if width_of(line) > width:
                 break
-            ends_well = line[-1:] in _CLOSING or " " in pieces[end - 1 : end + 1]
+            ends_well = line[-1:] in _CLOSING.replace("、", "") or " " in pieces[end - 1 : end + 1]
             is_torn = end < len(pieces) and not ends_well
             cost = 100.0 + is_torn + (1 - width_of(line) / width) ** 2
             options.append((best[start][0] + cost, start))

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from funnelsim.vocabulary.language import known, tr
+from funnelsim.vocabulary.language import known, language, tr
 
 LINE_WIDTH = 100
 _WIDEST_NAME, _NARROWEST_NAME, _LONGEST_NAME = 40, 12, 120  # columns; a longer name is cut
 _GAP = "  "
 _SOLID, _UNSURE = "█", "▒"
+# Where a line may be broken: at blanks, and beside Chinese characters, but not before what closes a phrase or
+# after what opens one, nor between a figure and its per cent sign.
+_BLANKS = re.compile(r"\s+(?!%)")
+_OPENS, _CLOSES = "（“《", "，。；：、！？）”》"
+_WORD = rf"[^\s㐀-鿿{_OPENS}{_CLOSES}]+"
+_PIECES = re.compile(rf"[{_OPENS}]*(?:[㐀-鿿]|{_WORD}(?:\s+%(?:{_WORD})?)?|[{_OPENS}{_CLOSES}])[{_CLOSES}]*")
 # What a terminal without these characters shows instead.
 _ASCII = str.maketrans({_SOLID: "#", _UNSURE: "~", "±": "+-", "…": "...", "–": "-", "×": "x"})
 
@@ -96,14 +103,14 @@ def shorten(text: str, most: int = _WIDEST_NAME) -> str:
 
 
 def wrapped(text: str, room: int) -> list[str]:
-    """The text in lines of at most `room` columns, broken at blanks where possible."""
+    """The text in lines of at most `room` columns, broken at blanks or beside Chinese where possible."""
     lines, line = [], ""
-    for word in text.split():
+    for blank, word in _words(text):
         while display_width(word) > room:
             head = next(n for n in range(len(word), 0, -1) if display_width(word[:n]) <= max(room, 2))
             lines += [line, word[:head]] if line else [word[:head]]
             line, word = "", word[head:]
-        joined = f"{line} {word}" if line else word
+        joined = f"{line}{blank}{word}" if line else word
         if display_width(joined) > room:
             lines.append(line)
             joined = word
@@ -111,10 +118,33 @@ def wrapped(text: str, room: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
+def _words(text: str) -> Iterator[tuple[str, str]]:
+    """What a line is made of, each with the blank before it: words, and single Chinese characters."""
+    for chunk in _BLANKS.split(text.strip()):
+        for i, piece in enumerate(_PIECES.findall(chunk)):
+            yield "" if i else " ", piece
+
+
+def enumerated(items: Iterable[str]) -> str:
+    """Items with the comma of the language that is spoken.
+
+    Examples
+    --------
+    >>> enumerated(["won", "lost"])
+    'won, lost'
+    """
+    return ("、" if language() == "zh" else ", ").join(items)
+
+
 def paragraph(text: str, *, first: str = "", rest: str | None = None) -> list[str]:
+    """Lines of a text in the language that is spoken; for `first` and `rest` see :func:`flowed`."""
+    return flowed(tr(text), first=first, rest=rest)
+
+
+def flowed(text: str, *, first: str = "", rest: str | None = None) -> list[str]:
     """Lines of a text under a lead-in; the lines after the first are indented as far, or by `rest`."""
     indent = " " * display_width(first) if rest is None else rest
-    lines = wrapped(visible(tr(text)), LINE_WIDTH - display_width(first))
+    lines = wrapped(visible(text), LINE_WIDTH - display_width(first))
     return [first + lines[0], *(indent + line for line in lines[1:])]
 
 

@@ -14,7 +14,8 @@ from funnelsim.faces.cli.options import output_options, source_options
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
-from funnelsim.faces.tables import paragraph, text_table
+from funnelsim.faces.tables import flowed, heading, paragraph, text_table
+from funnelsim.vocabulary.language import tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +106,9 @@ class _Report:
                 *paragraph(
                     f"complete from {since}; new deals recorded until {until}", first=parts.lead("Window")
                 ),
-                *paragraph(f"{stages}; ends: {outcomes} ({self._stages_are()})", first=parts.lead("Stages")),
+                *flowed(
+                    stages + tr(f"; ends: {outcomes} ({self._stages_are()})"), first=parts.lead("Stages")
+                ),
                 *paragraph(
                     f"{history.unit or 'unit not given'}; clock in {history.clock.step}s",
                     first=parts.lead("Unit"),
@@ -118,14 +121,14 @@ class _Report:
     def _issue_lines(self) -> list[str]:
         summary = self.history.issue_summary()
         if not len(summary):
-            return ["No issues: nothing was repaired, left out or noted."]
+            return [heading("No issues: nothing was repaired, left out or noted.")]
         rows = [
             [f"{row['count']:,}", row["level"], row["rule"], _told(row)] for row in summary.to_dict("records")
         ]
         return [
-            f"{int(summary['count'].sum()):,} issues; the records can be used",
+            heading(f"{int(summary['count'].sum()):,} issues; the records can be used"),
             *text_table(["Count", "Level", "Rule", "What it means"], rows, "rlll"),
-            "The full list: add --format csv.",
+            heading("The full list: add --format csv."),
         ]
 
 
@@ -133,5 +136,5 @@ def _told(row: Mapping[Hashable, object]) -> str:
     """The message of an issue, with an example where there is one."""
     deal, value = str(row["example_deal"]), str(row["example_value"])
     example = ": ".join(part for part in (f"deal {deal}", value) if part)
-    shown = f" (such as {example})" if deal else f" [{value}]" if value else ""
-    return as_options(str(row["message"])) + shown
+    shown = tr(f" (such as {example})") if deal else f" [{value}]" if value else ""
+    return tr(as_options(str(row["message"]))) + shown

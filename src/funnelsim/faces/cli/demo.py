@@ -14,7 +14,8 @@ from funnelsim.faces.cli.options import Drawing, Question, drawing_options, outp
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Case
 from funnelsim.faces.cli.writing import json_bytes
-from funnelsim.faces.tables import paragraph
+from funnelsim.faces.tables import heading, paragraph
+from funnelsim.vocabulary.language import tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,22 +88,22 @@ class _Demo:
         """The screen."""
         base = self.comparison.base
         blocks = [
-            ["funnelsim on its embedded sample: a made-up company that sells in five stages"],
+            [heading("funnelsim on its embedded sample: a made-up company that sells in five stages")],
             [
                 *parts.record_lines(self.history),
                 *parts.issue_lines(self.history),
                 *parts.chance_lines(base),
                 *parts.checked_lines(self.test),
             ],
-            [*parts.period_lines(base, is_short=True), *_LEGEND],
+            [*parts.period_lines(base, is_short=True), *paragraph(_LEGEND)],
             parts.classical_lines(base),
             [
-                _QUESTION,
+                heading(_QUESTION),
                 *parts.lever_lines(self.comparison, has_joint=False),
                 *paragraph(parts.like_for_like(self.comparison)),
             ],
             parts.note_lines(_without_shock(base.notes)),
-            [*_NEXT, parts.run_line(base)],
+            [*_next_lines(), parts.run_line(base)],
         ]
         return parts.spaced(blocks)
 
@@ -112,14 +113,18 @@ def _without_shock(notes: Sequence[str]) -> list[str]:
     return [note for note in notes if "shared shock" not in note]
 
 
-_LEGEND = [
-    "Realised: won before the cutoff, and part of the other figures. One future in ten ends below P10,",
-    "one above P90. Ranges of the total come from joint draws: they are no sums of ranges.",
-]
+def _next_lines() -> list[str]:
+    commands = [f"  {command:<61}{tr(answer)}" for command, answer in _NEXT.items()]
+    return [heading("Next, with your own files:"), *commands]
+
+
+_LEGEND = (
+    "Realised: won before the cutoff, and part of the other figures. One future in ten ends below P10, "
+    "one above P90. Ranges of the total come from joint draws: they are no sums of ranges."
+)
 _QUESTION = "What would move that chance most? Each lever up by a tenth (▒ and ±: one standard error):"
-_NEXT = [
-    "Next, with your own files:",
-    "  funnelsim check deals.csv stage_history.csv                  can the records be used?",
-    "  funnelsim forecast deals.csv stage_history.csv --target 5M   the same for your company",
-    "  funnelsim simulate -o example                                such files, to see their columns",
-]
+_NEXT = {
+    "funnelsim check deals.csv stage_history.csv": "can the records be used?",
+    "funnelsim forecast deals.csv stage_history.csv --target 5M": "the same for your company",
+    "funnelsim simulate -o example": "such files, to see their columns",
+}

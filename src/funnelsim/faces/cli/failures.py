@@ -10,8 +10,10 @@ import click
 
 from funnelsim.faces.cli.streams import StreamError, let_go_of_stdout, tell
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.language import tr, use_language
 
 FAILED, INTERRUPTED = 1, 130
+LANGUAGE = "funnelsim.language"  # in a context: what the command was asked to speak
 
 # Keywords of the Python functions that are options here: those that keep their name, and the others.
 _KEYWORDS = (
@@ -91,8 +93,15 @@ class Commands(click.Group):
 
 
 def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
-    tell(message)
+    with use_language(ctx.meta.get(LANGUAGE, "en")):
+        tell("\n".join(map(_line_said, message.split("\n"))))
     ctx.exit(code)
+
+
+def _line_said(line: str) -> str:
+    """A line of a message in the language that is spoken, indented as it is."""
+    text = line.lstrip()
+    return line[: len(line) - len(text)] + tr(text)
 
 
 def as_options(message: str) -> str:

@@ -19,7 +19,7 @@ from funnelsim.faces.cli.options import (
 )
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
-from funnelsim.faces.tables import number, paragraph, percent, text_table, visible
+from funnelsim.faces.tables import heading, number, paragraph, percent, text_table, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ class _Fitted:
         blocks = [
             [*parts.record_lines(self.history), *parts.issue_lines(self.history)],
             [*text_table(titles, rows, "lrrrrrr"), *paragraph(legend)],
-            [f"New deals: {_rate_per_step(self.funnel)} a {step} (± is one standard error)."],
+            [heading(f"New deals: {_rate_per_step(self.funnel)} a {step} (± is one standard error).")],
             _pace_lines(rows_of),
             _calendar_lines(self.funnel),
             parts.note_lines(self.funnel.notes),
@@ -99,8 +99,9 @@ class _Fitted:
 def _pace_lines(rows: list[dict[Hashable, object]]) -> list[str]:
     moving = [(row["stage"], row["pace"]) for row in rows if row["pace"] != "steady"]
     if not moving:
-        return ["Pace: steady; moves run now as they did over the whole history."]
-    lines = ["Pace now against the whole history (in brackets: 80 % ranges); forecasts start from it:"]
+        return [heading("Pace: steady; moves run now as they did over the whole history.")]
+    head = "Pace now against the whole history (in brackets: 80 % ranges); forecasts start from it:"
+    lines = [heading(head)]
     for stage, words in moving:
         lines.append(f"  {visible(str(stage))}")
         for move in str(words).split("; "):
@@ -117,7 +118,7 @@ def _calendar_lines(funnel: Funnel) -> list[str]:
     others = (
         f"{n_off} {'other ' if on else ''}kinds were tried and are off: they do not clearly tell anything"
     )
-    return [f"Calendar: {len(on)} kinds on; {others}.", *lines]
+    return [heading(f"Calendar: {len(on)} kinds on; {others}."), *lines]
 
 
 def _rate_per_step(funnel: Funnel) -> str:

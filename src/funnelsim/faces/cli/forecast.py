@@ -25,7 +25,8 @@ from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
-from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table
+from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
+from funnelsim.vocabulary.language import tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +138,7 @@ class _Outlook:
                 *parts.funnel_lines(self.funnel, self.case.funnel.origin),
             ],
             parts.chance_lines(self.outlook),
-            [*tables[self.by](self.outlook), *(_LEGEND if self.by == "period" else _EXACT)],
+            [*tables[self.by](self.outlook), *paragraph(_LEGEND if self.by == "period" else _EXACT)],
             parts.classical_lines(self.outlook),
             parts.people_lines(self.outlook),
             parts.note_lines(self.outlook.notes),
@@ -146,15 +147,13 @@ class _Outlook:
         return parts.spaced(blocks)
 
 
-_LEGEND = paragraph(
+_LEGEND = (
     "Realised: won before the cutoff. Open and new deals: their share of the mean. One future in ten ends "
     "below P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error, of "
     "the draws of the parameters and of simulated futures, if any."
 )
 
-_EXACT = paragraph(
-    "Chances are computed; where futures are simulated, the figures by period differ by their error."
-)
+_EXACT = "Chances are computed; where futures are simulated, the figures by period differ by their error."
 
 
 def _stage_lines(outlook: Forecast) -> list[str]:
@@ -167,7 +166,7 @@ def _stage_lines(outlook: Forecast) -> list[str]:
         )
     head = f"Open deals by stage, within {parts.span(outlook)} (±: one standard deviation)"
     titles = ["Stage", "Deals", "Wins", *(["Amount", "Bookings"] if has_money else [])]
-    return [head, *text_table(titles, rows, "lrrrr"[: len(titles)])]
+    return [heading(head), *text_table(titles, rows, "lrrrr"[: len(titles)])]
 
 
 def _spread(value: float, spread: float) -> str:
@@ -178,7 +177,7 @@ def _deal_lines(outlook: Forecast) -> list[str]:
     table, has_money = outlook.by_deal(), outlook.is_money
     rows = []
     for row in table.head(_MOST_DEALS).to_dict("records"):
-        chance = f"{percent(row['chance'])} ± {number(100 * row['chance_sd'], decimals=1)} points"
+        chance = tr(f"{percent(row['chance'])} ± {number(100 * row['chance_sd'], decimals=1)} points")
         cells = [row["deal_id"], row["stage"], number(row["age_steps"]), chance]
         if has_money:
             decimals, mark = decimals_for(table["amount"]), "*" if row["amount_is_imputed"] else ""
@@ -189,12 +188,11 @@ def _deal_lines(outlook: Forecast) -> list[str]:
         rows.append(cells)
     head = f"Open deals by what they may bring, within {parts.span(outlook)}"
     titles = ["Deal", "Stage", "Age", "Chance to win", *(["Amount", "Expected"] if has_money else [])]
-    lines = [head, *text_table(titles, rows, "llrrrr"[: len(titles)])]
+    lines = [heading(head), *text_table(titles, rows, "llrrrr"[: len(titles)])]
     if len(table) > len(rows):
-        lines.append(f"... and {len(table) - len(rows):,} more deals: --by deal --format csv lists all")
+        more = f"... and {len(table) - len(rows):,} more deals: --by deal --format csv lists all"
+        lines.append(heading(more))
     if has_money and table["amount_is_imputed"].any():
-        lines.append("* no amount was recorded: the mean of won deals stands for it")
-    return [
-        *lines,
-        "Age in steps of the clock in this stage; ±: one standard deviation of the chance itself.",
-    ]
+        lines.append(heading("* no amount was recorded: the mean of won deals stands for it"))
+    age = "Age in steps of the clock in this stage; ±: one standard deviation of the chance itself."
+    return [*lines, heading(age)]

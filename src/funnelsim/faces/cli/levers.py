@@ -26,7 +26,7 @@ from funnelsim.faces.cli.reach import Reach, Reached, reach_options
 from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
-from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table
+from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +155,7 @@ class _Compared:
             self.case.lines,
             parts.chance_lines(base),
             [
-                "Change of that chance under each lever, in percentage points",
+                heading("Change of that chance under each lever, in percentage points"),
                 *parts.lever_lines(self.comparison),
             ],
             [*self._table_lines(), *paragraph(f"{_LEGEND} {parts.like_for_like(self.comparison)}")],

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from funnelsim.faces.cli.failures import LANGUAGE
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
-from funnelsim.vocabulary.language import use_language
+from funnelsim.vocabulary.language import tr, use_language
 
 if TYPE_CHECKING:
     from funnelsim.engines.choose import EngineName
@@ -343,7 +344,7 @@ def output_options(command: Command) -> Command:
 
     @wraps(command)
     def call(**given: Any) -> None:
-        with use_language(given.pop("lang")), given["output"].warnings_told():
+        with given["output"].warnings_told():
             command(**given)
 
     bundle = bundled(
@@ -367,6 +368,21 @@ def output_options(command: Command) -> Command:
         click.option("--force", is_flag=True, help="Let --output (and --plot) replace what exists."),
         click.option("--quiet", is_flag=True, help="Say nothing but the result and errors."),
     )
+    return language_option(bundle(call))
+
+
+def language_option(command: Command) -> Command:
+    """Option ``--lang``: what the command speaks, and its refusals too."""
+
+    @wraps(command)
+    def call(**given: Any) -> None:
+        lang = click.get_current_context().meta[LANGUAGE] = given.pop("lang")
+        with use_language(lang):
+            try:
+                command(**given)
+            except click.UsageError as error:
+                raise click.UsageError(tr(error.message)) from error
+
     spoken = click.option(
         "--lang",
         type=click.Choice(["en", "zh"]),
@@ -374,4 +390,4 @@ def output_options(command: Command) -> Command:
         show_default=True,
         help="Language of screens and pictures; CSV and JSON keep English names.",
     )
-    return spoken(bundle(call))
+    return spoken(call)

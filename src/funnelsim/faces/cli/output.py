@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from funnelsim.faces.cli.failures import RequestError, as_options
 from funnelsim.faces.cli.streams import is_stdout, is_watched, show, show_bytes, tell
 from funnelsim.faces.cli.writing import csv_bytes, is_same_file, is_stream, refuse_existing, write_whole
+from funnelsim.vocabulary.language import tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,12 +111,12 @@ class Output:
     def say(self, text: str) -> None:
         """Tell something on stderr, unless asked to be quiet."""
         if not self.quiet:
-            tell(text)
+            tell(tr(text))
 
     def progress(self, text: str) -> None:
         """Tell what is going on to a person who waits at a terminal; to nobody else."""
-        if is_watched():
-            self.say(f"{text} ...")
+        if is_watched() and not self.quiet:
+            tell(f"{tr(text)} ...")
 
     def give(self, answer: Answer) -> None:
         """Print or write a result."""

@@ -12,7 +12,10 @@ from funnelsim.faces.tables import (
     LINE_WIDTH,
     decimals_for,
     display_width,
+    enumerated,
     error_bar,
+    flowed,
+    heading,
     name_lines,
     number,
     paragraph,
@@ -20,7 +23,7 @@ from funnelsim.faces.tables import (
     text_table,
     visible,
 )
-from funnelsim.vocabulary.language import tr
+from funnelsim.vocabulary.language import known, language, tr
 
 if TYPE_CHECKING:
     from funnelsim.nouns.forecast import Forecast
@@ -66,24 +69,28 @@ def issue_lines(history: DealHistory, *, most: int = 3) -> list[str]:
     by_level = summary.groupby("level")["count"].sum()
     told = ", ".join(f"{int(by_level.get(level, 0)):,} {word}" for level, word in _LEVELS.items())
     frequent = summary.sort_values("count", ascending=False, kind="stable").head(most)
-    names = [f"{count:,} {rule}" for rule, count in zip(frequent["rule"], frequent["count"], strict=True)]
+    names = [_counted(*pair) for pair in zip(frequent["count"], frequent["rule"], strict=True)]
     other = int(summary["count"].sum() - frequent["count"].sum())
-    more = [f"{other:,} other"] if other else []
-    return paragraph(f"{told}; most often: {', '.join([*names, *more])}", first=lead("Issues"))
+    more = [_counted(other, "other")] if other else []
+    return paragraph(f"{told}; most often: {enumerated([*names, *more])}", first=lead("Issues"))
+
+
+def _counted(count: int, what: str) -> str:
+    """What there is and how much of it, in the order of the language."""
+    return f"{tr(what)} {count:,}" if language() == "zh" else f"{count:,} {what}"
 
 
 def funnel_lines(file: Path | None, origin: str) -> list[str]:
     """What a saved funnel was made from; nothing where it is fitted on the records just read."""
     if file is None:
         return []
-    return paragraph(
-        f"{file}: {origin or 'its file does not say from what it was made'}", first=lead("Funnel")
-    )
+    told = known(origin) if origin else tr("its file does not say from what it was made")
+    return flowed(f"{file}: {told}", first=lead("Funnel"))
 
 
 def money_unit(outlook: Forecast) -> str:
     """Unit of what is forecast."""
-    return outlook.unit if outlook.is_money else "wins"
+    return outlook.unit if outlook.is_money else tr("wins")
 
 
 def with_unit(value: float, outlook: Forecast) -> str:
@@ -100,7 +107,7 @@ def range_text(outlook: Forecast) -> str:
 
 
 def span(outlook: Forecast) -> str:
-    """The periods in words."""
+    """The periods in words, such as "2026-Q3 to 2027-Q2"; of fiscal years "FY2026 to FY2027"."""
     first, last = outlook.periods.labels[0], outlook.periods.labels[-1]
     return first if first == last else f"{first} to {last}"
 
@@ -143,7 +150,7 @@ def checked_lines(test: Backtest) -> list[str]:
 
 
 def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
-    """Ranges by period and in total."""
+    """Ranges by period and in total: Bookings, Revenue or Cash, or the number of wins."""
     table = outlook.table()
     titles = (
         {"realised": "Realised", "won_before": "Won before"}
@@ -160,7 +167,7 @@ def period_lines(outlook: Forecast, *, is_short: bool = False) -> list[str]:
     ]
     what = outlook.measure.capitalize() if outlook.is_money else "Number of wins"
     unit = f", {outlook.unit or 'unit not given'}" if outlook.is_money else ""
-    head = visible(f"{what} by period{unit}")
+    head = heading(f"{what} by period{unit}")
     return [head, *text_table(["Period", *(titles[name] for name in chosen)], rows, "l" + "r" * len(chosen))]
 
 
@@ -218,17 +225,18 @@ def lever_lines(comparison: LeverComparison, *, has_joint: bool = True) -> list[
     largest = max(abs(c) + e for c, e in zip(changes, errors, strict=True)) if is_decided else 0.0
     names = [name_lines(name) for name in table.index]
     width = max((display_width(line) for name in names for line in name), default=0)
-    room = min(36, LINE_WIDTH - width - len("      +100.0 ± 100.0 points"))
+    room = min(36, LINE_WIDTH - width - display_width("      " + tr("+100.0 ± 100.0 points")))
     lines = []
     for name, change, error in zip(names, changes, errors, strict=True):
         bar = error_bar(change, error, largest=largest, room=room)
         sign = "+" if change > 0 else "-" if change < 0 else ""
         figure = f"{sign}{number(100 * abs(change), decimals=1)} ± {number(100 * error, decimals=1)} points"
         blanks = " " * (width - display_width(name[0]))
-        lines.append(f"  {name[0]}{blanks}  {bar:<{room}}  {figure}")
+        lines.append(f"  {name[0]}{blanks}  {bar:<{room}}  {tr(figure)}")
         lines += [f"  {line}" for line in name[1:]]
     if not is_decided:
-        lines.append("  No simulated future is decided by a lever: the target is too far away, or certain.")
+        too_far = "No simulated future is decided by a lever: the target is too far away, or certain."
+        lines += paragraph(too_far, first="  ")
     return lines
 
 
@@ -249,7 +257,7 @@ def people_lines(outlook: Forecast) -> list[str]:
     ]
     titles = ["Period", "Hours used", f"Wait, {step}s", "Deals waiting at the end", "Lost by neglect"]
     head = f"Reps' hours: {len(outlook.capacity.rep_names)} reps (±: one standard error)"
-    return [head, *text_table(titles, rows, "lrrrr")]
+    return [heading(head), *text_table(titles, rows, "lrrrr")]
 
 
 def note_lines(notes: Iterable[str], *, most: int | None = None) -> list[str]:
@@ -258,8 +266,8 @@ def note_lines(notes: Iterable[str], *, most: int | None = None) -> list[str]:
     shown = every[:most]
     lines = [line for note in shown for line in paragraph(as_options(note), first="  - ")]
     if len(every) > len(shown):
-        lines.append(f"  - {len(every) - len(shown)} more: see funnelsim forecast")
-    return ["Notes", *lines] if lines else []
+        lines += paragraph(f"{len(every) - len(shown)} more: see funnelsim forecast", first="  - ")
+    return [heading("Notes"), *lines] if lines else []
 
 
 def run_line(outlook: Forecast) -> str:
@@ -267,7 +275,7 @@ def run_line(outlook: Forecast) -> str:
     from funnelsim import __version__
 
     futures = f"{outlook.n_futures:,} futures in " if outlook.n_futures else ""
-    return (
+    return heading(
         f"{outlook.engine}, {futures}{outlook.n_draws:,} draws of the parameters, "
         f"seed {outlook.seed}; funnelsim {__version__}"
     )

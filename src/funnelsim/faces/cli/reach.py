@@ -11,7 +11,7 @@ import click
 from funnelsim.faces.cli.options import Drawing, amount, bundled
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Case
-from funnelsim.faces.tables import number, paragraph, percent, text_table
+from funnelsim.faces.tables import heading, number, paragraph, percent, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,15 +117,15 @@ class Reached:
             assert self.reach.chance is not None
             wanted = percent(self.reach.chance, decimals=0)
             head = f"How far each lever must move, alone, for a chance of {wanted}"
-            blocks.append([head, *_needed_table(self.needed)])
+            blocks.append([heading(head), *_needed_table(self.needed)])
         if self.cheapest is not None:
             assert self.reach.chance is not None
             head = f"Cheapest mix for a chance of {percent(self.reach.chance, decimals=0)}"
-            blocks.append([head, *_mix_table(self.cheapest)])
+            blocks.append([heading(head), *_mix_table(self.cheapest)])
         if self.best is not None:
             assert self.reach.budget is not None
             head = f"What a budget of {number(self.reach.budget)} should buy"
-            blocks.append([head, *_mix_table(self.best)])
+            blocks.append([heading(head), *_mix_table(self.best)])
         if blocks:
             blocks.append(paragraph(_LEGEND))
         return blocks

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from funnelsim.faces.cli.failures import RequestError
-from funnelsim.faces.cli.options import number_option
+from funnelsim.faces.cli.options import language_option, number_option
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.writing import refuse_existing, write_whole
 
@@ -57,6 +57,7 @@ apostrophe in front.
 )
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@language_option
 def simulate(
     folder: Path,
     seed: int,

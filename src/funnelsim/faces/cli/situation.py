@@ -13,7 +13,8 @@ from funnelsim.faces.cli.billing import Billing
 from funnelsim.faces.cli.options import Command, Drawing, Learning, Question
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
-from funnelsim.faces.tables import paragraph
+from funnelsim.faces.tables import flowed, paragraph
+from funnelsim.vocabulary.language import language
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +99,8 @@ class Case:
             target=scenario.target if question.target is None else question.target,
             measure=question.measure or scenario.measure,
         )
-        lines = paragraph(f"{scenario.title()} ({name}): {scenario.pipeline}", first=parts.lead("Scenario"))
+        lines = flowed(f"{scenario.title(language())} ({name})", first=parts.lead("Scenario"))
+        lines += paragraph(_position(scenario.pipeline, scenario.funnel.unit), first=parts.lead(""))
         told: dict[str, object] = {"scenario": {"name": scenario.name, "titles": dict(scenario.titles)}}
         clock, step = scenario.pipeline.clock, scenario.pipeline.cutoff_step
         cutoff = clock.start_of([step + 1])[0] - np.timedelta64(1, "us")
@@ -117,6 +119,17 @@ class Case:
         return Events(
             self.scenario.team, self.scenario.work, n_futures=futures, n_draws=draws, workers=drawing.workers
         )
+
+
+def _position(pipeline: Pipeline, unit: str) -> str:
+    """The open deals in one sentence."""
+    import numpy as np
+
+    missing = np.isnan(pipeline.amount)
+    worth = f"{np.nansum(pipeline.amount):,.0f} {unit}".rstrip()
+    of_those = f", {int(missing.sum()):,} of them without an amount" if missing.any() else ""
+    day = parts.moment(pipeline.clock.start_of(pipeline.cutoff_step + 1) - np.timedelta64(1, "s"))
+    return f"{pipeline.n_deals:,} open deals worth {worth} at {day}{of_those}"
 
 
 def case_of(

@@ -23,7 +23,8 @@ from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
-from funnelsim.faces.tables import decimals_for, number, paragraph, percent, text_table, visible
+from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
+from funnelsim.vocabulary.language import known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,8 +251,8 @@ class _Targets:
             ]
             for chance, row in zip(table.index, table.to_dict("records"), strict=True)
         ]
-        head = visible(f"Attainable targets in {parts.span(self.outlook)}, {parts.money_unit(self.outlook)}")
-        return [head.rstrip(", "), *text_table(["Chance", "Target", "± SE"], rows, "lrr")]
+        head = f"Attainable targets in {parts.span(self.outlook)}, {parts.money_unit(self.outlook)}"
+        return [heading(head.rstrip(", ")), *text_table(["Chance", "Target", "± SE"], rows, "lrr")]
 
     def _split_lines(self, split: TargetSplit) -> list[str]:
         table = split.table()
@@ -265,10 +266,10 @@ class _Targets:
             ]
             for name, row in zip(table.index, table.to_dict("records"), strict=True)
         ]
-        titles = [visible(split.by.capitalize()), *_FIGURES.values(), "Chance", ""]
+        titles = [known(split.by.capitalize()), *_FIGURES.values(), "Chance", ""]
         both = f"all parts reach theirs {_with_error(split.chance_of_all(), split)}, at least one "
         return [
-            visible(f"{parts.with_unit(split.target, self.outlook)} shared out by {split.by}"),
+            heading(f"{parts.with_unit(split.target, self.outlook)} shared out by {split.by}"),
             *text_table(titles, rows, "l" + "r" * (len(_FIGURES) + 1) + "l"),
             *paragraph(f"Together: {both}{_with_error(split.chance_of_any(), split)}"),
         ]
@@ -287,7 +288,7 @@ _WITHOUT_PEOPLE = "quotas are shared out as if nobody ran out of hours; the fore
 def _pay_lines(pay: pd.DataFrame, outlook: Forecast) -> list[str]:
     """Commission: what is paid in all, and the chance of each step."""
     (row,) = pay.to_dict("records")
-    head = visible(f"Commission, {parts.money_unit(outlook)}").rstrip(", ")
+    head = heading(f"Commission, {parts.money_unit(outlook)}".rstrip(", "))
     steps = [(str(name), row[name]) for name in pay.columns if str(name).startswith("chance")]
     figures = [
         [number(row["mean"]), number(row["mean_se"]), *(number(row[key]) for key in ("p10", "p50", "p90"))]
@@ -302,9 +303,9 @@ def _work_lines(work: pd.DataFrame) -> list[str]:
         [
             str(name),
             number(row["needed"]),
-            f"{number(row['low'])} to {number(row['high'])}",
+            f"{number(row['low'])}–{number(row['high'])}",
             number(row["per_week_per_person"], decimals=1),
-            f"{number(row['per_week_per_person_low'], decimals=1)} to "
+            f"{number(row['per_week_per_person_low'], decimals=1)}–"
             f"{number(row['per_week_per_person_high'], decimals=1)}",
         ]
         for name, row in zip(work.index, work.to_dict("records"), strict=True)
@@ -312,7 +313,7 @@ def _work_lines(work: pd.DataFrame) -> list[str]:
     ]
     head = "What the target asks for (the range says how badly rates are known, not luck)"
     return [
-        head,
+        heading(head),
         *text_table(["Activity", "Needed", "80 % range", "A week each", "80 % range"], rows, "lrrrr"),
     ]
 

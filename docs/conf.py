@@ -1,0 +1,69 @@
+"""How the documentation is built: everything on the machine, every page executed, every warning an error."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+# Pages run the command line as a reader would, also where the environment is not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ["OMP_NUM_THREADS"] = "1"  # pages run one after the other; threads would only wait
+
+project = "funnelsim"
+copyright = "The funnelsim developers, Apache-2.0"  # the name is Sphinx's
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+suppress_warnings = ["config.cache"]
+
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True  # files that a page writes are gone afterwards
+nb_execution_timeout = 300
+nb_merge_streams = True
+nb_output_stderr = "remove"  # bars of progress; a page that shows what goes there sends it to stdout
+myst_enable_extensions = ["deflist", "colon_fence"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"  # types stand in the docstrings, in words
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+python_display_short_literal_types = True
+
+# The theme comes with Sphinx, and nothing is loaded from elsewhere: no fonts, no MathJax, no widgets.
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "Sales-funnel forecasts with honest ranges",
+    "fixed_sidebar": True,
+    "page_width": "1230px",
+    "sidebar_width": "250px",
+    "body_max_width": "950px",
+    "font_family": "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, 'Noto Sans CJK SC', sans-serif",
+    "head_font_family": "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, 'Noto Sans CJK SC', sans-serif",
+    "show_powered_by": False,
+}
+html_sidebars = {"**": ["about.html", "searchbox.html", "navigation.html"]}
+html_static_path = ["_static"]
+html_css_files = ["funnelsim.css"]
+html_show_sourcelink = False
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}
+
+
+def _plain_citations(app, what, name, obj, options, lines):
+    """Numbered references as a list: many docstrings share a page, and each begins at 1."""
+    for i, line in enumerate(lines):
+        line = re.sub(r"^(\s*)\.\. \[(\d+)\] ", r"\1-  [\2] ", line)
+        lines[i] = re.sub(r"\[(\d+)\]_", r"[\1]", line)
+
+
+def _plain_types(app, what, name, obj, options, lines):
+    """Types in words stay words: Sphinx would link ``n_deals`` of a shape to whatever has that name."""
+    for i, line in enumerate(lines):
+        lines[i] = re.sub(r"^(\s*:(?:var)?type [^:]+: |\s*:rtype: )([^*`\n]+)$", r"\1*\2*", line)
+
+
+def setup(app):
+    """Hooks around napoleon, which works at the default priority of 500."""
+    app.connect("autodoc-process-docstring", _plain_citations, priority=400)
+    app.connect("autodoc-process-docstring", _plain_types, priority=600)

@@ -132,8 +132,8 @@ def test_a_sentence_says_what_its_english_says(screens: Callable[[str], Screen])
     english = CliRunner().invoke(main, ["check"]).output
     assert "2,258 deals as of 2026-08-31: 277 won, 1,714 lost, 267 open" in english
     targets = " ".join(screens(COMMANDS["targets account_selling"])[0].split())
-    assert "按月分解目标 1,900,000 EUR" in targets
-    assert "截至 2026-08-31 在手商机 80 个，其中 62 个未填金额，其余金额合计 1,005,000 EUR" in targets
+    assert "按月分解目标 1,900,000 欧元" in targets
+    assert "截至 2026-08-31 在手商机 80 个，其中 62 个未填金额，其余金额合计 1,005,000 欧元" in targets
 
 
 FAILURES = {

@@ -100,7 +100,7 @@ class _Demo:
             [
                 heading(_QUESTION),
                 *parts.lever_lines(self.comparison, has_joint=False),
-                *paragraph(parts.like_for_like(self.comparison)),
+                *parts.like_for_like(self.comparison),
             ],
             parts.note_lines(_without_shock(base.notes)),
             [*_next_lines(), parts.run_line(base)],

@@ -158,7 +158,7 @@ class _Compared:
                 heading("Change of that chance under each lever, in percentage points"),
                 *parts.lever_lines(self.comparison),
             ],
-            [*self._table_lines(), *paragraph(f"{_LEGEND} {parts.like_for_like(self.comparison)}")],
+            [*self._table_lines(), *paragraph(_LEGEND), *parts.like_for_like(self.comparison)],
             *self.reached.blocks(),
             parts.note_lines(base.notes),
             [parts.run_line(base)],

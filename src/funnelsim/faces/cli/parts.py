@@ -202,12 +202,12 @@ def classical_lines(outlook: Forecast) -> list[str]:
     return lines
 
 
-def like_for_like(comparison: LeverComparison) -> str:
+def like_for_like(comparison: LeverComparison) -> list[str]:
     """Why levers of one factor are not of one size: some act at every step that a deal takes."""
     n_open = len(comparison.base.deals.stage_names)
     if n_open < 2 or not any(_is_at_every_step(lever) for lever in comparison.levers):
-        return ""
-    return (
+        return []
+    return paragraph(
         f"A lever at every step acts in each of the {n_open} stages a deal passes, one on new deals once: "
         "equal factors are not equal efforts."
     )

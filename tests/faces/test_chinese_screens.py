@@ -77,7 +77,8 @@ def names_of(command: str) -> list[str]:
     words = command.split()
     if "--scenario" in words:
         scenario = fs.read_scenario(words[words.index("--scenario") + 1])
-        names = [*scenario.funnel.stages.names, *scenario.funnel.notes]
+        notes = [note.removeprefix("written by hand: ") for note in scenario.funnel.notes]
+        names = [*scenario.funnel.stages.names, *notes]
     else:
         names = ["won", "lost", "EUR"]
     return sorted(names, key=len, reverse=True)

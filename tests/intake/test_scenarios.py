@@ -254,3 +254,34 @@ def test_a_scenario_may_use_a_saved_funnel(tmp_path: Path) -> None:
     told = faults(text.replace("fitted.json", "nowhere.json"), tmp_path)
     assert f"line {line_of(text, 'funnel = ')}: funnel: " in told
     assert "cannot be read" in told
+
+
+def test_yes_is_no_number_and_neither_is_a_text(tmp_path: Path) -> None:
+    text = TEXT
+    for right, wrong in (
+        ("target = 1_900_000", "target = true"),
+        ("deals = 30", "deals = true"),
+        ("median_steps = 20", "median_steps = true"),
+        ("factor = 1.1", "factor = true"),
+        ("mean_per_block = 12", 'mean_per_block = "12"'),
+    ):
+        assert right in text
+        text = text.replace(right, wrong, 1)
+    told = faults(text, tmp_path)
+    assert "has 5 faults" in told
+    assert told.count("not True") == 4
+    assert "not '12'" in told
+
+
+def test_people_and_parts_that_are_not_there_are_told_with_the_rest(tmp_path: Path) -> None:
+    more = '\n[[lever]]\nkind = "hire"\nn = 1\n\n[[quotas]]\nby = "regon"\n\n[[quotas]]\nby = "region"\n'
+    more += "quotas = { Nord = 5 }\n"
+    text = TEXT.replace('stage = "Proof"\ndeals', 'attributes = { region = "North" }\nstage = "Prof"\ndeals')
+    told = faults(text + more, tmp_path)
+    assert "has 4 faults" in told
+    assert "nobody is there to be moved; add the tables team and work" in told
+    assert (
+        "quotas.0.by: 'regon' is no part; parts are by week, month, quarter, region; did you mean 'region'?"
+        in told
+    )
+    assert "no deal is of region 'Nord'; there are North; did you mean 'North'?" in told

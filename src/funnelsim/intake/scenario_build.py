@@ -12,7 +12,7 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.funnel_parts import funnel_from_part, stages_from_part
 from funnelsim.nouns.funnel_schema import ChancesPart, CountedPart, HazardsPart, RoutesPart
 from funnelsim.nouns.levers.file import LeverPart
-from funnelsim.nouns.levers.protocol import Lever
+from funnelsim.nouns.levers.protocol import Lever, LeverError, moves_people
 from funnelsim.nouns.levers.rates import three_levers
 from funnelsim.nouns.levers.strength import strength_of
 from funnelsim.nouns.scenario import Activity, Pay, Quotas, Scenario, Spending
@@ -25,6 +25,8 @@ from funnelsim.vocabulary.stages import Stages
 from funnelsim.vocabulary.words import did_you_mean
 
 Ints = npt.NDArray[np.int64]
+
+_TIMES = ("week", "month", "quarter")
 
 
 def built(part: ScenarioPart, name: str, faults: Faults) -> Scenario | None:
@@ -45,7 +47,10 @@ def built(part: ScenarioPart, name: str, faults: Faults) -> Scenario | None:
         faults.add(("team",), "a team needs work, and work a team: give both, or neither")
     if funnel is None:
         return None
-    levers = [_lever(one, ("lever", i), funnel, faults) for i, one in enumerate(part.lever)]
+    _check_quotas(part, funnel, faults)
+    levers = [
+        _lever(one, ("lever", i), funnel, part.team is not None, faults) for i, one in enumerate(part.lever)
+    ]
     spending = [_spending(part, i, funnel, faults) for i in range(len(part.spend))]
     if faults.found:
         return None
@@ -119,7 +124,7 @@ def _places_from(part: HazardsPart) -> set[str]:
     return {place for place, values in by_place.items() if any(value > 0 for value in values)}
 
 
-def _lever(part: LeverPart, place: Place, funnel: Funnel, faults: Faults) -> Lever | None:
+def _lever(part: LeverPart, place: Place, funnel: Funnel, has_team: bool, faults: Faults) -> Lever | None:
     """A lever that can be applied; None where it cannot, for a reason not told already."""
     if any(stage not in funnel.stages.codes for _, stage in _stages_of(part, place)):
         return None
@@ -127,6 +132,8 @@ def _lever(part: LeverPart, place: Place, funnel: Funnel, faults: Faults) -> Lev
     def tried() -> Lever:
         lever = part.lever(funnel)
         lever.apply(funnel)
+        if moves_people(lever) and not has_team:
+            raise LeverError(f"{lever.name}: nobody is there to be moved; add the tables team and work")
         return lever
 
     return faults.attempt(place, tried)
@@ -134,13 +141,33 @@ def _lever(part: LeverPart, place: Place, funnel: Funnel, faults: Faults) -> Lev
 
 def _spending(part: ScenarioPart, i: int, funnel: Funnel, faults: Faults) -> Spending | None:
     one, place = part.spend[i], ("spend", i, "lever")
-    lever = _lever(one.lever, place, funnel, faults)
+    lever = _lever(one.lever, place, funnel, part.team is not None, faults)
     strength = None if lever is None else faults.attempt(place, lambda: strength_of(lever))
     if lever is None or strength is None:
         return None
     if strength <= 1.0:
         faults.add(place, f"{lever.name}: what money buys must move upwards, by a factor above 1")
     return Spending(one.name, lever, one.cost, one.growth)
+
+
+def _check_quotas(part: ScenarioPart, funnel: Funnel, faults: Faults) -> None:
+    """Parts that there are: times of the calendar, or attributes with their values."""
+    values: dict[str, set[str]] = {}
+    for some in part.pipeline:
+        for key, value in some.attributes.items():
+            values.setdefault(key, set()).add(value)
+    if funnel.classes is not None and len(funnel.classes.attributes) == 1:
+        values.setdefault(funnel.classes.attributes[0], set()).update(funnel.classes.labels)
+    for i, one in enumerate(part.quotas):
+        known = [*_TIMES, *values]
+        if one.by not in known:
+            hint = did_you_mean(one.by, known)
+            faults.add(("quotas", i, "by"), f"{one.by!r} is no part; parts are by {', '.join(known)}{hint}")
+        for name in one.quotas or {} if one.by in values else ():
+            if name not in values[one.by]:
+                there = sorted(values[one.by])
+                unknown = f"no deal is of {one.by} {name!r}; there are {', '.join(there)}"
+                faults.add(("quotas", i, "quotas", name), unknown + did_you_mean(name, there))
 
 
 def _pay(part: ScenarioPart) -> Pay | None:

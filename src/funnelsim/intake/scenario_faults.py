@@ -45,7 +45,7 @@ def without_tags(place: Sequence[Any]) -> Place:
     for i, part in enumerate(place):
         is_kind = part in KINDS and i > 0 and (isinstance(place[i - 1], int) or place[i - 1] == "lever")
         is_form = i == 3 and tuple(place[:2]) == ("funnel", "hazards")
-        if not (is_kind or is_form):
+        if not (is_kind or is_form or part == "[key]"):
             kept.append(part)
     return tuple(kept)
 
@@ -143,7 +143,8 @@ def _fault(error: Any) -> str:
     if error["type"] == "missing":
         return "is missing"
     if error["type"] in ("model_type", "model_attributes_type"):
-        return f"must be a table, such as {{...}}, not {error['input']!r:.60}"
+        names = ", ".join(_keys_at(place))
+        return f"must be a table{f' with the keys {names}' if names else ''}, not {error['input']!r:.60}"
     value = error["input"]
     return f"{error['msg']}, not {value!r:.60}" if isinstance(value, str | float | int) else error["msg"]
 

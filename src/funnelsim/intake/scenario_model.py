@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from funnelsim.nouns.funnel_schema import FunnelPart
 from funnelsim.nouns.levers.file import AnyLeverPart
 
-NotNegative = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
+NotNegative = Annotated[float, Field(strict=True, ge=0, le=1e15, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
 class _Part(BaseModel):
@@ -22,7 +23,7 @@ class DealsPart(_Part):
     """Some open deals that are alike."""
 
     stage: str
-    deals: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    deals: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
     age_steps: Count = 0
     amount: NotNegative | None = None
     name: str = ""
@@ -34,13 +35,13 @@ class WonPart(_Part):
 
     on: date
     amount: NotNegative | None = None
-    deals: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    deals: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
 
 
 class RepsPart(_Part):
     """Some reps who are alike."""
 
-    n: Annotated[int, Field(ge=1, le=100_000)] = 1
+    n: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 1
     name: str = "rep"
     start: str | None = None
     ramp_days: NotNegative = 0.0
@@ -50,14 +51,14 @@ class TeamPart(_Part):
     """Who works on deals."""
 
     reps: Annotated[list[RepsPart], Field(min_length=1)]
-    selling_share: float | None = None
-    hours_per_day: float | None = None
+    selling_share: Number | None = None
+    hours_per_day: Number | None = None
     working_days: list[str] | None = None
     holidays: list[str] | None = None
     keeps_deals: bool | None = None
-    attrition_per_year: float | None = None
-    lost_with_leaver: float | None = None
-    replaced_after_days: float | None = None
+    attrition_per_year: Number | None = None
+    lost_with_leaver: Number | None = None
+    replaced_after_days: Number | None = None
 
 
 class ReferralsPart(_Part):
@@ -103,7 +104,7 @@ class SpendPart(_Part):
     name: str
     lever: AnyLeverPart
     cost: NotNegative
-    growth: Annotated[float, Field(ge=1, le=10)] = 1.0
+    growth: Annotated[float, Field(strict=True, ge=1, le=10)] = 1.0
 
 
 class QuotasPart(_Part):
@@ -117,7 +118,7 @@ class PayStepPart(_Part):
     """A rate of commission above a threshold."""
 
     above: NotNegative
-    rate: Annotated[float, Field(ge=0, le=1)]
+    rate: Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class PayPart(_Part):
@@ -131,8 +132,8 @@ class PayPart(_Part):
 class ActivityPart(_Part):
     """Weeks and people for the work that the target needs."""
 
-    weeks: Annotated[float, Field(gt=0, le=10_000)]
-    people: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    weeks: Annotated[float, Field(strict=True, gt=0, le=10_000)]
+    people: Annotated[float, Field(strict=True, gt=0, le=1e6)] = 1.0
     visits: dict[str, NotNegative] = {}
 
 
@@ -143,8 +144,8 @@ class ScenarioPart(_Part):
     title: dict[Literal["en", "zh"], str] = {}
     as_of: date
     periods: str = "4Q"
-    fiscal_start_month: Annotated[int, Field(ge=1, le=12)] = 1
-    target: Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
+    fiscal_start_month: Annotated[int, Field(strict=True, ge=1, le=12)] = 1
+    target: Annotated[float, Field(strict=True, gt=0, le=1e15, allow_inf_nan=False)]
     measure: Literal["bookings", "wins", "revenue", "cash"] | None = None
     funnel: FunnelPart
     pipeline: list[DealsPart] = []

@@ -20,12 +20,12 @@ from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
 _LARGEST = 1e15
 _OLDEST = 1_000_000
 _NEAR = 0.75  # above this, two keys differ by a letter or two
-NotNegative = Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=_LARGEST, allow_inf_nan=False)]
-Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Factor = Annotated[float, Field(ge=FACTORS[0], le=FACTORS[1], allow_inf_nan=False)]
-Odds = Annotated[float, Field(ge=ODDS[0], le=ODDS[1], allow_inf_nan=False)]
-Age = Annotated[int, Field(ge=0, le=_OLDEST)]
+NotNegative = Annotated[float, Field(strict=True, ge=0, le=_LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, le=_LARGEST, allow_inf_nan=False)]
+Chance = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+Factor = Annotated[float, Field(strict=True, ge=FACTORS[0], le=FACTORS[1], allow_inf_nan=False)]
+Odds = Annotated[float, Field(strict=True, ge=ODDS[0], le=ODDS[1], allow_inf_nan=False)]
+Age = Annotated[int, Field(strict=True, ge=0, le=_OLDEST)]
 ByPlace = dict[str, list[NotNegative]]
 
 
@@ -80,7 +80,7 @@ class RoutesPart(_Part):
 class ArrivalsPart(_Part):
     """New deals per block of steps."""
 
-    block_steps: Annotated[int, Field(ge=1, le=_OLDEST)]
+    block_steps: Annotated[int, Field(strict=True, ge=1, le=_OLDEST)]
     mean_per_block: NotNegative
     worth_blocks: Positive | None = None
     dispersion: NotNegative = 0.0
@@ -107,7 +107,7 @@ class LevelPart(_Part):
 
     shape: Positive
     rate: Positive
-    discount: Annotated[float, Field(gt=0, le=1)] = 1.0
+    discount: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0
     transient: NotNegative = 0.0
 
 
@@ -127,7 +127,7 @@ class SettingPart(LevelPart):
 class PacePart(_Part):
     """How fast transitions and arrivals run now against their usual rates."""
 
-    block_steps: Annotated[int, Field(ge=1, le=_OLDEST)]
+    block_steps: Annotated[int, Field(strict=True, ge=1, le=_OLDEST)]
     transitions: list[TransitionPart] = []
     arrivals: list[SettingPart] = []
 
@@ -173,9 +173,9 @@ class ShockPart(_Part):
     """What moves all business still to be won together."""
 
     variances: Annotated[list[NotNegative], Field(min_length=1)]
-    correlation: Annotated[float, Field(ge=0, le=1)]
-    period_steps: Annotated[int, Field(ge=1)] | None = None
-    n_origins: Annotated[int, Field(ge=0)] = 0
+    correlation: Annotated[float, Field(strict=True, ge=0, le=1)]
+    period_steps: Annotated[int, Field(strict=True, ge=1)] | None = None
+    n_origins: Annotated[int, Field(strict=True, ge=0)] = 0
 
 
 class DelayPart(_Part):
@@ -214,7 +214,7 @@ class CollectionsPart(_Part):
     worth_invoices: Positive | None = None
     pace: Positive = 1.0
     never_paid_odds: Positive = 1.0
-    terms_shift_days: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    terms_shift_days: Annotated[float, Field(strict=True, allow_inf_nan=False)] = 0.0
 
 
 class ChangesPart(_Part):
@@ -225,7 +225,7 @@ class ChangesPart(_Part):
     speed: dict[str, dict[str, Factor]] = {}
     new_amount: Factor = 1.0
     open_amount: Factor = 1.0
-    narrowing: float = Field(default=0.0, ge=0.0, le=1.0)
+    narrowing: Chance = 0.0
     classes: dict[str, ChangesPart] = {}
 
 

@@ -15,8 +15,8 @@ from funnelsim.nouns.levers.people import Hire, MoreReferrals, Qualify, Ramp, Se
 from funnelsim.nouns.levers.protocol import Lever, LeverError, Together
 from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, WinRate, Yield
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
 class LeverPart(BaseModel):
@@ -130,9 +130,9 @@ class HirePart(LeverPart):
     """More reps."""
 
     kind: Literal["hire"]
-    n: Annotated[int, Field(ge=1)]
+    n: Annotated[int, Field(strict=True, ge=1)]
     start: str | None = None
-    ramp_days: Annotated[float, Field(ge=0)] = 0.0
+    ramp_days: Annotated[float, Field(strict=True, ge=0)] = 0.0
 
     def of_all(self, funnel: Funnel) -> Lever:
         return Hire(self.n, self.start, self.ramp_days)
@@ -165,7 +165,7 @@ class QualifyPart(LeverPart):
     stage: str
     catches: Share
     mistakes: Share = 0.0
-    hours: Annotated[float, Field(ge=0)] = 0.0
+    hours: Annotated[float, Field(strict=True, ge=0)] = 0.0
 
     def of_all(self, funnel: Funnel) -> Lever:
         return Qualify(self.stage, self.catches, self.mistakes, self.hours)
@@ -188,7 +188,7 @@ class CollectionPart(LeverPart):
     kind: Literal["collection"]
     faster: Positive = 1.0
     never_paid: Positive = 1.0
-    terms_days: Annotated[float, Field(ge=0)] | None = None
+    terms_days: Annotated[float, Field(strict=True, ge=0)] | None = None
 
     def of_all(self, funnel: Funnel) -> Lever:
         return Collection(self.faster, self.never_paid, self.terms_days)

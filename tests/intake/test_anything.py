@@ -84,7 +84,11 @@ def test_a_history_or_an_error_that_can_be_acted_on(deals, moves, stages, tz, as
     content=st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
     name=st.sampled_from(["d.csv", "d.xlsx", "d.parquet", "d.csv.gz"]),
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_any_bytes_at_all(tmp_path, content, name):
     path = tmp_path / name
     path.write_bytes(content)

@@ -348,7 +348,7 @@ def everything(history: DealHistory) -> dict[str, Any]:
     max_examples=20,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     moves=st.lists(stamped, min_size=1, max_size=12),

@@ -312,7 +312,7 @@ def test_all_rules_agree_with_a_plain_reading(
     max_examples=20,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     deals=st.lists(st.text("ABCDLWP", min_size=1, max_size=6), min_size=1, max_size=4),

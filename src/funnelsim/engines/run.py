@@ -20,7 +20,10 @@ from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA
 from funnelsim.vocabulary.periods import Periods, PeriodsError
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
+from funnelsim.vocabulary.receivables import Receivables
 
+_DAYS_UNTIL_INVOICED = 45.0  # a month's wins may be invoiced at its end
+_DAYS_UNTIL_INVOICED = 45  # a month's wins may be invoiced at its end
 _MOST_BLURRED = 0.002
 
 
@@ -221,9 +224,25 @@ def _notes_on_flows(funnel: Funnel, pipeline: Pipeline) -> list[str]:
             f"{known.n_unpaid:,} unpaid invoices worth {known.amount.sum():,.0f} {funnel.unit}".rstrip()
             + "; wins before the cutoff are taken to be among the invoices, but for instalments still to come"
         )
+        notes += _notes_on_old_invoices(funnel, pipeline, known)
     if terms.recognition.how == "straight-line" and terms.recognition.months > 12:
         notes.append("revenue of wins more than twelve months before the cutoff is not in: they are not kept")
     return notes
+
+
+def _notes_on_old_invoices(funnel: Funnel, pipeline: Pipeline, known: Receivables) -> list[str]:
+    """Whether the invoices end so long before the cutoff that wins after them bring cash in no figure."""
+    last = int(known.invoiced_step.max(initial=-1))
+    later, start = pipeline.won_step > last, pipeline.clock.start_of
+    days = int((start(pipeline.cutoff_step) - start(max(last, 0))) / np.timedelta64(1, "D"))
+    if not later.any() or days <= _DAYS_UNTIL_INVOICED:
+        return []
+    worth = f"{np.nansum(pipeline.won_amount[later]):,.0f} {funnel.unit}".rstrip()
+    day = np.datetime_as_string(start(max(last, 0)), unit="D")
+    return [
+        f"the last invoice is of {day}, {days:,} days before the cutoff: {int(later.sum()):,} wins since "
+        f"then, worth {worth}, bring cash in no figure; export the invoices again"
+    ]
 
 
 def _notes_on_age(funnel: Funnel, pipeline: Pipeline) -> list[str]:

@@ -172,7 +172,7 @@ def _by_hand(first_age: Table, table: Table, weight_in_deals: float | None) -> S
     ages, chances = extend_until_gone(first_age, table)
     if ages[-1] > MOST_STEPS:
         slow = (
-            f"deals leave so slowly that one in a thousand is left after {ages[-1]:,} steps, more than "
+            f"deals leave so slowly that one in 100,000 is left after {ages[-1]:,} steps, more than "
             f"{MOST_STEPS:,}; use a longer step, or a chance of 0 for what never happens"
         )
         raise PlacedError(((), slow))

@@ -19,7 +19,7 @@ _MOST_PRIOR_EXITS = 2.0
 _LEAST_EXITS_PER_BIN = 10
 _LEAST_SHARE_PER_BIN = 0.02
 _HAZARD_RANGE = (1e-6, 0.95)
-_LEFT_AT_LAST = 1e-3
+_LEFT_AT_LAST = 1e-5
 _LARGEST_WRITTEN = 1.0 - 1e-12
 
 
@@ -310,7 +310,7 @@ def hazards_by_hand(first_age: Ints, chances: Floats, weight_in_deals: float | N
 
 
 def extend_until_gone(first_age: Ints, chances: Floats) -> tuple[Ints, Floats]:
-    """Bins whose last one begins when one deal in a thousand is left, where its chances let that happen.
+    """Bins whose last one begins when one deal in 100,000 is left, where its chances let that happen.
 
     The last bin counts as older than any exit seen. Chances written by hand are meant to hold from the first
     age of their last bin on; so that bin is made to end, and another of the same chances follows.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from funnelsim.faces.cli.failures import RequestError
 from funnelsim.faces.cli.options import bundled, pair
+from funnelsim.vocabulary.errors import FunnelsimError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,18 +92,21 @@ class Billing:
         from funnelsim.fitting.collections import fit_collections
         from funnelsim.intake.invoices import read_invoices
 
-        known = read_invoices(
-            path,
-            as_of=cutoff,
-            columns=dict(self.invoice_columns),
-            tz=source.tz,
-            file_tz=source.file_tz,
-            date_format=source.date_format,
-            decimal=source.decimal,
-            unit=source.unit,
-            rates=source.worth,
-            faulty="set aside" if source.faulty == "set-aside" else "refuse",
-        )
+        try:
+            known = read_invoices(
+                path,
+                as_of=cutoff,
+                columns=dict(self.invoice_columns),
+                tz=source.tz,
+                file_tz=source.file_tz,
+                date_format=source.date_format,
+                decimal=source.decimal,
+                unit=source.unit,
+                rates=source.worth,
+                faulty="set aside" if source.faulty == "set-aside" else "refuse",
+            )
+        except FunnelsimError as error:  # its columns are those of the invoices
+            raise RequestError(re.sub(r"\bcolumns=", "invoice_columns=", str(error))) from error
         if funnel.collections is None:  # those of a saved funnel hold
             funnel = funnel.with_collections(fit_collections(known, clock=funnel.clock))
         return funnel, pipeline.with_invoices(known)

@@ -23,6 +23,7 @@ _KEYWORDS = (
 OPTION_NAMES = {
     "columns": "column",
     "history_columns": "history-column",
+    "invoice_columns": "invoice-column",
     "outcome_values": "outcome-value",
     "rates": "rate",
     "n_draws": "draws",
@@ -36,7 +37,7 @@ _NAMES = (
 _CALL = re.compile(r"(\b[\w.]+\([^()]*=[^()]*\))")
 # As NumPy writes them; what a file holds stands in quotes and is shown as it is.
 _MOMENT = re.compile(r"(?<!['\"\w-])\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(?![\w+-])")
-_PAIRS = "columns|history_columns|outcome_values|rates"
+_PAIRS = "columns|history_columns|invoice_columns|outcome_values|rates"
 _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
     ("see the error's .faults", "`funnelsim check ... --format csv` lists them all"),

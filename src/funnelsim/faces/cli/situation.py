@@ -84,6 +84,7 @@ class Case:
             raise click.UsageError(f"--scenario {name} comes with its own deals: leave out {source.paths[0]}")
         output.progress(f"reading the scenario {name}")
         scenario = read_scenario(name)
+        _check_measure(scenario, question)
         context = click.get_current_context()
         given = {
             key
@@ -130,6 +131,21 @@ def _position(pipeline: Pipeline, unit: str) -> str:
     of_those = f", {int(missing.sum()):,} of them without an amount" if missing.any() else ""
     day = parts.moment(pipeline.clock.start_of(pipeline.cutoff_step + 1) - np.timedelta64(1, "s"))
     return f"{pipeline.n_deals:,} open deals worth {worth} at {day}{of_those}"
+
+
+def _check_measure(scenario: Scenario, question: Question) -> None:
+    """Refuse to hold a target of one measure against another.
+
+    Raises
+    ------
+    UsageError
+    """
+    own = scenario.measure or ("wins" if scenario.funnel.amounts is None else "bookings")
+    if question.target is None and question.measure not in (None, own):
+        raise click.UsageError(
+            f"--measure {question.measure}: the scenario's target, {scenario.target:,.10g}, is one of {own}; "
+            "add a --target of yours"
+        )
 
 
 def case_of(

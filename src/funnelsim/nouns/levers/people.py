@@ -51,7 +51,8 @@ class Hire(OnPeople):
     def name(self) -> str:
         """What the lever does, in words."""
         ramp = f", ramp of {self.ramp_days:g} days" if self.ramp_days else ""
-        return f"{self.n} more reps{f' from {self.start}' if self.start else ''}{ramp}"
+        reps = "rep" if self.n == 1 else "reps"
+        return f"{self.n} more {reps}{f' from {self.start}' if self.start else ''}{ramp}"
 
     def apply_to_people(self, team: Team, work: Work) -> tuple[Team, Work]:
         """The team and its work after the change."""

@@ -90,7 +90,8 @@ def _lines(text: str, width: int) -> list[str]:
         return textwrap.wrap(text, width, break_on_hyphens=False)
     # Wide characters, of which textwrap counts each as one column: as few lines as can be, about as long as
     # one another, and no word torn apart where a mark or a space is near.
-    pieces = [part for piece in _PIECES.findall(text) for part in _parts(piece, width)]
+    unbroken = text.replace(" ± ", "\u00a0±\u00a0")
+    pieces = [part for piece in _PIECES.findall(unbroken) for part in _parts(piece, width)]
     best = [(0.0, 0)]  # least cost of lines that end before each piece, and where the last of them begins
     for end in range(1, len(pieces) + 1):
         options = []
@@ -98,9 +99,9 @@ def _lines(text: str, width: int) -> list[str]:
             line = "".join(pieces[start:end]).strip()
             if width_of(line) > width:
                 break
-            ends_well = line[-1:] in _CLOSING.replace("、", "") or " " in pieces[end - 1 : end + 1]
-            is_torn = end < len(pieces) and not ends_well
-            cost = 100.0 + is_torn + (1 - width_of(line) / width) ** 2
+            is_marked = end == len(pieces) or line[-1:] in _CLOSING.replace("、", "")
+            torn = 0.0 if is_marked else 0.2 if " " in pieces[end - 1 : end + 1] else 1.0
+            cost = 100.0 + torn + (1 - width_of(line) / width) ** 2
             options.append((best[start][0] + cost, start))
         best.append(min(options))
     return _backwards(pieces, [start for _, start in best])

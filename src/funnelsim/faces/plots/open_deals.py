@@ -62,7 +62,9 @@ def plot_open_deals(forecast: Forecast, *, ax: Axes | None = None, lang: Languag
     if entries:
         sheet.legend(entries, lines_above=n_lines + 1, most=4)
     expected = float(table["chance"].sum())
-    head = tr(f"{len(table):,} open deals, {expected:.1f} wins expected")
+    head = f"{len(table):,} open deals, {expected:.1f} wins expected"
+    if len(table) == 1:
+        head = f"1 open deal, {expected:.1f} wins expected"
     sheet.title(during(head, forecast) if len(table) else tr("No open deals"))
     return sheet.finish(_alt(forecast, table, largest, scale, step))
 

@@ -1,13 +1,33 @@
 """How the documentation is built: everything on the machine, every page executed, every warning an error."""
 
+import atexit
 import os
 import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 # Pages run the command line as a reader would, also where the environment is not activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 os.environ["OMP_NUM_THREADS"] = "1"  # pages run one after the other; threads would only wait
+
+# IPython's own %%sh prints in pieces of 100 bytes, and MyST-NB ends a line after each of them.
+_SHELL = """
+import subprocess
+from IPython.core.magic import register_cell_magic
+
+@register_cell_magic
+def sh(line, cell):
+    done = subprocess.run(cell, shell=True, capture_output=True, text=True, encoding="utf-8")
+    print(done.stdout if done.returncode == 0 else done.stdout + done.stderr, end="")
+    done.check_returncode()
+"""
+_STARTUP = Path(tempfile.mkdtemp(prefix="funnelsim-docs-")) / "profile_default" / "startup"
+_STARTUP.mkdir(parents=True)
+(_STARTUP / "shell.py").write_text(_SHELL, encoding="utf-8")
+os.environ["IPYTHONDIR"] = str(_STARTUP.parents[1])
+atexit.register(shutil.rmtree, _STARTUP.parents[1], ignore_errors=True)
 
 project = "funnelsim"
 copyright = "The funnelsim developers, Apache-2.0"  # the name is Sphinx's
@@ -27,6 +47,7 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"  # types stand in the docstrings, in words
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 python_display_short_literal_types = True
@@ -58,7 +79,14 @@ def _plain_citations(app, what, name, obj, options, lines):
 
 
 def _plain_types(app, what, name, obj, options, lines):
-    """Types in words stay words: Sphinx would link ``n_deals`` of a shape to whatever has that name."""
+    """Types in words stay words: Sphinx would link ``n_deals`` of a shape to whatever has that name.
+
+    Of a property napoleon takes what stands before a colon for its type; it goes back to where it stood.
+    """
+    for i, line in enumerate(lines if what == "property" else ()):
+        if line.startswith(":type: "):
+            lines[0] = f"{line.removeprefix(':type: ')}: {lines[0]}"
+            lines[i] = ""
     for i, line in enumerate(lines):
         lines[i] = re.sub(r"^(\s*:(?:var)?type [^:]+: |\s*:rtype: )([^*`\n]+)$", r"\1*\2*", line)
 

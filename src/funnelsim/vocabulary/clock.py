@@ -129,6 +129,7 @@ class Clock:
         if self.start_of(step) != np.asarray(moment, dtype="datetime64[s]"):
             raise ClockError(
                 f"{np.datetime_as_string(np.asarray(moment, dtype='datetime64[D]'))} falls inside a "
-                f"{self.step} of the clock; use periods made of whole {self.step}s, or a finer step"
+                f"{self.step} of the clock; use periods made of whole {self.step}s"
+                f"{', such as 13W' if self.step == 'week' else ''}, or a finer step"
             )
         return step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import TypeVar
 
 from funnelsim.vocabulary.language import tr
@@ -26,12 +27,14 @@ def watched(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     """
     if not _is_watched():
         return iter(items)
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     bar: Iterable[T] = tqdm(items, desc=tr(what), total=total, delay=_PATIENCE_SECONDS, leave=False)
     return iter(bar)
 
 
 def _is_watched() -> bool:
-    """Whether stderr goes to a terminal or a notebook."""
-    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    """Whether stderr goes to a terminal, or to a notebook that can draw a bar: text would stay behind."""
+    if "ipykernel" in sys.modules:
+        return find_spec("ipywidgets") is not None
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -93,7 +93,8 @@ def _load(funnel: Funnel, work: Work, hours: Floats, staff: Staff, flow: Flow) -
     if have == 0.0 or (need > _MOST_LOAD * have and not work.patience_days):
         raise EngineError(
             f"the history's deals need {need:.3g} selling hours a {funnel.clock.step}, the usual team has "
-            f"{have:.3g}: state fewer hours of work, a larger selling_share, the team as it was "
+            f"{have:.3g}, and beyond {_MOST_LOAD:.0%} of them queues grow without "
+            f"end: state fewer hours of work, a larger selling_share, the team as it was "
             "(usual_team=), or the part of a stay that no rep changes (customer_share=)"
         )
     return need / have

@@ -103,11 +103,14 @@ def _target(source: Source, question: Question, output: Output) -> float:
 
 
 def _levers(case: Case, factor: float | None) -> tuple[Lever, ...]:
-    """The levers of the scenario, or the three classical ones."""
+    """The levers of the scenario, or the three classical ones; for cash, faster payments as well."""
+    from funnelsim.nouns.levers.cash import Collection
     from funnelsim.nouns.levers.rates import three_levers
 
     own = case.scenario.levers if case.scenario is not None and factor is None else ()
-    return own or three_levers(1.1 if factor is None else factor)
+    moved = 1.1 if factor is None else factor
+    paid_sooner = (Collection(faster=moved),) if case.question.measure == "cash" and moved != 1.0 else ()
+    return own or (*three_levers(moved), *paid_sooner)
 
 
 def compared(

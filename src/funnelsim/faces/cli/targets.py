@@ -99,7 +99,8 @@ def targets(
 
     --target is shared out by what is expected of each part: of its pipeline, and of deals yet to come.
     Without it only attainable targets are shown, except with the embedded sample, which has one, and with a
-    scenario, whose quotas, commission and activity are shown too.
+    scenario, whose quotas, commission and activity are shown too. As CSV only the quotas are written, or
+    without a target what is attainable; JSON holds all.
     """
     from funnelsim.engines.run import forecast
 
@@ -229,7 +230,7 @@ class _Targets:
             *(self._split_lines(split) for split in self.splits),
             paragraph(_LEGEND) if self.splits else [],
             [] if self.pay is None else _pay_lines(self.pay, self.outlook),
-            [] if self.work is None else _work_lines(self.work),
+            [] if self.work is None else [*_work_lines(self.work), *paragraph(_WORK_LEGEND)],
             parts.note_lines(dict.fromkeys([*notes, *self.outlook.notes])),
             [parts.run_line(self.outlook)],
         ]
@@ -295,6 +296,12 @@ def _pay_lines(pay: pd.DataFrame, outlook: Forecast) -> list[str]:
     ]
     chances = "; ".join(f"{name.replace('_', ' ')} {percent(value)}" for name, value in steps)
     return [head, *text_table(["Mean", "± SE", "P10", "P50", "P90"], figures, "rrrrr"), *paragraph(chances)]
+
+
+_WORK_LEGEND = (
+    "This is the flow of a steady business: what is booked already, and what open deals will bring, is not "
+    "taken off."
+)
 
 
 def _work_lines(work: pd.DataFrame) -> list[str]:

@@ -67,7 +67,7 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None, lang: Language | Non
     """
     sheet, fan = Sheet.on(ax), _Fan.of(forecast)
     is_money = forecast.is_money
-    classical = forecast.classical if is_money else ()
+    classical = forecast.classical if forecast.measure == "bookings" else ()  # their formula counts bookings
     scale = scale_of(forecast)
     entries = _fan_bands(sheet, fan, scale) + _realised(sheet, forecast, fan, scale)
     entries += _classical_points(sheet, fan, classical, scale)

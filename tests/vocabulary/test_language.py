@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import funnelsim as fs
+from funnelsim.intake.scenarios import shipped_scenarios
 from funnelsim.vocabulary.language import LanguageError, catalogue, known, language, missed_texts, tr
 
 SOURCES = Path(fs.__file__).parent
@@ -48,7 +49,8 @@ def written() -> str:
                 )
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(node.value)
-    return "\n".join(texts)
+    shipped = shipped_scenarios().values()  # their notes are said too
+    return "\n".join([*texts, *(path.read_text(encoding="utf-8") for path in shipped)])
 
 
 def is_written(key: str, code: str) -> bool:

@@ -179,8 +179,10 @@ def _pay(part: ScenarioPart) -> Pay | None:
 
 def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints) -> Pipeline:
     rows: list[DealsPart] = [some for some in part.pipeline for _ in range(some.deals)]
-    attributes = sorted({key for row in rows for key in row.attributes})
     wins: list[WonPart] = [win for win in part.won for _ in range(win.deals)]
+    attributes = sorted(
+        {key for row in rows for key in row.attributes} | {k for w in wins for k in w.attributes}
+    )
     return Pipeline(
         clock=funnel.clock,
         cutoff_step=_last_step(funnel.clock, part.as_of),
@@ -190,10 +192,14 @@ def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints) -> Pipeline:
         amount=np.array([np.nan if row.amount is None else row.amount for row in rows], dtype=float),
         won_step=won,
         won_amount=np.array([np.nan if win.amount is None else win.amount for win in wins], dtype=float),
-        attributes={
-            key: np.array([row.attributes.get(key) for row in rows], dtype=object) for key in attributes
-        },
+        attributes=_columns([row.attributes for row in rows], attributes),
+        won_attributes=_columns([win.attributes for win in wins], attributes),
     )
+
+
+def _columns(rows: list[dict[str, str]], names: list[str]) -> dict[str, npt.NDArray[np.object_]]:
+    """Attributes as columns; None where a row says nothing."""
+    return {name: np.array([row.get(name) for row in rows], dtype=object) for name in names}
 
 
 def _periods(part: ScenarioPart, clock: Clock) -> Periods:

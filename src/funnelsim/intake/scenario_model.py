@@ -35,6 +35,7 @@ class WonPart(_Part):
 
     on: date
     amount: NotNegative | None = None
+    attributes: dict[str, str] = {}
     deals: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
 
 

@@ -290,11 +290,11 @@ def _pay_lines(pay: pd.DataFrame, outlook: Forecast) -> list[str]:
     """Commission: what is paid in all, and the chance of each step."""
     (row,) = pay.to_dict("records")
     head = heading(f"Commission, {parts.money_unit(outlook)}".rstrip(", "))
-    steps = [(str(name), row[name]) for name in pay.columns if str(name).startswith("chance")]
+    steps = [(str(name), row[name]) for name in pay.columns if str(name).startswith("reaches ")]
     figures = [
         [number(row["mean"]), number(row["mean_se"]), *(number(row[key]) for key in ("p10", "p50", "p90"))]
     ]
-    chances = "; ".join(f"{name.replace('_', ' ')} {percent(value)}" for name, value in steps)
+    chances = "; ".join(f"chance that it {name}: {percent(value)}" for name, value in steps)
     return [head, *text_table(["Mean", "± SE", "P10", "P50", "P90"], figures, "rrrrr"), *paragraph(chances)]
 
 

@@ -66,7 +66,6 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None, lang: Language | Non
         last period's end, the classical weighted pipeline with its coin-flip 80 % range.
     """
     sheet, fan = Sheet.on(ax), _Fan.of(forecast)
-    is_money = forecast.is_money
     classical = forecast.classical if forecast.measure == "bookings" else ()  # their formula counts bookings
     scale = scale_of(forecast)
     entries = _fan_bands(sheet, fan, scale) + _realised(sheet, forecast, fan, scale)

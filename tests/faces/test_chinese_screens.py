@@ -78,7 +78,7 @@ def names_of(command: str) -> list[str]:
     if "--scenario" in words:
         scenario = fs.read_scenario(words[words.index("--scenario") + 1])
         notes = [note.removeprefix("written by hand: ") for note in scenario.funnel.notes]
-        names = [*scenario.funnel.stages.names, *notes]
+        names = [*scenario.funnel.stages.names, *notes, *(one.name for one in scenario.spending)]
     else:
         names = ["won", "lost", "EUR"]
     return sorted(names, key=len, reverse=True)
@@ -133,7 +133,7 @@ def test_a_sentence_says_what_its_english_says(screens: Callable[[str], Screen])
     english = CliRunner().invoke(main, ["check"]).output
     assert "2,258 deals as of 2026-08-31: 277 won, 1,714 lost, 267 open" in english
     targets = " ".join(screens(COMMANDS["targets account_selling"])[0].split())
-    assert "按月分解目标 1,900,000 欧元" in targets
+    assert "按季度分解目标 1,900,000 欧元" in targets
     assert "截至 2026-08-31 在手商机 80 个，其中 62 个未填金额，其余金额合计 1,005,000 欧元" in targets
 
 

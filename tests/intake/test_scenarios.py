@@ -14,7 +14,7 @@ from funnelsim.nouns.levers.file import AnyLeverPart, lever_to_dict
 from funnelsim.nouns.levers.protocol import LeverError
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
-TEXT = (FOLDER / "account_selling.toml").read_text(encoding="utf-8")
+TEXT = (FOLDER / "account_selling.toml").read_text(encoding="utf-8").split("\n# What money buys")[0] + "\n"
 
 
 def faults(text: str, tmp_path: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,15 @@ def test_holes_of_a_sentence_are_those_of_its_english() -> None:
         n = key.count("{}")
         holes = value.count("{}") or len({i for i in range(n) if f"{{{i}}}" in value})
         assert holes == n, key
+
+
+def test_no_sentence_stands_in_two_files() -> None:
+    """The later file would win, and its neighbour's author would not know."""
+    folder = SOURCES / "vocabulary" / "catalogue" / "zh"
+    keys = [
+        key
+        for file in sorted(folder.glob("*.toml"))
+        for section in tomllib.loads(file.read_text(encoding="utf-8")).values()
+        for key in section
+    ]
+    assert [key for key, n in Counter(keys).items() if n > 1] == []

@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from funnelsim.nouns.levers.classes import (
         Subset as Subset,
     )
+    from funnelsim.nouns.levers.file import lever_from_dict as lever_from_dict
+    from funnelsim.nouns.levers.file import lever_to_dict as lever_to_dict
     from funnelsim.nouns.levers.people import (
         Hire as Hire,
     )
@@ -300,6 +302,8 @@ _HOME = {
     "WinRate": "nouns.levers.rates",
     "Yield": "nouns.levers.rates",
     "three_levers": "nouns.levers.rates",
+    "lever_to_dict": "nouns.levers.file",
+    "lever_from_dict": "nouns.levers.file",
     "compare_levers": "questions.compare",
     "LeverComparison": "questions.compare",
     "LeverGrid": "questions.solve",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.levers.cash import Collection
@@ -275,6 +275,39 @@ def lever_to_dict(lever: Lever) -> dict[str, Any]:
         if value is not None and value != ():
             row[key] = list(value) if isinstance(value, tuple) else value
     return row
+
+
+def lever_from_dict(row: dict[str, Any], funnel: Funnel) -> Lever:
+    """A lever from plain names and numbers, as :func:`lever_to_dict` and scenarios write it.
+
+    Parameters
+    ----------
+    row : dict
+        With its ``kind``, such as "volume", "conversion" or "hire", and the settings of that kind.
+    funnel : Funnel
+        That it is for: levers to a value (``to = 0.45``) need its rates.
+
+    Raises
+    ------
+    LeverError
+        If there is no such kind, a setting is wrong, or the funnel has no such stage.
+
+    Examples
+    --------
+    >>> import funnelsim as fs
+    >>> lever_from_dict({"kind": "volume", "factor": 1.1}, fs.sample_funnel()).name
+    'new deals +10 %'
+    """
+    try:
+        part = TypeAdapter(AnyLeverPart).validate_python(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise LeverError(
+            f"no lever can be made of {row!r:.200}: {place}: {first['msg']}".replace(": :", ":")
+        ) from error
+    lever: Lever = part.lever(funnel)
+    return lever
 
 
 _FORMS: dict[str, Callable[..., Lever]] = {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+import funnelsim
 from funnelsim.faces.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -33,3 +34,10 @@ def test_continuous_integration_runs_the_second_command() -> None:
 
 def _without_digits(text: str) -> str:
     return re.sub(r"[█▒ ]+|\d", "", text)
+
+
+def test_files_and_names_it_speaks_of_exist() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"\]\(([^)#:]+)#", README)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    names = set(re.findall(r"`fs\.(\w+)", README))
+    assert [name for name in names if not hasattr(funnelsim, name) and name != "plot_"] == []

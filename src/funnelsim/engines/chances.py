@@ -155,7 +155,9 @@ def chances_without_shock(
     """
     ahead = periods.steps_ahead
     span = Span(periods.cutoff_step, positions.unrecorded_steps, int(ahead[-1]))
-    arriving = [(funnel.arrival_draw(streams, draw), funnel.class_shares(streams, draw)) for draw in draws]
+    # Drawn without the lever on volume, not divided by it afterwards: it may be 0.
+    usual = funnel.with_changes(replace(funnel.changes, volume=1.0))
+    arriving = [(usual.arrival_draw(streams, draw), funnel.class_shares(streams, draw)) for draw in draws]
     expected = {klass for klass in arriving[0][1] if arriving_class in (None, klass)}
     within = np.zeros((len(draws), len(positions.stage), len(ahead)))
     on_entry = np.zeros((len(draws), span.n_steps - 1, len(ahead)))
@@ -229,9 +231,9 @@ def _moving_chances(case: _Case, streams: Streams, draws: Sequence[int]) -> tupl
     return within, values.entering[:, 1:, : len(stages)]
 
 
-def _rate_by_step(rate: float, volume: float, span: Span) -> Floats:
+def _rate_by_step(usual: float, volume: float, span: Span) -> Floats:
     """Arrivals by step; those not recorded yet came before the cutoff, whatever a lever on volume does."""
-    return np.repeat([rate / volume, rate], [span.n_before, span.n_ahead])
+    return np.repeat([usual, usual * volume], [span.n_before, span.n_ahead])
 
 
 def _expected_new_wins(rate_by_step: Floats, won_by_edge: Floats, block_steps: int) -> Floats:

@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
+from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel, Span
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.rates import rates_of
+from funnelsim.questions.targets.luck import LARGEST_FACTOR, WORTH, held_back, two_sided_luck
+from funnelsim.questions.targets.worth import worth_of_wins
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
@@ -19,9 +22,7 @@ Ints = npt.NDArray[np.int64]
 
 FACTORS = ("volume", "conversion", "cycle", "yield")
 
-WORTH = 4.0  # exits by which the rates of a stage lean on those of all stages
 _LARGEST_LOG_ODDS = 5.0
-LARGEST_FACTOR = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,9 @@ class Came:
         Of leaving, by stage.
     new_amount, open_amount : float
         Amount per win over that expected: of deals that were not there yet, and of those that were.
+    luck : dict of str to float
+        For each factor the chance that luck alone brings it as far from what was expected, were the funnel
+        right; 1 where nothing is known of it.
     """
 
     volume: float
@@ -45,15 +49,28 @@ class Came:
     pace: Floats
     new_amount: float
     open_amount: float
+    luck: dict[str, float]
 
     @classmethod
-    def between(cls, then: DealHistory, now: DealHistory, funnel: Funnel, n_draws: int, seed: int) -> Came:
-        """What came after the cutoff of an earlier history, until that of a later one."""
-        streams = Streams(seed)
-        log_odds, pace = _moves(then, now, funnel, streams, n_draws)
-        new_amount, open_amount = _amounts(then, now, funnel)
-        volume = _arrivals(then, now) / max(_expected_arrivals(then, now, funnel, streams, n_draws), 1e-9)
-        return cls(min(volume, LARGEST_FACTOR), log_odds, pace, new_amount, open_amount)
+    def between(cls, then: DealHistory, now: DealHistory, funnel: Funnel, before: Forecast) -> Came:
+        """What came after the cutoff of an earlier history, until that of a later one.
+
+        Parameters
+        ----------
+        then, now : DealHistory
+        funnel : Funnel
+            Of the earlier one.
+        before : Forecast
+            Made with that funnel at the earlier cutoff: its draws, and the chances of the deals open then.
+        """
+        streams = Streams(before.seed)
+        volume, luck_of_volume = _volume(then, now, funnel, streams, before.n_draws)
+        log_odds, pace, luck = _moves(then, now, funnel, streams, before.n_draws)
+        luck |= {"volume": luck_of_volume}
+        if before.measure == "wins":
+            return cls(volume, log_odds, pace, 1.0, 1.0, luck)
+        worth = worth_of_wins(then, now, funnel, before.deals)
+        return cls(volume, log_odds, pace, worth.new, worth.open, luck | {"yield": worth.luck})
 
     def on(self, funnel: Funnel, factors: Collection[str]) -> Funnel:
         """The funnel with some factors as they came, the others as they were expected."""
@@ -77,33 +94,40 @@ def _span(then: DealHistory, now: DealHistory) -> Span:
     return Span(then.cutoff_step, 0, max(now.last_arrival_step - then.cutoff_step, 1))
 
 
-def _arrivals(then: DealHistory, now: DealHistory) -> int:
-    first = now.clock.step_of(now.deals["created_at"].to_numpy())
-    return int((first > then.cutoff_step).sum())
-
-
-def _expected_arrivals(
+def _volume(
     then: DealHistory, now: DealHistory, funnel: Funnel, streams: Streams, n_draws: int
-) -> float:
-    """New deals that the funnel expected, its calendar and level included."""
+) -> tuple[float, float]:
+    """New deals over those that the funnel expected, its calendar and level included; and the luck in it.
+
+    Only as long as new deals are recorded completely: if that ends before the plan begins, nothing is known.
+    """
+    if now.last_arrival_step <= then.cutoff_step:
+        return 1.0, 1.0
+    first = now.clock.step_of(now.deals["created_at"].to_numpy())
+    count = float(((first > then.cutoff_step) & (first <= now.last_arrival_step)).sum())
     span, block = _span(then, now), funnel.arrivals.block_steps
     factor = np.add.reduceat(funnel.arrival_calendar(span), np.arange(0, span.n_ahead, block))
-    by_draw = []
+    expected, beyond = np.zeros(n_draws), np.zeros(n_draws)
     for draw in range(n_draws):
         rate, _ = funnel.arrival_draw(streams, draw)
-        levels, _ = funnel.arrival_swings(streams, draw, len(factor))
-        by_draw.append(rate * float(levels @ factor))
-    return float(np.mean(by_draw))
+        levels, dispersion = funnel.arrival_swings(streams, draw, len(factor))
+        by_block = rate * levels * factor
+        expected[draw], beyond[draw] = by_block.sum(), dispersion * (by_block**2).sum()
+    mean = float(expected.mean())
+    spread = np.sqrt(mean + beyond.mean() + expected.var())
+    return held_back(count / max(mean, 1e-9), 1.0 / max(mean, 1e-9)), two_sided_luck(count - mean, spread)
 
 
 def _moves(
     then: DealHistory, now: DealHistory, funnel: Funnel, streams: Streams, n_draws: int
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, dict[str, float]]:
     """Log-odds of moving forward and pace of leaving, by stage; little seen leans on all stages together."""
     span = Span(then.cutoff_step, 0, now.cutoff_step - then.cutoff_step)
-    factors = [of_stage.mean(axis=0) for of_stage in funnel.factors(streams, range(n_draws), span)]
+    factors = funnel.factors(streams, range(n_draws), span)
     rows = [_exits(now, funnel, stage, factors[stage], span) for stage in range(funnel.stages.n_open)]
-    forward, left, expected_forward, expected = np.array(rows).T
+    forward, left = np.array([row[:2] for row in rows]).T
+    by_draw = np.array([row[2:] for row in rows])  # (n_open, forward or all, n_draws)
+    expected_forward, expected = by_draw.mean(axis=2).T
     pooled = left.sum() / expected.sum() if expected.sum() > 0 else 1.0
     pace = (left + WORTH * pooled) / (expected + WORTH)
     share = np.divide(expected_forward, expected, out=np.full(len(left), 0.5), where=expected > 0)
@@ -113,7 +137,33 @@ def _moves(
     log_odds = special.logit(np.clip(seen, 1e-6, 1.0 - 1e-6)) - ahead
     is_free = (share > 0.0) & (share < 1.0)
     bounded = np.clip(log_odds, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
-    return np.where(is_free, bounded, 0.0), np.clip(pace, 1.0 / LARGEST_FACTOR, LARGEST_FACTOR)
+    pace = np.clip(pace, 1.0 / LARGEST_FACTOR, LARGEST_FACTOR)
+    return np.where(is_free, bounded, 0.0), pace, _luck_of_moves(funnel, forward, left, by_draw)
+
+
+def _luck_of_moves(funnel: Funnel, forward: Floats, left: Floats, by_draw: Floats) -> dict[str, float]:
+    """The luck in conversion and cycle: that of exits to come, of those learnt from, and of the level."""
+    learnt = np.array([np.inf if h.is_certain else max(h.n_exits, 1.0) for h in funnel.hazards])
+    expected = by_draw[:, 1].mean(axis=1)
+    share = np.divide(by_draw[:, 0], by_draw[:, 1], out=np.zeros_like(by_draw[:, 0]), where=by_draw[:, 1] > 0)
+    usual = share.mean(axis=1)
+    of_exits = expected + expected**2 / learnt
+    of_ways = usual * (1.0 - usual) * (left + left**2 / learnt)
+    surprises = {
+        "conversion": (forward - left * usual, of_ways, left[:, None] * share),
+        "cycle": (left - expected, of_exits, by_draw[:, 1]),
+    }
+    return {name: _luck_by_stage(*surprise) for name, surprise in surprises.items()}
+
+
+def _luck_by_stage(miss: Floats, variance: Floats, by_draw: Floats) -> float:
+    """Luck of misses by stage: of their sum, or of the largest of them; asked twice, so counted twice."""
+    whole = two_sided_luck(float(miss.sum()), np.sqrt(variance.sum() + by_draw.sum(axis=0).var()))
+    each = [
+        two_sided_luck(float(m), np.sqrt(v))
+        for m, v in zip(miss, variance + by_draw.var(axis=1), strict=True)
+    ]
+    return min(1.0, 2.0 * min(whole, len(each) * min(each)))
 
 
 def _common_log_odds(ahead: Floats, left: Floats, forward: float) -> float:
@@ -132,8 +182,8 @@ def _common_log_odds(ahead: Floats, left: Floats, forward: float) -> float:
 
 def _exits(
     now: DealHistory, funnel: Funnel, stage: int, factor: Floats, span: Span
-) -> tuple[float, float, float, float]:
-    """Forward exits and all exits of one stage after the plan date; and those expected of the same stays.
+) -> tuple[float, float, Floats, Floats]:
+    """Forward exits and all exits of one stage after the plan date; and by draw those expected of its stays.
 
     Steps at risk count with the rate ``-log(1 - h)`` of their age, the one in which a deal leaves half: then
     exits over expected exits estimate a factor on rates.
@@ -150,33 +200,13 @@ def _exits(
     age_bin = np.searchsorted(funnel.hazards[stage].first_age, step - entry[stay], side="right") - 1
     weight = np.where((step == end[stay]) & (destination[stay] >= 0), 0.5, 1.0)
     rates = rates_of(funnel.mean_hazards(stage)) * funnel.changes.speed[stage]
-    expected = (
-        weight @ (rates[age_bin] * factor[:, step - span.cutoff_step].T)
-        if len(stay)
-        else np.zeros(len(is_forward))
-    )
+    at_rates = np.zeros((span.n_steps, len(is_forward)))
+    np.add.at(at_rates, step - span.cutoff_step, weight[:, None] * rates[age_bin])
+    expected = np.einsum("tj,djt->dj", at_rates, factor)
     gone = destination[destination >= 0]
     return (
         float(is_forward[gone].sum()),
         float(len(gone)),
-        float(expected[is_forward].sum()),
-        float(expected.sum()),
+        expected[:, is_forward].sum(axis=1),
+        expected.sum(axis=1),
     )
-
-
-def _amounts(then: DealHistory, now: DealHistory, funnel: Funnel) -> tuple[float, float]:
-    """Amount per win over that expected, of deals new since then, and of those that were open."""
-    if funnel.amounts is None:
-        return 1.0, 1.0
-    won = now.deals.query("outcome == 'won'").set_index("deal_id")["amount"].astype(float).dropna()
-    before = then.deals.set_index("deal_id")
-    fresh = won[~won.index.isin(before.index)]
-    new_amount = (
-        float(fresh.mean()) / (funnel.amounts.mean * funnel.changes.new_amount) if len(fresh) else 1.0
-    )
-    open_then = before[before["outcome"] == "open"]
-    stage = open_then["place"].map(funnel.stages.codes).to_numpy(dtype=np.int64)
-    listed = open_then["amount"].astype(float) * funnel.mean_revision()[stage] * funnel.changes.open_amount
-    both = won.index.intersection(listed.dropna().index)
-    worth = float(listed[both].sum())
-    return new_amount, float(won[both].sum()) / worth if worth > 0 else 1.0

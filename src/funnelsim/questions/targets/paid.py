@@ -12,7 +12,7 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.invoices import Invoices
 from funnelsim.numerics.collections import PAID
-from funnelsim.questions.targets.came import LARGEST_FACTOR, WORTH
+from funnelsim.questions.targets.luck import LARGEST_FACTOR, WORTH, two_sided_luck
 from funnelsim.questions.targets.plan import Plan
 from funnelsim.questions.targets.quotas import TargetError
 from funnelsim.vocabulary.clock import Clock
@@ -58,8 +58,8 @@ def paid_by_period(invoices: Invoices, plan: Plan) -> Floats:
 
 def collected(
     invoices: Invoices, terms: Collections, clock: Clock, then: int, now: int, streams: Streams, n_draws: int
-) -> float:
-    """Paid over expected between two steps, both of the invoices that there were.
+) -> tuple[float, float]:
+    """Paid over expected between two steps, both of the invoices that there were; and the luck in it.
 
     Parameters
     ----------
@@ -75,9 +75,11 @@ def collected(
 
     Returns
     -------
-    float
+    ratio : float
         1 where invoices were paid as expected. Few invoices are held back towards 1, by four invoices' worth,
         because most of what so few show is luck.
+    luck : float
+        Chance that luck alone pays as much more or less than expected.
     """
     delays = Delays.of(terms, streams, range(n_draws))
     known, invoiced = invoices.receivables(clock, then), invoices.steps("invoiced_at", clock)
@@ -91,9 +93,13 @@ def collected(
     expected = float(of_old @ known.amount + of_new @ amount[is_new])
     came = float(amount[(paid > then) & (paid <= now) & (invoiced <= now)].sum())
     if expected <= 0:
-        return 1.0  # nothing was expected of these invoices, so nothing is to be compared
+        return 1.0, 1.0  # nothing was expected of these invoices, so nothing is to be compared
     held_back = WORTH * expected / (len(of_old) + len(of_new))
-    return min((came + held_back) / (expected + held_back), LARGEST_FACTOR)
+    chance, worth = np.append(of_old, of_new), np.append(known.amount, amount[is_new])
+    spread = float(np.sqrt((chance * (1.0 - chance)) @ worth**2))
+    is_as_expected = abs(came - expected) <= 1e-9 * expected  # to the cent: no rounding is a surprise
+    ratio = min((came + held_back) / (expected + held_back), LARGEST_FACTOR)
+    return ratio, 1.0 if is_as_expected else two_sided_luck(came - expected, spread)
 
 
 def _of_unpaid(

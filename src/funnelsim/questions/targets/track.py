@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,10 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.invoices import Invoices
 from funnelsim.nouns.law import Law, Measure
+from funnelsim.questions.targets.asked import check_amounts, check_asked
 from funnelsim.questions.targets.came import FACTORS, Came
+from funnelsim.questions.targets.cause import named_cause
+from funnelsim.questions.targets.luck import two_sided
 from funnelsim.questions.targets.paid import collected, known_by, paid_by_period, with_payments
 from funnelsim.questions.targets.plan import Plan
 from funnelsim.questions.targets.quotas import TargetError, units_in_one
@@ -150,7 +152,7 @@ class Track(Shown):
     @cached_property
     def came(self) -> Came:
         """What came since the plan date beside what its funnel expected."""
-        return Came.between(self.then, self.now, self.funnel, self.before.n_draws, self.seed)
+        return Came.between(self.then, self.now, self.funnel, self.before)
 
     def factors(self) -> pd.DataFrame:
         """Which factor explains the deviation, from the plan so far to the actual, to the cent.
@@ -167,8 +169,12 @@ class Track(Shown):
         Notes
         -----
         Factors work together (more deals are worth more at a better conversion), so each is replaced in every
-        order and its changes are averaged (Shapley). What came of a factor holds luck as well: that of a few
-        exits is held back by what all stages show together (four exits' worth).
+        order and its changes are averaged (Shapley). What came of a factor holds luck as well, and is held
+        back for it: the ratio of what came to what was expected counts with the weight ``1 / (1 + 4 v)``,
+        where v is its relative variance by luck. For exits and new deals that is four events' worth of "as
+        expected"; for amounts per win, n wins weigh against four times the squared coefficient of variation
+        of amounts. What is held back is in ``chance``. Amount per win is a factor also where larger deals
+        were won than is usual.
 
         Collection is what was paid over what was expected of the same invoices: those unpaid at the plan
         date, and those sent since. Of bookings and wins it is no factor: nothing is collected before it is
@@ -207,12 +213,17 @@ class Track(Shown):
         """Expected totals that have been asked for."""
         return {}
 
-    @cached_property
+    @property
     def collected(self) -> float:
         """Paid over expected since the plan date, both of the invoices that there were; 1 without any."""
+        return self._collection[0]
+
+    @cached_property
+    def _collection(self) -> tuple[float, float]:
+        """The same, and the chance that luck alone does it."""
         terms = self.funnel.collections
         if self.invoices is None or terms is None:
-            return 1.0
+            return 1.0, 1.0
         steps = self.then.cutoff_step, self.now.cutoff_step
         return collected(
             self.invoices, terms, self.now.clock, *steps, Streams(self.seed), self.before.n_draws
@@ -221,24 +232,35 @@ class Track(Shown):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
-        if self.before.measure == "cash":
-            return self.before.notes
-        return (
-            f"the plan is one of {self.before.measure}: collection is no factor of it; a plan of cash is "
-            "followed with measure='cash' and invoices=",
-        )
+        said = list(self.before.notes) if self.before.measure == "cash" else []
+        if self.before.measure != "cash":
+            said.append(
+                f"the plan is one of {self.before.measure}: collection is no factor of it; a plan of cash is "
+                "followed with measure='cash' and invoices="
+            )
+        if self.now.last_arrival_step <= self.then.cutoff_step:
+            until = self.now.clock.start_of(self.now.last_arrival_step).astype("datetime64[D]")
+            said.append(
+                f"new deals are taken to be recorded only until {until}, before the plan was made: volume is "
+                "not known and counts as expected; if none have come since, say so with arrivals_until= of "
+                "read_deals"
+            )
+        return tuple(said)
 
     def verdict(self) -> str:
-        """The state of the plan in one sentence."""
+        """The state of the plan in one sentence.
+
+        A cause is named where it is no luck: see ``came.luck``, the chance that luck alone brings each factor
+        so far (below 1 %). Chance is named only where it brings such totals in 5 % of cases or more.
+        """
         so_far = f"{100 * self.deviation:+.1f} % of the plan so far"
         if abs(self.deviation) <= self.tolerance:
-            return f"{so_far}: within {self.tolerance:.0%}"
-        rows = self.factors()["change"].iloc[1:-1]
-        largest = (np.sign(self.deviation) * rows).idxmax()
-        why = {"aim": "the plan was not what could be expected", "chance": "no factor, but chance"}
+            return f"{so_far}: within {100 * self.tolerance:.0f} %"
+        luck = self.came.luck | {"collection": self._collection[1]}
+        cause = named_cause(self.factors()["change"].iloc[1:-1], luck, self.chance_alone)
         return (
-            f"{so_far}, beyond {self.tolerance:.0%}: chance alone goes so far from what was expected in "
-            f"{self.chance_alone:.1%} of cases; most of it: {why.get(str(largest), largest)}"
+            f"{so_far}, beyond {100 * self.tolerance:.0f} %: chance alone goes so far from what was expected "
+            f"in {100 * self.chance_alone:.1f} % of cases; {cause}"
         )
 
     def __repr__(self) -> str:
@@ -268,6 +290,7 @@ def track(
     planned_on : str, date or datetime64, optional
         When the plan was made; by default the day before it begins.
     measure : {"bookings", "wins", "cash"}, optional
+        Bookings by default.
     invoices : Invoices, optional
         Needed for cash, and only for it: what has been paid, known until the history's cutoff.
     tolerance : float
@@ -285,8 +308,9 @@ def track(
     Raises
     ------
     TargetError
-        If the plan is none, has not begun, or the tolerance is negative; if cash is to be followed without
-        invoices, or from a day that leaves a gap before the plan begins.
+        If the plan is none, has not begun, or the tolerance is negative; if no win known at the plan date has
+        an amount and the plan is not one of wins; if cash is to be followed without invoices, or from a day
+        that leaves a gap before the plan begins.
     HistoryError, InvoicesError, ForecastError, PeriodsError, ClockError
         If nothing is known at the plan date, or periods do not fit the clock.
 
@@ -298,7 +322,7 @@ def track(
     >>> fs.track(history, plan, n_draws=20).table().index.tolist()
     ['2026-07', '2026-08', 'so far']
     """
-    _check(tolerance, measure, invoices)
+    check_asked(tolerance, measure, invoices)
     laid, now, streams = Plan.of(plan), _next_moment(history), Streams.of(seed)
     if now <= laid.edges[0]:
         raise TargetError(f"the plan begins on {laid.edges[0]}: nothing has come yet by {history.cutoff}")
@@ -324,25 +348,12 @@ def track(
     funnel, running = (with_payments(fit(known), known, invoices) for known in (then, history))
     starts = laid.edges[:-1]
     before = outlook(then, funnel, [*starts[starts < now], min(now, laid.edges[-1])])
+    check_amounts(measure, before, then)
     measure = before.measure
     left = laid.edges[np.searchsorted(laid.edges, now, side="right") - 1 :]
     ahead = outlook(history, running, list(left)) if len(left) > 1 else None
     actual = _actual(history, laid, measure, running) if invoices is None else paid_by_period(invoices, laid)
     return Track(laid, then, history, funnel, before, ahead, actual, tolerance, streams.seed, invoices)
-
-
-def _check(tolerance: float, measure: Measure | None, invoices: Invoices | None) -> None:
-    is_number = isinstance(tolerance, Real) and not isinstance(tolerance, bool)
-    if not is_number or not 0.0 <= tolerance < np.inf:
-        raise TargetError(f"tolerance={tolerance!r} must be 0 or more; write 15 % as 0.15")
-    if measure not in (None, "bookings", "wins", "cash"):
-        raise TargetError(f"measure={measure!r}: a plan is followed in bookings, wins or cash")
-    if measure == "cash" and invoices is None:
-        raise TargetError(
-            "measure='cash': a history of deals knows no payments; give invoices=fs.read_invoices(...)"
-        )
-    if measure != "cash" and invoices is not None:
-        raise TargetError("invoices are held against a plan of cash: give measure='cash', or leave them out")
 
 
 def _engine(measure: Measure | None, n_draws: int) -> Exact | MonteCarlo:
@@ -353,14 +364,6 @@ def _engine(measure: Measure | None, n_draws: int) -> Exact | MonteCarlo:
 def _position(known: DealHistory, invoices: Invoices | None) -> Pipeline:
     pipeline = known.pipeline()
     return pipeline if invoices is None else pipeline.with_invoices(invoices)
-
-
-def two_sided(law: Law, total: float) -> float:
-    """Twice the smaller chance of reaching a total, or of not exceeding it; at most 1."""
-    beside = 4e-9 * max(abs(total), 1.0)  # beyond what counts as reaching it
-    reaches = float(law.chance_by_draw(total).mean())
-    exceeds = float(law.chance_by_draw(total + beside).mean())
-    return float(np.clip(2.0 * min(reaches, 1.0 - exceeds), 0.0, 1.0))
 
 
 def _next_moment(history: DealHistory) -> np.datetime64:

@@ -126,7 +126,9 @@ def test_a_window_counts_no_period_twice(outlook: fs.Forecast) -> None:
 
 
 @pytest.mark.parametrize("lever", [fs.Volume, fs.Conversion, fs.Speed])
-@pytest.mark.parametrize("factor", ["a", None, float("nan"), float("inf"), 0, -1.0, 1e300, 1e-300, True])
+@pytest.mark.parametrize(
+    "factor", ["a", None, float("nan"), float("inf"), 0, -1.0, 1e300, 1e-300, True, 10**400]
+)
 def test_a_lever_is_a_factor_within_reason(lever: Callable[[Any], fs.Lever], factor: object) -> None:
     with pytest.raises(LeverError, match="finite factor above 0, not"):
         lever(factor)

@@ -11,6 +11,7 @@ from scipy import stats
 import funnelsim as fs
 from funnelsim.nouns.forecast import ForecastError
 from funnelsim.nouns.levers.protocol import LeverError
+from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.questions.coverage import repeated
@@ -69,7 +70,7 @@ def test_what_cannot_be_reached_alone_says_how_far_it_gets() -> None:
     row = found.loc["conversion"]
     assert np.isnan(row["factor"])
     assert row["most_chance"] == pytest.approx(base, abs=1e-6)
-    assert row["verdict"] == f"cannot alone, reaches at most {base:.0%}"
+    assert row["verdict"] == f"cannot alone, reaches at most {int(1000 * base) / 10} %"
 
 
 def test_a_chance_that_is_there_already_needs_no_lever() -> None:
@@ -190,6 +191,10 @@ def test_coverage_needed_has_the_wanted_chance(sample: tuple[fs.Funnel, fs.Pipel
 def test_coverage_refuses_what_it_cannot_count(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     with pytest.raises(ForecastError, match="no won deal has an amount"):
         fs.coverage(lone_stage(1.0), position(3), target=5)
+    for_nothing = Amounts(np.zeros(1), np.ones(1), is_certain=True)
+    gifts = replace(position(3), amount=np.zeros(3))
+    with pytest.raises(ForecastError, match="all have one of 0"):
+        fs.coverage(replace(lone_stage(1.0), amounts=for_nothing), gifts, target=5)
     with pytest.raises(ForecastError, match="2 periods need as many targets"):
         fs.coverage(*sample, target=[1e6], periods="2Q", engine=fs.Exact(n_draws=2))
 
@@ -249,6 +254,51 @@ def test_what_is_free_is_taken_in_full_and_money_goes_to_the_rest() -> None:
     assert dearer["cost"].item() == pytest.approx(50.0, abs=1.0)
 
 
+def fewer(x: float) -> fs.Lever:
+    """A lever that harms: fewer new deals the further it is moved."""
+    return fs.Volume(1.0 / x)
+
+
+@pytest.mark.parametrize("budget", [3.0, 10.0, 1000.0])
+def test_money_that_harms_is_kept(budget: float) -> None:
+    """Less volume lowers the chance, so the best mix of it alone is nothing, at the chance there is."""
+    plan, base = poisson_plan(fs.Option("harm", fewer, 2.0, 10.0)), stats.poisson(expected_new_wins(1.0))
+    table = plan.best_for(budget)
+    assert table.loc["best mix", ["harm", "cost"]].tolist() == [1.0, 0.0]
+    assert table.loc["best mix", "chance"] == pytest.approx(base.sf(11), abs=1e-6)
+    assert table.loc["best mix", "verdict"] == "no better than nothing within the noise: keep the money"
+    assert plan.frontier(2)["harm"].tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("cost_of_harm", [0.0, 10.0])
+def test_what_helps_is_bought_without_what_harms(cost_of_harm: float) -> None:
+    """Half as many deals beside 1.5 times as many: only the second is taken, also where all can be paid."""
+    helps, harms = fs.Option("fairs", fs.Volume, 1.5, 100.0), fs.Option("harm", fewer, 2.0, cost_of_harm)
+    plan, most = poisson_plan(helps, harms), stats.poisson(1.5 * expected_new_wins(1.0)).sf(11)
+    best = plan.best_for(1000.0).iloc[0]
+    assert best["chance"] == pytest.approx(most, abs=1e-6)
+    assert (best["fairs"], best["harm"]) == (1.5, 1.0)
+    told = plan.cheapest_for(most - 0.01)
+    assert told["chance"].item() >= most - 0.01
+    assert told["harm"].item() == 1.0
+    assert "not to be had" in plan.cheapest_for(most + 0.001)["verdict"].item()
+
+
+@pytest.mark.parametrize("wanted", [0.3, 0.333, 0.4, 0.51, 0.6])
+def test_a_wanted_chance_is_truly_reached_and_not_much_more(wanted: float) -> None:
+    """The rate that P(Poisson(m) >= 12) needs is known; what is told lies on its upper side, by 0.2 %."""
+    mean, needed = expected_new_wins(1.0), stats.gamma(12).ppf(wanted)
+    found = fs.solve_for(
+        lone_stage(1.0), position(0), target=12, chance=wanted, measure="wins", periods=DAYS, engine=ENGINE
+    ).loc["volume"]
+    assert found["chance"] >= wanted
+    assert needed / mean - 1e-6 <= found["factor"] <= 1.002 * needed / mean
+    two = fs.Option("fairs", fs.Volume, 2.0, 100.0), fs.Option("mails", fs.Volume, 1.2, 1000.0)
+    cheapest = poisson_plan(*two).cheapest_for(wanted)
+    assert cheapest["chance"].item() >= wanted
+    assert cheapest["cost"].item() == pytest.approx(100.0 * (needed / mean - 1.0), rel=0.01)
+
+
 def test_options_that_are_all_free_need_no_search() -> None:
     plan = poisson_plan(fs.Option("gift", fs.Volume, 1.2, 0.0), fs.Option("luck", fs.Speed, 1.1, 0.0))
     assert plan.best_for(10.0).loc["best mix", ["gift", "luck", "cost"]].tolist() == [1.2, 1.1, 0.0]
@@ -281,7 +331,14 @@ def test_what_is_not_to_be_had_has_no_cost(factor: object) -> None:
 
 
 def test_options_out_of_range_are_refused(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
-    for wrong in ({"most": 1.0}, {"cost": -1.0}, {"growth": 0.5}, {"cost": float("nan")}):
+    for wrong in (
+        {"most": 1.0},
+        {"most": 10**400},
+        {"cost": 10**5000},
+        {"cost": -1.0},
+        {"growth": 0.5},
+        {"cost": float("nan")},
+    ):
         with pytest.raises(LeverError, match="must be between"):
             fs.Option("fairs", fs.Volume, **({"most": 1.2, "cost": 10.0} | wrong))
     with pytest.raises(LeverError, match="each of a name of its own"):

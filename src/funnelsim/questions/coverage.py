@@ -74,9 +74,12 @@ def coverage(
     """
     if isinstance(chance, bool) or not isinstance(chance, Real) or not 0.0 < chance < 1.0:
         raise LeverError(f"chance={chance!r} must lie between 0 and 1; write 80 % as 0.8")
-    if funnel.amounts is None:
-        raise ForecastError("coverage counts money, and no won deal has an amount")
     case = _Case(funnel, pipeline, periods, fiscal_start_month, engine, Streams.of(seed).seed)
+    if case.by_pipeline(1.0).measure == "wins":
+        raise ForecastError(
+            "coverage counts money, and no won deal has an amount, or all have one of 0; check which column "
+            "holds the amounts (columns= of read_deals)"
+        )
     targets = np.cumsum(_targets(target, case.by_pipeline(1.0)))
     rows = [case.row(n + 1, upto, float(chance)) for n, upto in enumerate(targets.tolist())]
     return pd.DataFrame(rows, index=pd.Index(case.by_pipeline(1.0).periods.labels, name="until the end of"))

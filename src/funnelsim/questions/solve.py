@@ -29,6 +29,7 @@ LeverOf = Callable[[float], Lever]
 _LADDER = np.geomspace(1.0, 8.0, 7)  # a lever that must move further than eightfold is no plan
 _SETTLED = 1e-3  # of the logarithm of a factor: a tenth of a per cent
 _MOST_STEPS = 12
+_LEAST_STEP = 1e-5  # up from a root that a search found a little below the wanted chance
 
 
 def usual_levers(funnel: Funnel) -> dict[str, LeverOf]:
@@ -82,7 +83,7 @@ def solve_for(
     -----
     A chance is looked up on a ladder of factors, because a lever need not help ever more (faster deals bring
     wins of later periods forward, and end the loss-making stays as well); between the first two rungs that
-    enclose the wanted chance its root is found to a tenth of a per cent.
+    enclose the wanted chance its root is found to a tenth of a per cent, on the side that has the chance.
     """
     if isinstance(chance, bool) or not isinstance(chance, Real) or not 0.0 < chance < 1.0:
         raise LeverError(f"chance={chance!r} must lie between 0 and 1; write 80 % as 0.8")
@@ -134,7 +135,7 @@ class _Search:
             if climbed[-1][1] >= wanted:
                 return self._root(wanted, climbed[-2], climbed[-1], base.standard_error)
         at, most = max(climbed, key=lambda step: step[1])
-        return self._told(np.nan, np.nan, np.nan, (at, most), f"cannot alone, reaches at most {most:.0%}")
+        return self._told(np.nan, np.nan, np.nan, (at, most), f"cannot alone, reaches at most {down(most)} %")
 
     def _root(
         self, wanted: float, low: tuple[float, float], high: tuple[float, float], error: float
@@ -155,6 +156,7 @@ class _Search:
             full_output=True,
             disp=False,
         )
+        found = stepped_up(short, found, float(np.log(high[0])))
         reached, factor = wanted + short(found), float(np.exp(found))
         slope = (high[1] - low[1]) / np.log(high[0] / low[0])
         se = factor * error / slope if slope > 0 else np.nan
@@ -173,6 +175,22 @@ class _Search:
             "at": most[0],
             "verdict": verdict,
         }
+
+
+def stepped_up(short: Callable[[float], float], at: float, top: float) -> float:
+    """The first place from a root found on upwards where nothing is short; each step is four times the last.
+
+    A root is found to a tolerance, on either side: what is told to reach a chance must reach it.
+    """
+    step = _LEAST_STEP
+    while short(at) < 0 and at < top:
+        at, step = min(at + step, top), 4.0 * step
+    return at
+
+
+def down(chance: float) -> str:
+    """A chance in per cent, rounded down: what falls short must not look as if it did not."""
+    return f"{np.floor(1000.0 * chance) / 10.0:.1f}"
 
 
 def elasticities(
@@ -276,7 +294,8 @@ class LeverGrid(Shown):
     def __repr__(self) -> str:
         low, high = float(self.chance.min()), float(self.chance.max())
         size = f"{len(self.first)} x {len(self.second)}"
-        return f"LeverGrid({' and '.join(self.names)}, {size} settings: chances {low:.1%} to {high:.1%})"
+        chances = f"{100 * low:.1f} % to {100 * high:.1f} %"
+        return f"LeverGrid({' and '.join(self.names)}, {size} settings: chances {chances})"
 
     def table(self) -> pd.DataFrame:
         """Chance of the target: rows by factor of the first lever, columns by that of the second."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -19,7 +19,9 @@ from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.nouns.levers.protocol import Lever, LeverError
+from funnelsim.questions.option import Option as Option
 from funnelsim.questions.situation import Situation
+from funnelsim.questions.solve import down, stepped_up
 from funnelsim.questions.surface import Surface, climb
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -29,70 +31,8 @@ _MOST_OPTIONS = 8
 _COLUMNS = ("cost", "chance", "chance_se", "behind", "behind_se", "verdict")  # of the answers
 _CLEAR = 2.0  # standard errors
 _NOTEWORTHY = 0.005  # of a chance: less is not worth a word, however exactly it is known
+_NEXT_TO_NOTHING = 1e-9  # of a chance: rounding
 _SCALED = np.geomspace(1.0, 64.0, 20).tolist()  # times a mix that the approximation finds just enough
-
-
-@dataclass(frozen=True)
-class Option:
-    """A lever that costs money.
-
-    Parameters
-    ----------
-    name : str
-    lever : callable
-        From a factor to a lever, such as ``Volume`` or ``lambda x: Conversion(x, "Proof")``.
-    most : float
-        Largest factor that can be had, above 1.
-    cost : float
-        What `most` costs, in the unit of the amounts; 0 or more. What is free is always taken in full.
-    growth : float
-        How cost rises with the step: ``cost * ((factor - 1) / (most - 1)) ** growth``. 1 is proportional, 2
-        makes the second half three times as dear as the first; at least 1: no discounts.
-
-    Raises
-    ------
-    LeverError
-        If a number is out of range.
-
-    Examples
-    --------
-    >>> from funnelsim import Volume
-    >>> Option("fairs", Volume, most=1.4, cost=80_000, growth=2.0).cost_of(1.2)
-    20000.0
-    """
-
-    name: str
-    lever: Callable[[float], Lever]
-    most: float
-    cost: float
-    growth: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not callable(self.lever):
-            raise LeverError(
-                f"{self.name!r}: lever must make a lever of a factor, such as Volume or lambda x: Speed(x, "
-                f"'Proof'), not {self.lever!r}"
-            )
-        bounds = {"most": (1.0 + 1e-6, 100.0), "cost": (0.0, 1e15), "growth": (1.0, 10.0)}
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
-                raise LeverError(f"{self.name!r}: {name}={value!r} must be between {low:g} and {high:g}")
-
-    def cost_of(self, factor: float) -> float:
-        """What a factor between 1 and `most` costs.
-
-        Raises
-        ------
-        LeverError
-            If the factor lies outside: what it costs beyond, nobody has said.
-        """
-        is_number = isinstance(factor, Real) and not isinstance(factor, bool)
-        if not is_number or not 1.0 <= float(factor) <= self.most * (1.0 + 1e-9):
-            raise LeverError(
-                f"{self.name!r}: a factor of {factor!r} is not to be had: from 1 to most={self.most:g}"
-            )
-        return float(round(self.cost * ((factor - 1.0) / (self.most - 1.0)) ** self.growth, 6))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +55,8 @@ class SpendingPlan(Shown):
         names = ", ".join(
             f"{option.name} up to {option.most:g} for {option.cost:,.0f}" for option in self.options
         )
-        chance = self.situation.base.chance()
-        return f"SpendingPlan({names}; chance of {self.situation.target:,.0f} without: {chance:.1%})"
+        chance = 100 * self.situation.base.chance().value
+        return f"SpendingPlan({names}; chance of {self.situation.target:,.0f} without: {chance:.1f} %)"
 
     def _shown_table(self) -> pd.DataFrame:
         return self.frontier()
@@ -148,13 +88,9 @@ class SpendingPlan(Shown):
         mixes = {"best mix": self._optimum(float(budget)), "nothing": np.zeros(len(self.options))}
         if n < len(self.options):
             mixes["only what is free"] = self._full(np.zeros(n))
-        for i, option in enumerate(self.paid):
-            alone = np.zeros(n)
-            alone[i] = _affordable(option, float(budget))
-            mixes[f"{option.name}{with_free}"] = self._full(alone)
+        mixes |= {f"{name}{with_free}": mix for name, mix in self._alone(float(budget)).items()}
         if n > 1:
-            equal = np.array([_affordable(option, float(budget) / n) for option in self.paid])
-            mixes["equal parts"] = self._full(equal)
+            mixes["equal parts"] = self._equal(float(budget))
         return self._compared(mixes)
 
     def cheapest_for(self, chance: float) -> pd.DataFrame:
@@ -183,19 +119,14 @@ class SpendingPlan(Shown):
         free = self._full(np.zeros(n))
         if free.any() and self.chance(free) >= chance:
             return self._told("only what is free", free, "reached for nothing")
-        most = self.forecast(all_of_it).chance().value
+        best = self._optimum(self._cost(all_of_it))
+        most = self.chance(best)
         if most < chance:
-            reason = f"not to be had: all options together reach {most:.4%}"
-            return self._told("all that can be bought", all_of_it, reason)
-        wanted = special.ndtri(chance)
-        found = climb(
-            lambda x: self._cost(self._full(x)) / self._cost(all_of_it),
-            n,
-            lambda x: self.surface.probit(x) - wanted,
-            start_from=1.0,
-        )
-        shares = self._up_to(found, float(chance))
-        return self._told("cheapest mix", shares, f"reaches {self.forecast(shares).chance().value:.1%}")
+            reason = f"not to be had: all that can be bought reaches at most {100 * most:.4f} %"
+            return self._told("all that can be bought", best, reason)
+        shares = self._cheapest(float(chance), best)
+        reached = self.forecast(shares).chance().value
+        return self._told("cheapest mix", shares, f"reaches {down(reached)} %")
 
     def _told(self, name: str, shares: Floats, verdict: str) -> pd.DataFrame:
         return self._compared({name: shares}).assign(verdict=verdict)
@@ -212,7 +143,7 @@ class SpendingPlan(Shown):
         -------
         DataFrame
             One row a budget: ``cost``, ``chance`` with ``chance_se``, and the factor of each option. What is
-            free is taken at every budget, also at 0.
+            free is taken at every budget, also at 0, unless it harms.
 
         Raises
         ------
@@ -233,9 +164,22 @@ class SpendingPlan(Shown):
         """The options that cost money, in order."""
         return tuple(option for option in self.options if option.cost > 0)
 
+    @cached_property
+    def _given(self) -> Floats:
+        """What is free, in full; less what only harms, one by one, as long as the chance rises by it."""
+        given = np.array([float(option.cost == 0) for option in self.options])
+        chance = self.chance(given)
+        while given.any():
+            without = [np.where(np.arange(len(given)) == i, 0.0, given) for i in np.flatnonzero(given)]
+            chances = [self.chance(mix) for mix in without]
+            if max(chances) <= chance + _NEXT_TO_NOTHING:
+                break
+            given, chance = without[int(np.argmax(chances))], max(chances)
+        return given
+
     def _full(self, shares: Floats) -> Floats:
-        """Shares of all options from those of what costs money: what is free is taken in full."""
-        whole = np.ones(len(self.options))
+        """Shares of all options from those of what costs money: of what is free, what is taken of it."""
+        whole = self._given.copy()
         whole[[option.cost > 0 for option in self.options]] = shares
         return whole
 
@@ -258,19 +202,50 @@ class SpendingPlan(Shown):
         shares = np.clip(shares, 0.0, 1.0)
         return float(sum(o.cost * s**o.growth for o, s in zip(self.options, shares.tolist(), strict=True)))
 
+    def _alone(self, budget: float) -> dict[str, Floats]:
+        """Each option that costs money alone, as far as a budget goes, with what is free."""
+        shares = np.diag([option.affordable(budget) for option in self.paid])
+        return {o.name: self._full(mix) for o, mix in zip(self.paid, shares, strict=True)}
+
+    def _equal(self, budget: float) -> Floats:
+        """The money in equal parts."""
+        return self._full(np.array([o.affordable(budget / len(self.paid)) for o in self.paid]))
+
     def _optimum(self, budget: float) -> Floats:
-        n = len(self.paid)
+        """The best of what climbs on the approximation find and of simpler mixes, by their forecasts.
+
+        Nothing is among them: a lever may harm, and money spent on it as well.
+        """
+        n, simple = len(self.paid), [self._full(np.zeros(len(self.paid))), np.zeros(len(self.options))]
+        if n and budget > 0:
+            found = climb(
+                lambda x: -self.surface.probit(x),
+                n,
+                lambda x: (budget - self._cost(self._full(x))) / budget,
+                start_from=0.0,
+            )
+            simple += [*self._alone(budget).values(), self._equal(budget)]
+            simple.append(self._full(found * self._within(found, budget)))
         if self._cost(np.ones(len(self.options))) <= budget:
-            return np.ones(len(self.options))
-        if budget <= 0:
-            return self._full(np.zeros(n))
+            simple.append(np.ones(len(self.options)))
+        different = {tuple(mix.tolist()): mix for mix in simple}  # of equals the first, which is simplest
+        return max(different.values(), key=self.chance)
+
+    def _cheapest(self, chance: float, best: Floats) -> Floats:
+        """The cheapest mix found that has a chance; the best mix has it."""
+        wanted, whole = special.ndtri(chance), self._cost(np.ones(len(self.options)))
         found = climb(
-            lambda x: -self.surface.probit(x),
-            n,
-            lambda x: (budget - self._cost(self._full(x))) / budget,
-            start_from=0.0,
+            lambda x: self._cost(self._full(x)) / whole,
+            len(self.paid),
+            lambda x: self.surface.probit(x) - wanted,
+            start_from=1.0,
         )
-        return self._full(found * self._within(found, budget))
+        mix = self._up_to(found, chance, best)
+        for alone in self._alone(self._cost(mix)).values():  # an approximation may miss that one alone does
+            if self.chance(alone) >= chance:
+                along = self._up_to(alone[[option.cost > 0 for option in self.options]], chance, best)
+                mix = min(mix, along, key=self._cost)
+        return mix
 
     def _within(self, shares: Floats, budget: float) -> float:
         """Factor that brings a mix just within its budget."""
@@ -279,19 +254,25 @@ class SpendingPlan(Shown):
         found = optimize.brentq(lambda f: self._cost(self._full(f * shares)) - budget, 0.0, 1.0, xtol=1e-9)
         return float(found) * (1.0 - 1e-9)
 
-    def _up_to(self, shares: Floats, chance: float) -> Floats:
+    def _up_to(self, shares: Floats, chance: float, best: Floats) -> Floats:
         """The mix moved along its ray until the forecast itself, not the approximation, has the chance."""
+        known: dict[float, float] = {}
 
         def mix(f: float) -> Floats:
             return self._full(np.clip(f * shares, 0.0, 1.0))
 
         def short(f: float) -> float:
-            return self.chance(mix(f)) - chance
+            if f not in known:
+                known[f] = self.chance(mix(f)) - chance
+            return known[f]
 
         top = next((top for top in _SCALED if short(top) >= 0), np.nan)
-        if np.isnan(top):  # the ray does not get there: all that can be bought does
-            return np.ones(len(self.options))
-        return mix(float(optimize.brentq(short, 0.0, top, xtol=1e-3, maxiter=12, disp=False)))
+        if np.isnan(top):  # the ray does not get there: the best that can be bought does
+            return best
+        if short(0.0) >= 0:  # only what is free harms
+            return mix(0.0)
+        found = float(optimize.brentq(short, 0.0, top, xtol=1e-3, maxiter=12, disp=False))
+        return mix(stepped_up(short, found, top))
 
     def _compared(self, mixes: dict[str, Floats]) -> pd.DataFrame:
         best = self.forecast(next(iter(mixes.values())))
@@ -318,20 +299,13 @@ class SpendingPlan(Shown):
         return table.assign(verdict=_verdicts(table))
 
 
-def _affordable(option: Option, budget: float) -> float:
-    """Share of an option that a budget buys."""
-    return 1.0 if option.cost <= budget else float((budget / option.cost) ** (1.0 / option.growth))
-
-
 def _verdicts(table: pd.DataFrame) -> list[str]:
     """Of each mix against the first; none is the best where all are as good."""
     behind, error, cost = (table[c].to_numpy(dtype=float)[1:] for c in ("behind", "behind_se", "cost"))
     noise = np.maximum(_CLEAR * error, _NOTEWORTHY)
     others = [_verdict(*row) for row in zip(behind.tolist(), noise.tolist(), cost.tolist(), strict=True)]
     names = [str(name) for name in table.index[1:]]
-    if (behind < -noise).any():
-        first = f"not the best: {names[int(np.argmin(behind))]} is better"
-    elif "nothing" in names and behind[names.index("nothing")] <= noise[names.index("nothing")]:
+    if "nothing" in names and behind[names.index("nothing")] <= noise[names.index("nothing")]:
         first = "no better than nothing within the noise: keep the money"
     elif names and not (behind > noise).any():
         first = "no better than simpler mixes within the noise"
@@ -343,8 +317,6 @@ def _verdicts(table: pd.DataFrame) -> list[str]:
 def _verdict(behind: float, noise: float, cost: float) -> str:
     if behind > noise:
         return "clearly behind"
-    if behind < -noise:
-        return "better than the mix found, which rests on an approximation"
     return f"as good within the noise, and {'simpler' if cost > 0 else 'costs nothing'}"
 
 
@@ -384,8 +356,9 @@ def spend(
     Notes
     -----
     The probit of the chance is nearly quadratic in the shares bought; it is fitted to some thirty forecasts
-    once, optimised by sequential quadratic programming from several starts (SciPy's SLSQP), and every mix
-    that is shown is forecast itself. ``surface.error`` says how far the approximation was off.
+    once and optimised by sequential quadratic programming from several starts (SciPy's SLSQP). What that
+    finds is held against nothing, each option alone and equal parts by their forecasts, for a lever may harm,
+    and every mix that is shown is forecast itself. ``surface.error`` says how far the approximation was off.
     """
     chosen = tuple(options)
     odd = [option for option in chosen if not isinstance(option, Option)]

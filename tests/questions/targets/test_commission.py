@@ -109,7 +109,20 @@ def test_a_single_rate_pays_its_share_of_the_expected_amount() -> None:
     assert row["of_amount"] == pytest.approx(0.05, rel=1e-6)
 
 
-@pytest.mark.parametrize("steps", [(), ((100, 0.05), (50, 0.07)), ((0, -0.1),), ((-1, 0.1),), ((0, np.nan),)])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        ((100, 0.05), (50, 0.07)),
+        ((0, -0.1),),
+        ((-1, 0.1),),
+        ((0, np.nan),),
+        ((0, True),),  # would pay all of the amount
+        ((False, 0.05),),
+        ((0, np.True_),),
+        ((10**400, 0.05),),
+    ],
+)
 def test_steps_that_are_none_are_refused(steps: tuple[tuple[float, float], ...]) -> None:
     funnel, pipeline, _ = known([1.0], ["A"])
     outlook = fs.forecast(funnel, pipeline, periods="1Q", engine=fs.Exact(n_draws=4))

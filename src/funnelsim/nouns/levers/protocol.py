@@ -53,11 +53,10 @@ def check_factor(factor: object, what: str, bounds: tuple[float, float] = FACTOR
     LeverError
     """
     least, most = bounds
-    is_number = isinstance(factor, Real) and not isinstance(factor, bool)
-    if not (is_number and least <= float(factor) <= most):  # type: ignore[arg-type]
+    if not is_between(factor, least, most):
         raise LeverError(
-            f"{what} must be a finite factor above 0, not {factor!r}; from {least:g} to {most:g}, where 1.1 "
-            "means a tenth more"
+            f"{what} must be a finite factor above 0, not {told(factor)}; from {least:g} to {most:g}, where "
+            "1.1 means a tenth more"
         )
 
 
@@ -68,9 +67,21 @@ def check_share(share: object, what: str) -> None:
     ------
     LeverError
     """
-    is_number = isinstance(share, Real) and not isinstance(share, bool)
-    if not (is_number and 0.0 <= float(share) <= 1.0):  # type: ignore[arg-type]
-        raise LeverError(f"{what} must lie between 0 and 1, not {share!r}; write 45 % as 0.45")
+    if not is_between(share, 0.0, 1.0):
+        raise LeverError(f"{what} must lie between 0 and 1, not {told(share)}; write 45 % as 0.45")
+
+
+def is_between(value: object, least: float, most: float) -> bool:
+    """Whether a value is a number between two; whole ones may be too long for a float, so none is made."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    return is_number and bool(least <= value <= most)  # type: ignore[operator]
+
+
+def told(value: object) -> str:
+    """A value as a message tells it; of a number of hundreds of digits only that it is one."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return f"a number of more than 30 digits, {'below 0' if value < 0 else 'above 0'}"
+    return repr(value)
 
 
 def in_percent(factor: float) -> str:

@@ -55,10 +55,13 @@ class PaySteps:
             "((0, 0.05), (100_000, 0.07))"
         )
         try:
-            table = np.array([(float(threshold), float(rate)) for threshold, rate in steps]).reshape(-1, 2)
-        except (TypeError, ValueError) as error:
+            pairs = [(threshold, rate) for threshold, rate in steps]
+            table = np.array([(float(threshold), float(rate)) for threshold, rate in pairs]).reshape(-1, 2)
+        except (TypeError, ValueError, OverflowError) as error:
             raise TargetError(wrong) from error
         thresholds, rates = table.T
+        if any(isinstance(value, bool | np.bool_) for pair in pairs for value in pair):
+            raise TargetError(wrong)  # True would pay all of the amount
         is_fine = len(table) and thresholds[0] >= 0 and (np.diff(thresholds) > 0).all() and (rates >= 0).all()
         if not is_fine or not np.isfinite(table).all():
             raise TargetError(wrong)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from funnelsim.intake.deals import read_deals as read_deals
     from funnelsim.intake.invoices import read_invoices as read_invoices
     from funnelsim.intake.scenarios import read_scenario as read_scenario
+    from funnelsim.intake.scenarios import shipped_scenarios as shipped_scenarios
     from funnelsim.intake.stages_file import read_stages as read_stages
     from funnelsim.nouns.capacity import CapacityUse as CapacityUse
     from funnelsim.nouns.collections import Collections as Collections
@@ -257,6 +258,7 @@ _HOME = {
     "read_deals": "intake.deals",
     "read_stages": "intake.stages_file",
     "read_scenario": "intake.scenarios",
+    "shipped_scenarios": "intake.scenarios",
     "Scenario": "nouns.scenario",
     "Stages": "vocabulary.stages",
     "Stage": "vocabulary.stages",

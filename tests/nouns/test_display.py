@@ -77,3 +77,18 @@ def test_a_forecast_shows_its_table_and_notes() -> None:
     shown = outlook._repr_html_()
     assert f"{outlook.quantile(0.5)[()]:,.0f}" in shown
     assert shown.count("<li>") == len(outlook.notes)
+
+
+def test_an_empty_table_shows_its_titles() -> None:
+    class Clean(Noun):
+        def table(self) -> pd.DataFrame:
+            return super().table().iloc[:0]
+
+    assert "open deals" in Clean()._repr_html_()
+
+
+def test_a_count_of_wins_has_no_currency() -> None:
+    scenario = fs.read_scenario("activity_funnel")
+    assert "target 38 wins" in repr(scenario)
+    outlook = fs.forecast(scenario.funnel, scenario.pipeline, measure="wins", engine=fs.Exact(n_draws=5))
+    assert " ," not in repr(outlook)

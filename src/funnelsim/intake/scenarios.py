@@ -32,7 +32,14 @@ class ScenarioError(FunnelsimError):
 
 
 def shipped_scenarios() -> dict[str, Path]:
-    """The scenarios that come with the package, by name."""
+    """The scenarios that come with the package, by name: files to read, or to copy and edit.
+
+    Examples
+    --------
+    >>> import funnelsim as fs
+    >>> len(fs.shipped_scenarios())
+    9
+    """
     folder = next((folder for folder in _SHIPPED if folder.is_dir()), None)
     return {} if folder is None else {path.stem: path for path in sorted(folder.glob("*.toml"))}
 

@@ -36,7 +36,9 @@ def _html(table: pd.DataFrame) -> str:
     shown = table.head(_MOST_ROWS)
     shown = shown.set_axis([known(str(name).replace("_", " ")) for name in shown.columns], axis=1)
     shown = shown.rename(index=lambda name: known(str(name))).rename_axis(index=_axis_name(table))
-    text = shown.apply(_cells).to_html(border=0, escape=True)
+    if len(shown):  # an empty table has its titles only
+        shown = shown.apply(_cells)
+    text = shown.to_html(border=0, escape=True)
     more = len(table) - len(shown)
     return text + (f"<p>{escape(tr(f'{more:,} more rows: see table()'))}</p>" if more else "")
 

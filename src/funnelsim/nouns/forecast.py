@@ -393,7 +393,9 @@ class Forecast(Shown):
         text = (
             f"Forecast({self.periods.labels[0]} .. {self.periods.labels[-1]}: {self.measure} P50 {p50:,.0f} "
         )
-        text += f"{self.unit if self.is_money else ''}, 80 % range {p10:,.0f} to {p90:,.0f}"
+        text = (
+            f"{text}{self.unit if self.is_money else ''}".rstrip() + f", 80 % range {p10:,.0f} to {p90:,.0f}"
+        )
         if self.target is not None:
             text += f"; chance of {self.target:,.0f}: {self.chance():.1%}"
         return text + f"; {self.engine}, seed {self.seed})"

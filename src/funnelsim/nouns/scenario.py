@@ -127,7 +127,8 @@ class Scenario(Shown):
     activity: Activity | None = None
 
     def __repr__(self) -> str:
-        asked = f"{self.target:,.0f} {self.funnel.unit}".rstrip()
+        is_count = self.measure == "wins" or self.funnel.amounts is None
+        asked = f"{self.target:,.0f} {'wins' if is_count else self.funnel.unit}".rstrip()
         return (
             f"Scenario({self.name}: {self.pipeline.n_deals:,} open deals, {len(self.levers)} levers, "
             f"target {asked} in {self.periods})"

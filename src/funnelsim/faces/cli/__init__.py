@@ -21,6 +21,7 @@ from funnelsim.faces.cli.targets import targets
 _EPILOG = """\b
 Start here:
   funnelsim demo
+
 \b
 Your own files (DEALS: one row a deal; HISTORY: one row for each entry into a stage):
   funnelsim check deals.csv stage_history.csv
@@ -28,6 +29,7 @@ Your own files (DEALS: one row a deal; HISTORY: one row for each entry into a st
   funnelsim levers deals.csv stage_history.csv --target 5M
   funnelsim targets deals.csv stage_history.csv --target 5M --by month --by region
   funnelsim backtest deals.csv stage_history.csv
+
 \b
 Without a file every command uses an embedded sample. In CSV output, text that a spreadsheet would take
 for a formula gets an apostrophe in front.

@@ -27,6 +27,7 @@ Examples:
   funnelsim check deals.csv
   funnelsim check deals.csv stage_history.csv --stages stages.toml --tz Europe/Amsterdam
   funnelsim check deals.csv stage_history.csv --format csv -o issues.csv
+
 \b
 Exit code 0: the records can be used; issues say what was repaired or left out.
 Exit code 1: they cannot; each fault is told with file, row, column, value and the way out.

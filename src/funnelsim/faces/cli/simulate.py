@@ -20,6 +20,7 @@ Examples:
   funnelsim simulate -o example
   funnelsim simulate -o example --seed 7 --start 2025-01-01 --as-of 2026-09-30
   funnelsim forecast example/deals.csv example/stage_history.csv --stages example/stages.toml
+
 \b
 The folder holds deals.csv, stage_history.csv, stages.toml (stages, unit, as-of date) and funnel.json
 (the truth behind the deals). Text in CSV files that a spreadsheet would take for a formula gets an

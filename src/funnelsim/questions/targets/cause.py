@@ -49,7 +49,8 @@ def named_cause(changes: pd.Series, luck: Mapping[str, float], chance_alone: flo
     factors = share.drop("chance")
     clear = factors[[name == "aim" or luck.get(str(name), 1.0) < CLEAR for name in factors.index]]
     if len(clear) and clear.max() == share.max() and share.max() > 0:
-        return f"{'most' if clear.max() >= 0.5 else 'the largest part'} of it: {_told(clear)}"
+        told = _told(clear)
+        return f"most of it: {told}" if clear.max() >= 0.5 else f"the largest part of it: {told}"
     if chance_alone >= USUAL:
         return f"most of it: {_WORDS['chance']}"
     largest = factors[factors > 0]

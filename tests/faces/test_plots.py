@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.incidence import observed_routes
 from funnelsim.questions.compare import LeverComparison
+from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.randomness import Streams
 
 TARGET = 5_500_000.0
@@ -328,6 +330,23 @@ def test_a_lever_without_effect_reads_no_change(sample: Sample) -> None:
     assert "no change" in words(plot_levers(same))
 
 
+def test_levers_that_do_less_than_is_written_read_no_change(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding of 1e-12 of a chance: no bar, no whisker, an axis of one point, no "-0.0"."""
+    tiny = [Estimate(value, error) for value, error in ((-1e-12, 1e-13), (3e-4, 4e-4), (-4e-4, 3e-3))]
+
+    monkeypatch.setattr(LeverComparison, "effect", lambda _, lever: tiny[lever])
+    levers = tuple(fs.Volume(1 + i / 10) for i in range(3))
+    same = replace(sample.comparison, levers=levers, outlooks=(sample.outlook,) * 3)
+    ax = plot_levers(same)
+    assert [text.get_text() for text in ax.texts].count("no change") == 2
+    assert "0.0 ± 0.3" in words(ax)
+    assert "-0.0" not in " ".join(words(ax)) + alt_text(ax)
+    assert np.ptp(ax.get_xlim()) >= 1.0
+    np.testing.assert_array_equal([bar.get_width() for bar in ax.patches], 0.0)
+
+
 # --- what all pictures share
 
 
@@ -349,6 +368,34 @@ def test_given_axes_are_used_and_no_pyplot_figure_is_made(sample: Sample) -> Non
     assert plot_levers(sample.comparison, ax=axes[3]) is axes[3]
     assert not plt.get_fignums()
     draw(axes[0])
+
+
+PLAIN = [  # figures as people make them, and whether their layout is theirs
+    (lambda: plt.subplots()[1], False),
+    (lambda: plt.figure().add_subplot(), False),
+    (lambda: plt.subplots(2, 2, figsize=(13, 10))[1][0, 0], False),
+    (lambda: plt.subplots(gridspec_kw={"left": 0.3})[1], True),
+    (lambda: plt.figure().add_axes((0.3, 0.3, 0.4, 0.5)), True),
+]
+
+
+@pytest.mark.parametrize(("made", "is_theirs"), PLAIN)
+def test_a_plain_figure_gets_room_for_all_words(sample: Sample, made: Callable, is_theirs: bool) -> None:
+    ax = plot_levers(sample.comparison, ax=made())
+    assert (ax.figure.get_layout_engine() is None) == is_theirs
+    draw(ax)
+    if not is_theirs:
+        box, page = ax.figure.get_tightbbox().padded(-0.02), ax.figure.bbox_inches
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+
+
+def test_margins_set_by_hand_stay(sample: Sample) -> None:
+    figure, ax = plt.subplots()
+    figure.subplots_adjust(left=0.4)
+    plot_fan(sample.outlook, ax=ax)
+    draw(ax)
+    assert ax.get_position().x0 == pytest.approx(0.4)
 
 
 def test_alternative_texts_are_one_sentence_with_numbers(sample: Sample) -> None:

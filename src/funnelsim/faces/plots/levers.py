@@ -16,6 +16,8 @@ from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import Language, tr
 
 _MOST_LEVERS = 20
+_LEAST_POINTS = 0.05  # what reads 0.0
+_LEAST_REACH = 1.0  # points that the axis shows at least, on the side of the bars
 
 
 @spoken
@@ -63,15 +65,21 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None, lang: La
 
 
 def _points(effect: Estimate) -> str:
-    if effect.value == 0 and effect.standard_error == 0:
+    value, error = _in_points(effect)
+    if value == error == 0:
         return tr("no change")
-    return f"{100 * effect.value:+.1f} ± {100 * effect.standard_error:.1f}"
+    return f"{value:+.1f} ± {error:.1f}" if value else f"0.0 ± {error:.1f}"
+
+
+def _in_points(effect: Estimate) -> tuple[float, float]:
+    """Change and standard error in points; 0 for those that would read 0.0, such as the engines' rounding."""
+    value, error = 100 * effect.value, 100 * effect.standard_error
+    return (0.0 if abs(value) < _LEAST_POINTS else value), (0.0 if error < _LEAST_POINTS else error)
 
 
 def _lever_bars(sheet: Sheet, names: Sequence[str], effects: Sequence[Estimate]) -> None:
     ax, rows = sheet.ax, np.arange(len(names))
-    points = np.array([100 * effect.value for effect in effects])
-    errors = np.array([100 * effect.standard_error for effect in effects])
+    points, errors = np.array([_in_points(effect) for effect in effects]).reshape(-1, 2).T
     colours = [style.BLUE if value >= 0 else style.ORANGE for value in points]
     ax.barh(rows, points, height=0.6, color=colours)
     ax.errorbar(points, rows, xerr=errors, fmt="none", ecolor=style.INK, elinewidth=1.4, capsize=3)
@@ -79,7 +87,8 @@ def _lever_bars(sheet: Sheet, names: Sequence[str], effects: Sequence[Estimate])
         sheet.beside(float(row), _points(effect))
     ax.axvline(0, color=style.INK, linewidth=0.8)
     low, high = min(0.0, *(points - errors)) if len(rows) else 0.0, max([0.0, *(points + errors)])
-    high = high if high > low else 1.0
+    if max(high, -low) < _LEAST_REACH:
+        low, high = (-_LEAST_REACH if low < 0 else 0.0), (_LEAST_REACH if high > 0 or low == 0 else 0.0)
     span = high - low
     ax.set_xlim(low - 0.04 * span if low < 0 else 0, high + 0.04 * span)
     ax.set_ylim(max(len(names), 1) - 0.4, -0.6)

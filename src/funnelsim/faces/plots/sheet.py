@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
@@ -23,6 +24,7 @@ from funnelsim.vocabulary.language import checked_language, known, language, tr,
 P = ParamSpec("P")
 R = TypeVar("R")
 Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
+_SIDES = ("left", "right", "bottom", "top")
 EM = 0.56  # mean width of a character, in font sizes
 _UNREADABLE = "?"
 
@@ -64,6 +66,7 @@ class Sheet:
     def on(cls, ax: Axes | None, figsize: tuple[float, float] | None = None) -> Sheet:
         if ax is None:
             ax = plt.figure(figsize=figsize, layout="constrained").add_subplot()
+        make_room(ax)
         width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
         factor = float(np.clip((width * height / (4.96 * 3.7)) ** 0.3, 0.7, 1.4))
         sheet = cls(ax, width, height, float(mpl.rcParams["font.size"]) * factor)
@@ -155,6 +158,24 @@ class Sheet:
         widen_fonts(self.ax)
         self.ax.set_label(known(alt))
         return self.ax
+
+
+def make_room(ax: Axes) -> None:
+    """Lay out a figure that nobody has laid out: names, numbers and legends outside the axes need room.
+
+    A figure with a layout, margins or axes placed by hand stays as it is.
+    """
+    figure = ax.figure
+    if not isinstance(figure, Figure) or figure.get_layout_engine() is not None:
+        return
+    specs = [one.get_subplotspec() for one in figure.axes]
+    grids = [spec.get_topmost_subplotspec().get_gridspec() for spec in specs if spec is not None]
+    by_hand = len(grids) < len(specs) or any(
+        getattr(grid, side, None) is not None for grid in grids for side in _SIDES
+    )
+    given, usual = figure.subplotpars, type(figure.subplotpars)()
+    if not by_hand and all(getattr(given, side) == getattr(usual, side) for side in _SIDES):
+        figure.set_layout_engine("constrained")
 
 
 def legend_columns(texts: Sequence[str], room: int) -> int:

@@ -167,6 +167,35 @@ def test_what_goes_wrong_is_told_in_chinese(command: str, screens: Callable[[str
     assert FAILURES[command] in result.stderr
 
 
+FAULTS_OF_A_SCENARIO = {
+    'target = "much"': "第 6 行：target：应为数字，而不是 'much'",
+    "target = -1": "第 6 行：target：应大于 0，而不是 -1",
+    "target = [1]": "第 6 行：target：应为数字",
+    "target = 5\nperiods = 4": "：periods：应为文本，请加引号，而不是 4",
+    "target = 5\nfiscal_start_month = 13": "：fiscal_start_month：应小于等于 12，而不是 13",
+    "target = 5\nfiscal_start_month = 1.5": "：fiscal_start_month：应为整数，而不是 1.5",
+    "target = 5\nmeasure = 'won'": "：measure：应为 'bookings', 'wins', 'revenue' 或 'cash'，而不是 'won'",
+    "": "target：缺失",
+    "target = ５": "第 6 行第 10 列，值无效：'target = ５'；全角数字和符号请改为半角",
+    "target = “5”": "全角引号请改为半角引号",
+    "target = { 目标 = 5 }": "键名含中文等 a-z 以外的字符时需加引号",
+}
+
+
+@pytest.mark.parametrize("line", FAULTS_OF_A_SCENARIO)
+def test_faults_of_a_scenario_are_told_in_chinese_with_the_keys_of_the_file(
+    line: str, tmp_path: Path
+) -> None:
+    text = fs.intake.scenarios.shipped_scenarios()["account_selling"].read_text(encoding="utf-8")
+    if "periods" in line:
+        text = re.sub("^periods.*\n", "\n", text, count=1, flags=re.MULTILINE)
+    path = tmp_path / "mine.toml"
+    path.write_text(re.sub("^target = .*$", line, text, count=1, flags=re.MULTILINE), encoding="utf-8")
+    told = CliRunner().invoke(main, ["forecast", "--scenario", str(path), "--lang", "zh"]).stderr
+    assert FAULTS_OF_A_SCENARIO[line] in told
+    assert not re.findall(r"[A-Za-z]{2,}(?: [A-Za-z]{2,})+", told.replace("true or false", ""))
+
+
 def test_an_error_that_is_not_known_stays_english_but_says_so_in_chinese() -> None:
     result = CliRunner().invoke(main, ["fit", "--holiday", "soon", "--lang", "zh"])
     assert result.exit_code == 1

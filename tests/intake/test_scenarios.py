@@ -286,3 +286,24 @@ def test_people_and_parts_that_are_not_there_are_told_with_the_rest(tmp_path: Pa
         in told
     )
     assert "no deal is of region 'Nord'; there are North; did you mean 'North'?" in told
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("as_of = 2026-13-31", "2026-13-31 is no day in the calendar"),
+        ("as_of = 2026-02-30  # the last of the month", "2026-02-30 is no day in the calendar"),
+        ("as_of = “2026-08-31”", 'write straight quotes (") for full-width ones'),
+        ("as_of = ２０２６-08-31", "write plain digits and signs for full-width ones"),
+        ("goes_to = { 资格确认 = 0.45 }", "such as Chinese ones, needs quotes"),
+        ('goes_to = { "谈判" = 0.45, 资格确认 = 0.55 }', "such as Chinese ones, needs quotes"),
+        ("[funnel.hazards.资格确认]", "such as Chinese ones, needs quotes"),
+    ],
+)
+def test_what_chinese_keyboards_write_is_told_with_the_way_out(line: str, hint: str, tmp_path: Path) -> None:
+    assert hint in faults(f"{line}\n", tmp_path)
+
+
+def test_remarks_and_quoted_text_in_chinese_bring_no_hint(tmp_path: Path) -> None:
+    told = faults('as_of = "“今天”，资格确认 = 1" 5  # 截止日 = “今天”\n', tmp_path)
+    assert told.endswith("'")  # the line, and nothing after it

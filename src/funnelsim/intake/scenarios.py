@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ from funnelsim.vocabulary.words import did_you_mean
 _PACKAGE = Path(__file__).parent.parent
 _SHIPPED = (_PACKAGE / "scenarios", _PACKAGE.parent.parent / "scenarios")  # in a wheel, and in a checkout
 _NON_ASCII_KEY = "a key with characters beyond a-z, such as Chinese ones, needs quotes"
+_FULL_WIDTH_QUOTES = re.compile("[\u201c\u201d\u2018\u2019\uff02\uff07]")
+_FULL_WIDTH = re.compile("[\uff10-\uff19\uff0c\uff0e\uff1d]")  # digits, comma, full stop, equals sign
+_DAY = re.compile(r"(?<![\d-])\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
+_BARE_KEY = re.compile(r"[\w.-]*[^\W\x00-\x7f][\w.-]*\s*=")  # with a letter beyond ASCII
 
 
 class ScenarioError(FunnelsimError):
@@ -101,10 +107,30 @@ def _content(path: Path, text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         number = getattr(error, "lineno", None) or _line_in(str(error))
         line = text.split("\n")[number - 1] if number and number <= text.count("\n") + 1 else ""
-        key = line.split("=")[0]
-        hint = f"; {_NON_ASCII_KEY}" if key and not key.isascii() and '"' not in key else ""
         shown = f": {line.strip()[:80]!r}" if line.strip() else ""
-        raise ScenarioError(f"{path}: not TOML: {error}{shown}{hint}") from error
+        raise ScenarioError(f"{path}: not TOML: {error}{shown}{_hint(line)}") from error
+
+
+def _hint(line: str) -> str:
+    """What is probably wrong with a line that is not TOML: what Chinese keyboards write, or no such day."""
+    bare = re.sub(r"\"[^\"]*\"|'[^']*'", '""', line).partition("#")[0]  # no quotes, no remarks
+    if _FULL_WIDTH_QUOTES.search(bare):
+        return '; write straight quotes (") for full-width ones'
+    if _FULL_WIDTH.search(bare):
+        return "; write plain digits and signs for full-width ones"
+    no_day = next((day for day in _DAY.findall(bare) if not _is_day(day)), None)
+    if no_day:
+        return f"; {no_day} is no day in the calendar"
+    is_header = bare.lstrip().startswith("[") and "=" not in bare
+    return f"; {_NON_ASCII_KEY}" if _BARE_KEY.search(bare) or (is_header and not bare.isascii()) else ""
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _line_in(message: str) -> int | None:

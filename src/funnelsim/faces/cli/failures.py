@@ -37,6 +37,9 @@ _NAMES = (
 _CALL = re.compile(r"(\b[\w.]+\([^()]*=[^()]*\))")
 # As NumPy writes them; what a file holds stands in quotes and is shown as it is.
 _MOMENT = re.compile(r"(?<!['\"\w-])\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(?![\w+-])")
+# A fault of a file: where, its key, what is wrong; the key is held back while the rest is said.
+_PLACED = re.compile(r"  (line \d+: |)(\S.*?): (.+)")
+_KEY = "\u2317"
 _PAIRS = "columns|history_columns|invoice_columns|outcome_values|rates"
 _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
@@ -70,7 +73,8 @@ class Commands(click.Group):
             let_go_of_stdout()
             _end(ctx, f"Error: {error}", FAILED)
         except FunnelsimError as error:
-            _end(ctx, f"Error: {error if error.names_keys_of_a_file else as_options(str(error))}", FAILED)
+            of_file = error.names_keys_of_a_file
+            _end(ctx, f"Error: {error if of_file else as_options(str(error))}", FAILED, names_keys=of_file)
         except MemoryError:
             _end(
                 ctx,
@@ -93,16 +97,32 @@ class Commands(click.Group):
             sys.exit(FAILED)
 
 
-def _end(ctx: click.Context, message: str, code: int) -> NoReturn:
+def _end(ctx: click.Context, message: str, code: int, *, names_keys: bool = False) -> NoReturn:
     with use_language(ctx.meta.get(LANGUAGE, "en")):
-        tell("\n".join(map(_line_said, message.split("\n"))))
+        tell(_lines_said(message, names_keys))
     ctx.exit(code)
+
+
+def _lines_said(message: str, names_keys: bool) -> str:
+    """A message in the language that is spoken; faults of a file keep their keys as a person types them."""
+    lines = []
+    for line in message.split("\n"):
+        fault = _PLACED.fullmatch(line) if names_keys else None
+        lines.append(_line_said(line) if fault is None else _fault_said(*fault.groups()))
+    return "\n".join(lines)
 
 
 def _line_said(line: str) -> str:
     """A line of a message in the language that is spoken, indented as it is."""
     text = line.lstrip()
     return line[: len(line) - len(text)] + tr(text)
+
+
+def _fault_said(where: str, key: str, fault: str) -> str:
+    """A fault of a file in the language that is spoken: its key stands as in the file."""
+    said = tr(fault)
+    place = tr(f"{where}{_KEY}").replace(_KEY, key)
+    return f"  {place}{': ' if said == fault else '：'}{said}"
 
 
 def as_options(message: str) -> str:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_revision as plot_revision
     from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.faces.plots import plot_shares as plot_shares
+    from funnelsim.faces.report import write_report as write_report
     from funnelsim.fitting.collections import fit_collections as fit_collections
     from funnelsim.fitting.fit import fit as fit
     from funnelsim.fitting.large import fit_log as fit_log
@@ -255,6 +256,7 @@ __version__ = "0.1.0"
 # Names are loaded on first use: the command line's --help must not wait for pandas.
 _HOME = {
     "use_language": "vocabulary.language",
+    "write_report": "faces.report",
     "read_deals": "intake.deals",
     "read_stages": "intake.stages_file",
     "read_scenario": "intake.scenarios",

@@ -35,17 +35,13 @@ def _html(table: pd.DataFrame) -> str:
     """A table for people: separators, few digits, the first rows of many."""
     shown = table.head(_MOST_ROWS)
     shown = shown.set_axis([known(str(name).replace("_", " ")) for name in shown.columns], axis=1)
-    shown = shown.rename(index=lambda name: known(str(name))).rename_axis(index=_axis_name(table))
+    shown = shown.rename(index=lambda name: known(str(name)))
+    shown.index.names = [None if name is None else known(str(name)) for name in table.index.names]
     if len(shown):  # an empty table has its titles only
         shown = shown.apply(_cells)
     text = shown.to_html(border=0, escape=True)
     more = len(table) - len(shown)
     return text + (f"<p>{escape(tr(f'{more:,} more rows: see table()'))}</p>" if more else "")
-
-
-def _axis_name(table: pd.DataFrame) -> str | None:
-    name = table.index.name
-    return None if name is None else known(str(name))
 
 
 def _cells(column: pd.Series) -> list[str]:

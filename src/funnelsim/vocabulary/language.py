@@ -62,6 +62,9 @@ class use_language:  # noqa: N801  # reads as a verb, and works as a block too
         self._before = _NOW.language
         _NOW.language = checked_language(lang)
 
+    def __repr__(self) -> str:
+        return f"use_language({_NOW.language!r})"
+
     def __enter__(self) -> None:
         """Begin a block."""
 

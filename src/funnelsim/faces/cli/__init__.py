@@ -1,4 +1,4 @@
-"""The command line: ``funnelsim demo | check | fit | forecast | levers | targets | backtest | simulate``.
+"""The command line: ``funnelsim demo | check | fit | forecast | levers | targets | backtest | report | ...``.
 
 Loading this package loads click and nothing heavier; numpy, pandas and the rest come with the first command.
 """
@@ -15,6 +15,7 @@ from funnelsim.faces.cli.failures import Commands
 from funnelsim.faces.cli.fit import fit
 from funnelsim.faces.cli.forecast import forecast
 from funnelsim.faces.cli.levers import levers
+from funnelsim.faces.cli.report import report
 from funnelsim.faces.cli.simulate import simulate
 from funnelsim.faces.cli.targets import targets
 
@@ -45,7 +46,7 @@ def main() -> None:
     """Forecast what a sales funnel will book, with honest ranges, and find the lever that helps most."""
 
 
-for _command in (demo, check, fit, forecast, levers, targets, backtest, simulate):
+for _command in (demo, check, fit, forecast, levers, targets, backtest, report, simulate):
     main.add_command(_command)
 
 __all__ = ["main"]

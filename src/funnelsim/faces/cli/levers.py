@@ -77,11 +77,11 @@ def levers(
     the comparison is written.
     """
     output.check(plot, inputs=source.paths)
-    target = None if scenario is not None else _target(source, question, output)
+    target = None if scenario is not None else target_of(source, question, output)
     case = case_of(scenario, source, question, learning, output, billing)
     wanted = target or case.question.target
     assert wanted is not None  # a scenario has one, and _target asks for it elsewhere
-    chosen = _levers(case, factor)
+    chosen = levers_of(case, factor)
     comparison = compared(case, drawing, wanted, chosen, output)
     output.give(_Compared(case, comparison, Reached.of(reach, case, chosen, wanted, drawing, output)))
     if plot is not None:
@@ -90,7 +90,7 @@ def levers(
         write_bars(comparison, plot, output)
 
 
-def _target(source: Source, question: Question, output: Output) -> float:
+def target_of(source: Source, question: Question, output: Output) -> float:
     """The target asked for; the sample has one of its own."""
     if question.target is not None:
         return question.target
@@ -102,7 +102,7 @@ def _target(source: Source, question: Question, output: Output) -> float:
     return SAMPLE_TARGET
 
 
-def _levers(case: Case, factor: float | None) -> tuple[Lever, ...]:
+def levers_of(case: Case, factor: float | None) -> tuple[Lever, ...]:
     """The levers of the scenario, or the three classical ones; for cash, faster payments as well."""
     from funnelsim.nouns.levers.cash import Collection
     from funnelsim.nouns.levers.rates import three_levers

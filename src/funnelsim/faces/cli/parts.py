@@ -190,11 +190,18 @@ def classical_lines(outlook: Forecast) -> list[str]:
     )
     without_amount = int(outlook.deals.is_imputed.sum())
     also = f"{without_amount:,} open deals without an amount, " if without_amount else ""
-    lines += paragraph(
-        f"It leaves out deals yet to come ({with_unit(new_deals, outlook)} on average), {also}when deals "
-        "close, how long they have waited, and that the rates are estimates made of closed deals only.",
-        first=lead(""),
-    )
+    brings = with_unit(new_deals, outlook)
+    if figure.label.endswith("nominal"):
+        said = (
+            f"It leaves out deals yet to come ({brings} on average), {also}when deals close, how long they "
+            "have waited, and that its rates are nominal: nobody has measured them."
+        )
+    else:
+        said = (
+            f"It leaves out deals yet to come ({brings} on average), {also}when deals close, how long they "
+            "have waited, and that the rates are estimates made of closed deals only."
+        )
+    lines += paragraph(said, first=lead(""))
     for other in others:
         lines += paragraph(
             f"With the nominal rates of the stages: {with_unit(other.figure, outlook)}.", first=lead("")

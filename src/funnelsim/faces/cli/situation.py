@@ -55,6 +55,7 @@ class Case:
     cutoff : datetime64
         The last moment that is known.
     scenario : Scenario, optional
+    history : DealHistory, optional
     """
 
     funnel: Funnel
@@ -65,13 +66,14 @@ class Case:
     facts: dict[str, object]
     cutoff: np.datetime64
     scenario: Scenario | None = None
+    history: DealHistory | None = None
 
     @classmethod
     def of_history(cls, funnel: Funnel, history: DealHistory, question: Question, files: list[str]) -> Case:
         """Records, and a funnel for them."""
         lines = [*parts.record_lines(history), *parts.issue_lines(history)]
         told: dict[str, object] = {"records": facts.record_facts(history)}
-        return cls(funnel, history.pipeline(), question, files, lines, told, history.cutoff)
+        return cls(funnel, history.pipeline(), question, files, lines, told, history.cutoff, history=history)
 
     @classmethod
     def of_scenario(cls, name: str, question: Question, source: Source, output: Output) -> Case:

@@ -1,0 +1,162 @@
+"""The page: what it answers, that it is whole without anything else, and that hostile names stay names."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import funnelsim as fs
+from funnelsim.faces.cli import main
+from funnelsim.faces.report import ReportError
+from funnelsim.vocabulary.language import missed_texts
+
+HOSTILE = "<script>alert(1)</script>\"'&=cmd|\u202eabc\x00"
+
+
+class Tags(HTMLParser):
+    """Tags that are open, and those that were closed out of turn."""
+
+    VOID = ("meta", "br", "link", "img", "path", "use", "rect", "circle", "line", "image")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.ids: list[str] = []
+        self.headings: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.headings += [tag] if tag in ("h1", "h2", "h3") else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.ids += [value for name, value in attrs if name == "id" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[fs.Scenario, fs.LeverComparison]:
+    scenario = fs.read_scenario("account_selling")
+    comparison = fs.compare_levers(
+        scenario.funnel, scenario.pipeline, target=scenario.target, engine=fs.Exact(n_draws=10)
+    )
+    return scenario, comparison
+
+
+@pytest.fixture(scope="module")
+def page(case: tuple[fs.Scenario, fs.LeverComparison], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    scenario, comparison = case
+    path = tmp_path_factory.mktemp("report") / "one.html"
+    return fs.write_report(path, comparison.base, scenario.funnel, comparison=comparison)
+
+
+def test_the_first_screen_answers(page: Path, case: tuple[fs.Scenario, fs.LeverComparison]) -> None:
+    text = page.read_text(encoding="utf-8")
+    base = case[1].base
+    first = text[: text.index('id="periods"')]
+    assert f"{100 * base.chance().value:.1f} %" in first
+    for quantile in base.quantile([0.1, 0.9]).tolist():
+        assert f"{quantile:,.0f}" in first
+    assert "Of the levers compared, most moves with" in first
+    assert "was not checked" in first
+
+
+def test_it_is_whole_and_needs_nothing_else(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(text)
+    assert (tags.open, tags.wrong) == ([], [])
+    assert len(tags.ids) == len(set(tags.ids))  # marks of one picture must not be those of another
+    assert tags.headings[0] == "h1"
+    assert tags.headings.count("h1") == 1
+    outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!#)[^"']+|url\((?!#)[^)]+\)|@import""", text)
+    assert outside == []
+    assert text.count("<script") == 1  # figures for the next report, not code
+    assert '<script type="application/json"' in text
+    assert all(label for label in re.findall(r'<figure role="img" aria-label="([^"]*)"', text))
+
+
+def test_one_input_gives_one_page(
+    page: Path, case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path
+) -> None:
+    scenario, comparison = case
+    again = fs.write_report(tmp_path / "two.html", comparison.base, scenario.funnel, comparison=comparison)
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_what_changed_since_the_last_one(
+    page: Path, case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path
+) -> None:
+    scenario, comparison = case
+    better = comparison.outlooks[0]
+    path = fs.write_report(tmp_path / "two.html", better, scenario.funnel, previous=page)
+    points = 100 * (better.chance().value - comparison.base.chance().value)
+    assert f"has moved by {points:,.1f} points" in path.read_text(encoding="utf-8")
+    other = tmp_path / "other.html"
+    other.write_text("<html></html>", encoding="utf-8")
+    with pytest.raises(ReportError, match="is no report"):
+        fs.write_report(path, better, scenario.funnel, previous=other)
+    with pytest.raises(ReportError, match=r"end its name in \.html"):
+        fs.write_report(tmp_path / "page.pdf", better, scenario.funnel)
+
+
+def test_it_speaks_chinese(case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path) -> None:
+    scenario, comparison = case
+    with missed_texts() as missed:
+        path = fs.write_report(
+            tmp_path / "zh.html", comparison.base, scenario.funnel, comparison=comparison, lang="zh"
+        )
+    assert list(missed) == []
+    text = path.read_text(encoding="utf-8")
+    assert 'lang="zh-Hans"' in text
+    assert re.search("达到 1,900,000 (EUR|欧元) 的概率", text)
+
+
+def test_names_of_deals_and_stages_stay_names(
+    case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path
+) -> None:
+    scenario, _ = case
+    ids = scenario.pipeline.deal_ids.copy()
+    ids[:] = [f"{HOSTILE} {i}" for i in range(len(ids))]
+    outlook = fs.forecast(
+        scenario.funnel, dataclasses.replace(scenario.pipeline, deal_ids=ids), engine=fs.Exact(n_draws=5)
+    )
+    path = fs.write_report(tmp_path / "h.html", outlook, scenario.funnel, title=HOSTILE)
+    text = path.read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "\u202e" not in text
+    assert "\x00" not in text
+    assert "&lt;script&gt;" in text
+    assert "No target was given" in text
+
+
+def test_an_empty_pipeline_leaves_the_page_whole(
+    case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path
+) -> None:
+    scenario, _ = case
+    nobody = scenario.pipeline.of_deals(np.array([], dtype=np.int64))
+    outlook = fs.forecast(scenario.funnel, nobody, target=scenario.target, engine=fs.Exact(n_draws=5))
+    text = fs.write_report(tmp_path / "e.html", outlook, scenario.funnel).read_text(encoding="utf-8")
+    assert "There are no open deals." in text
+
+
+def test_the_command_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    asked = ["report", "--scenario", "account_selling", "--draws", "10", "-o", str(path)]
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    assert "A scenario has no past" in path.read_text(encoding="utf-8")
+    assert "add --force" in CliRunner().invoke(main, asked).stderr
+    assert "name it with -o" in CliRunner().invoke(main, asked[:5]).stderr

@@ -138,7 +138,7 @@ class _Outlook:
                 *parts.funnel_lines(self.funnel, self.case.funnel.origin),
             ],
             parts.chance_lines(self.outlook),
-            [*tables[self.by](self.outlook), *paragraph(_LEGEND if self.by == "period" else _EXACT)],
+            [*tables[self.by](self.outlook), *paragraph(self._legend())],
             parts.classical_lines(self.outlook),
             parts.people_lines(self.outlook),
             parts.note_lines(self.outlook.notes),
@@ -146,7 +146,17 @@ class _Outlook:
         ]
         return parts.spaced(blocks)
 
+    def _legend(self) -> str:
+        if self.by != "period":
+            return _EXACT
+        return _LATER if self.outlook.measure in ("revenue", "cash") else _LEGEND
 
+
+_LATER = (
+    "Realised: paid, or earned, in the running period by the cutoff. Won before: what deals won and invoices "
+    "sent by then will still bring; open and new deals: their share of the mean. One future in ten ends below "
+    "P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error."
+)
 _LEGEND = (
     "Realised: won before the cutoff. Open and new deals: their share of the mean. One future in ten ends "
     "below P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error, of "

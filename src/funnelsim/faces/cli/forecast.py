@@ -154,8 +154,8 @@ class _Outlook:
 
 _LATER = (
     "Realised: paid, or earned, in the running period by the cutoff. Won before: what deals won and invoices "
-    "sent by then will still bring; open and new deals: their share of the mean. One future in ten ends below "
-    "P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error."
+    "sent by then will still bring; open and new deals: their share of the mean. One future in ten ends "
+    "below P10, one above P90; ranges of the total are no sums of ranges. SE: one standard error."
 )
 _LEGEND = (
     "Realised: won before the cutoff. Open and new deals: their share of the mean. One future in ten ends "

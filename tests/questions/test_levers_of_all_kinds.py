@@ -284,3 +284,29 @@ def test_the_engine_that_walks_deals_refuses_the_volume_of_some_classes(
     lever = fs.Subset(fs.Volume(2.0), "owner", owners(funnel)[:1])
     with pytest.raises(EngineError, match="use Exact"):
         fs.forecast(lever.apply(funnel), history.pipeline(), periods="1Q", engine=engine)
+
+
+def test_under_capacity_levers_commute_but_do_not_add_up() -> None:
+    """More leads bring more once there are hands for them: 1.05 wins, 4.6 standard errors, in 60 futures.
+
+    Where nobody runs out of hours the order of levers and the company of another on hours change nothing.
+    """
+    scenario = fs.read_scenario("telesales")
+    assert scenario.team is not None
+    assert scenario.work is not None
+    more, hands = fs.Volume(1.6), fs.Hire(3)
+
+    def wins(*levers: fs.Lever) -> np.ndarray:
+        funnel, team, work = scenario.funnel, scenario.team, scenario.work
+        for lever in levers:
+            funnel = lever.apply(funnel)
+            if isinstance(lever, fs.Hire):
+                team, work = lever.apply_to_people(team, work)
+        engine = fs.Events(team, work, usual_team=scenario.team, n_futures=60, n_draws=60)
+        outlook = fs.forecast(funnel, scenario.pipeline, periods="4W", measure="wins", engine=engine)
+        return outlook.draws("wins").sum(axis=1)
+
+    together = wins(more, hands)
+    np.testing.assert_array_equal(together, wins(hands, more))  # they are put on in any order
+    beyond = (together - wins(hands)) - (wins(more) - wins())
+    assert beyond.mean() > 4 * beyond.std(ddof=1) / np.sqrt(len(beyond))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -38,11 +40,21 @@ def test_dots_are_what_came_and_filled_where_the_range_held(test: fs.Backtest) -
 
 def test_shares_by_tenth_add_up_and_ranges_are_counted(test: fs.Backtest) -> None:
     ax = fs.plot_pit(test)
-    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(100)
+    assert sum(bar.get_height() for bar in ax.containers[0]) == pytest.approx(100)
     scores = test.scores().query("measure == 'bookings' and part == 'total' and window == 'period'").iloc[0]
     wanted = ", ".join(f"{100 * scores[f'coverage_{share}']:.0f}" for share in (50, 80, 95))
     assert f"held {wanted}% of {scores['n_cells']} cells" in ax.get_title(loc="left").replace("\n", " ")
     ax.figure.canvas.draw()
+
+
+def test_the_band_holds_eight_in_ten_counts_of_honest_forecasts(test: fs.Backtest) -> None:
+    """Bounds by adding up the binomial chances of counts, as in a table of the distribution."""
+    ax = fs.plot_pit(test)
+    n = len(test.cells.query("measure == 'bookings' and part == 'total' and window == 'period'"))
+    upto = np.cumsum([comb(n, k) * 0.1**k * 0.9 ** (n - k) for k in range(n + 1)])
+    wanted = [100 * np.argmax(upto >= share) / n for share in (0.1, 0.9)]
+    (band,) = [patch for patch in ax.patches if patch.get_label() == "chance"]
+    assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx(wanted)
 
 
 def test_given_axes_are_used(test: fs.Backtest) -> None:

@@ -54,6 +54,19 @@ def test_dots_are_shares_counted_by_hand() -> None:
     np.testing.assert_allclose(line.get_xdata(), line.get_ydata())
 
 
+def test_words_are_not_struck_through_by_the_diagonal() -> None:
+    """40 of 50, 70 of 80, 90 of 95 % lie below the diagonal: their words stand to the right."""
+    low = [0.3, 0.4, 0.5, 0.6, 0.15, 0.2, 0.85, 0.05, 0.96, 0.999]
+    for came in (low, [0.5] * 10, (np.arange(400) + 0.5) / 400):
+        ax = fs.plot_coverage(backtest_of(list(came)), ax=axes())
+        ax.figure.canvas.draw()
+        ends = ax.transData.transform([[0, 0], [100, 100]])
+        for text in ax.texts:
+            box = text.get_window_extent()
+            heights = np.interp([box.x0, box.x1], ends[:, 0], ends[:, 1])
+            assert heights.max() < box.y0 or heights.min() > box.y1, text.get_text()
+
+
 def test_honest_ranges_lie_on_the_diagonal_within_their_intervals() -> None:
     """400 outcomes spread evenly, in an order of chance: each range holds its share, give or take 4 SE."""
     came = np.random.default_rng(5).permutation((np.arange(400) + 0.5) / 400)

@@ -114,6 +114,20 @@ def test_any_number_of_stages_and_any_name_can_be_drawn(size: tuple[float, float
     assert len({label.get_text() for label in ax.get_yticklabels()}) == min(n, 24) + 1, "told apart"
 
 
+def test_shares_too_small_to_read_are_bounded_not_spelled_in_powers_of_ten() -> None:
+    """Of 200 stages with 0.9 each, 100 x 0.9^200 = 7e-08 deals are won."""
+    routes = np.zeros((200, 202))
+    routes[np.arange(200), np.arange(1, 201)] = 0.9
+    routes[:, -1] = 0.1
+    ax = fs.plot_funnel(funnel_of(routes, [1.0] + [0.0] * 199, n_deals=400), n_draws=5, ax=axes())
+    shown = " ".join([ax.get_title(loc="left"), alt_text(ax), *(text.get_text() for text in ax.texts)])
+    assert "e-" not in shown
+    assert "fewer than 0.1 are won" in alt_text(ax)
+    ax.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 - 1 for upper, lower in zip(boxes, boxes[1:], strict=False))
+
+
 def test_a_stage_nobody_left_and_no_entry_are_drawn(tmp_path) -> None:
     funnel = funnel_of(np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]), [0.0, 0.0])
     bare = replace(

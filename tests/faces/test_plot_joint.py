@@ -36,6 +36,10 @@ def test_steps_lead_from_the_chance_as_it_is_to_that_of_all(sample: tuple[fs.Fun
     assert first.get_width() == pytest.approx(100 * compared.base.chance().value)
     assert last.get_width() == pytest.approx(100 * compared.joint.chance().value)
     assert steps[-1].get_x() + steps[-1].get_width() == pytest.approx(last.get_width())
+    errors = [c.lines[2][0].get_segments()[0] for c in ax.containers if hasattr(c, "has_xerr")]
+    drawn = [np.ptp(segment[:, 0]) for segment in errors]
+    wanted = 200 * compared.shares().sort_values("share", ascending=False)["share_se"]
+    np.testing.assert_allclose(drawn, wanted[wanted >= 0.1])
     assert f"{last.get_width():.1f} % with all levers" in alt_text(ax)
     ax.figure.canvas.draw()
 
@@ -45,6 +49,9 @@ def test_a_grid_is_drawn_also_where_the_chance_hardly_changes() -> None:
     for chance in (np.full((4, 4), 1e-9), np.linspace(0.05, 0.95, 16).reshape(4, 4)):
         grid = LeverGrid(("volume", "转化率 $" * 30), factors, factors, chance, 5e6, "EUR")
         ax = fs.plot_lever_grid(grid, ax=axes())
+        ax.figure.draw_without_rendering()
+        (bar,) = [other for other in ax.figure.axes if other is not ax]
+        assert [label.get_text() for label in bar.get_yticklabels()][::5] == ["0%", "100%"]
         assert f"{chance[-1, -1]:.0%} with volume +50 %" in alt_text(ax)
         ax.figure.canvas.draw()
 

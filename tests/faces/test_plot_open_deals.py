@@ -81,6 +81,15 @@ def test_the_five_largest_are_told_and_named_where_there_is_room(outlook: fs.For
     assert "D11" in named
 
 
+def test_deals_on_one_point_are_counted(outlook: fs.Forecast) -> None:
+    """30 equal deals on one point, 2 on another, 1 alone: two counts, and none for the last."""
+    deals = few(outlook, 33, 1).deals
+    age, amount = np.repeat([5, 40, 80], [30, 2, 1]), np.full(33, 1000.0)
+    same = replace(outlook, deals=replace(deals, age_steps=age, amount=amount))
+    counts = [text.get_text() for text in fs.plot_open_deals(same, ax=axes()).texts if "×" in text.get_text()]
+    assert counts == ["×30", "×2"]
+
+
 @pytest.mark.parametrize("size", [(6.4, 4.8), (2.6, 1.8)])
 @pytest.mark.parametrize(("n", "stages"), [(0, 5), (1, 1), (300, 200)])
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.stats import binom
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet, readable, spoken
@@ -13,6 +14,7 @@ from funnelsim.questions.backtest.result import OURS, Backtest
 from funnelsim.vocabulary.language import Language, known, language, tr
 
 _N_BINS = 10
+_BAND = (0.1, 0.9)
 _RANGES = ((50, "p25", "p75"), (80, "p10", "p90"), (95, "p2_5", "p97_5"))
 
 
@@ -105,8 +107,10 @@ def plot_pit(
     Returns
     -------
     Axes
-        Shares of the randomised probability integral transform by tenth, with the share that is due. High
-        at both ends: ranges too narrow; high in the middle: too wide; a slope: forecasts too low or high.
+        Shares of the randomised probability integral transform by tenth, with the share that is due and the
+        band that holds eight in ten bars of independent honest forecasts (binomial); those of one origin go
+        together, and stray more. High at both ends: ranges too narrow; high in the middle: too wide; a
+        slope: forecasts too low or high.
 
     Raises
     ------
@@ -125,6 +129,8 @@ def plot_pit(
         color=style.tint(style.BLUE, 0.5),
         edgecolor="white",
     )
+    low, high = 100 * np.asarray(binom.ppf(_BAND, len(cells), 1 / _N_BINS)) / len(cells)
+    band = sheet.ax.axhspan(low, high, color=style.GREY, alpha=0.25, linewidth=0, zorder=0, label="chance")
     line = sheet.ax.axhline(100 / _N_BINS, color=style.INK, linewidth=1.0, linestyle="--")
     sheet.ax.set_xlim(0, 1)
     n_lines = sheet.axis_names(
@@ -138,7 +144,9 @@ def plot_pit(
     held = style.enumerated(f"{got:.0f}" for got in inside)
     says = f"Ranges of 50, 80, 95% held {held}% of {len(cells)} cells"
     sheet.title(says)
-    sheet.legend([(bars, "forecasts"), (line, "if ranges were honest")], lines_above=n_lines + 1)
+    by_chance = "where 8 in 10 bars would be then"
+    entries: list[Entry] = [(bars, "forecasts"), (line, "if ranges were honest"), (band, by_chance)]
+    sheet.legend(entries, lines_above=n_lines + 1)
     by_tenth = style.enumerated(f"{value:.0f}" for value in share)
     fell = f"Histogram of where what came fell in {len(cells)} forecasts, by tenth: {by_tenth} %; 10 % is due"
     both = (style.sentence(tr(text)) for text in (fell, says))

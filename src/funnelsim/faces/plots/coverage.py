@@ -17,6 +17,7 @@ from funnelsim.vocabulary.language import Language, known, tr
 from funnelsim.vocabulary.randomness import Streams
 
 _BOUNDS = 0.9  # of the intervals drawn
+_ACROSS = (32, 114)  # with room for words beside the dots
 
 
 @spoken
@@ -94,6 +95,15 @@ def _told(share: int, one: BlockInterval) -> str:
     return tr(f"the {share}% range held {100 * one.value:.0f}%{_bounds(one)}")
 
 
+def _mark(sheet: Sheet, share: float, value: float, text: str) -> None:
+    """Words on the side of a dot where the diagonal does not run: above it left, below it right."""
+    text = text.replace(" (", "\n(", 1).replace("（", "\n（", 1)
+    if value >= share:
+        sheet.write(share, value, text, color=style.INK, ha="right", va="bottom", dx=-0.6)
+    else:
+        sheet.write(share, value, text, color=style.INK, ha="left", va="top", dx=0.6)
+
+
 def _points(sheet: Sheet, found: dict[int, BlockInterval]) -> list[Entry]:
     ax, wanted = sheet.ax, np.array(list(found), dtype=float)
     (line,) = ax.plot([0, 100], [0, 100], "--", color=style.INK, linewidth=1.0, label="honest")
@@ -104,10 +114,10 @@ def _points(sheet: Sheet, found: dict[int, BlockInterval]) -> list[Entry]:
         label="held",
     )  # fmt: skip
     for share, value, one in zip(wanted, values, found.values(), strict=True):
-        text = f"{value:.0f}%" + ("" if sheet.is_small else _bounds(one))
-        sheet.write(share, value, text, color=style.INK, ha="right", va="center", dx=-0.8)
-    ax.set_xlim(0, 102)
-    ax.set_ylim(0, 102)
+        _mark(sheet, share, value, f"{value:.0f}%" + ("" if sheet.is_small else _bounds(one)))
+    ax.set_xlim(*_ACROSS)
+    ax.set_ylim(0, 112)
+    ax.set_yticks(np.arange(0, 101, 20))
     ax.set_xticks(wanted)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(lambda tick, _: f"{tick:.0f}%")

@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _MOST_STAGES = 24
+_TINY = "<0.1"
 _LEAST_PITCH = 27.0  # points from row to row that leave room for a line of words between bars
 
 
@@ -136,10 +137,14 @@ def _pitch(sheet: Sheet, n_stages: int) -> float:
 def _number(bounds: Floats) -> str:
     """A share as deals of 100, with its interval where there is one."""
     low, value, high = (_short(100 * share) for share in bounds)
+    if value == high == _TINY:
+        return tr("fewer than 0.1")
     return value + (style.aside(f"{low} {tr('to')} {high}") if bounds[0] < bounds[2] else "")
 
 
 def _short(number: float) -> str:
+    if 0 < number < 0.1:
+        return _TINY
     return f"{number:.0f}" if number >= 9.95 or number == 0 else f"{number:.2g}"
 
 
@@ -205,7 +210,8 @@ def _frame(sheet: Sheet, names: list[str]) -> None:
     ax.set_xlim(0, 102)
     ax.set_ylim(len(names) - 0.5, -0.6)
     ax.set_yticks(np.arange(len(names)), [safe(name) for name in names])
-    ax.tick_params(axis="y", length=0)
+    fitting = 0.7 * _pitch(sheet, len(names))  # letters of a line, when the legend has taken its room
+    ax.tick_params(axis="y", length=0, labelsize=float(np.clip(fitting, 4, 0.9 * sheet.size)))
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color=style.PALE, linewidth=0.8)
     ax.set_axisbelow(True)

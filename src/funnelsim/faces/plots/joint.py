@@ -37,7 +37,8 @@ def plot_shares(
     Returns
     -------
     Axes
-        Steps in percentage points with their standard errors beside; a dot marks what the lever does alone.
+        Steps in percentage points with their standard errors, the numbers beside; a dot marks what the lever
+        does alone.
     """
     shares = comparison.shares(n_orders=n_orders).sort_values("share", ascending=False)
     sheet = Sheet.on(ax, (6.4, 1.6 + 0.45 * (len(shares) + 2)))
@@ -47,14 +48,17 @@ def plot_shares(
     sheet.ax.barh(0, base, height=0.6, color=style.GREY)
     sheet.beside(0.0, f"{base:.1f} %")
     for row, (name, share) in enumerate(zip(names, shares.to_dict("records"), strict=True), start=1):
-        step, error = 100 * share["share"], 100 * share["share_se"]
+        step, error = style.in_points(share["share"], share["share_se"])
         sheet.ax.barh(row, step, left=level, height=0.6, color=style.BLUE if step >= 0 else style.ORANGE)
         sheet.ax.plot(base + 100 * share["alone"], row, "o", color=style.INK, markersize=4)
         level += step
-        top = max(top, level, base + 100 * share["alone"])
+        if error > 0:
+            sheet.ax.errorbar(level, row, xerr=error, ecolor=style.INK, elinewidth=1.2, capsize=3, zorder=4)
+        top = max(top, level + error, base + 100 * share["alone"])
         sheet.ax.plot([level, level], [row - 0.3, row + 1.3], color=style.INK, linewidth=0.6)
-        told.append(f"{name} {step:+.1f} ± {error:.1f}".replace("\n", " "))
-        sheet.beside(float(row), f"{step:+.1f} ± {error:.1f}")
+        change = style.change_words(step, error)
+        told.append(f"{name} {change}".replace("\n", " "))
+        sheet.beside(float(row), change)
     last = len(shares) + 1
     sheet.ax.barh(last, joint, height=0.6, color=style.GREY)
     sheet.beside(float(last), f"{joint:.1f} %")
@@ -63,7 +67,7 @@ def plot_shares(
         range(last + 1), [safe(name) for name in (tr("as it is"), *names, tr("all together"))]
     )
     sheet.ax.tick_params(axis="y", length=0)
-    sheet.ax.set_xlim(0, min(100, 1.1 * top))
+    sheet.ax.set_xlim(0, min(100, max(1.1 * top, 1.0)))
     sheet.axis_names("chance of the target in per cent (dot: with this lever alone)", "")
     target = scale_of(comparison.base).text(comparison.target)
     sheet.title(f"Chance of {target}: {base:.0f} % as it is, {joint:.0f} % with all levers", share=0.9)
@@ -91,9 +95,15 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
         x, y, grid.chance.T, levels=np.linspace(0, 1, 21), cmap="Blues", vmin=0, vmax=1.15
     )
     shown.set_edgecolor("face")  # without thin white lines in PDF
+    bar = sheet.ax.figure.colorbar(
+        shown, ax=sheet.ax, ticks=np.linspace(0, 1, 6), format=PercentFormatter(1.0)
+    )
+    bar.ax.tick_params(labelsize=0.85 * sheet.size)
+    bar.outline.set_visible(False)
     within = [level for level in _LEVELS if grid.chance.min() < level < grid.chance.max()]
     if within:
         lines = sheet.ax.contour(x, y, grid.chance.T, levels=within, colors=style.INK, linewidths=0.8)
+        bar.add_lines(lines)  # a line too short for its number is read here
         marks = sheet.ax.clabel(lines, fmt=lambda level: f"{level:.0%}", fontsize=0.85 * sheet.size)
         for mark in marks:
             mark.set_path_effects([withStroke(linewidth=2.5, foreground="white")])

@@ -16,7 +16,6 @@ from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import Language, tr
 
 _MOST_LEVERS = 20
-_LEAST_POINTS = 0.05  # what reads 0.0
 _LEAST_REACH = 1.0  # points that the axis shows at least, on the side of the bars
 
 
@@ -65,21 +64,16 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None, lang: La
 
 
 def _points(effect: Estimate) -> str:
-    value, error = _in_points(effect)
-    if value == error == 0:
-        return tr("no change")
-    return f"{value:+.1f} ± {error:.1f}" if value else f"0.0 ± {error:.1f}"
-
-
-def _in_points(effect: Estimate) -> tuple[float, float]:
-    """Change and standard error in points; 0 for those that would read 0.0, such as the engines' rounding."""
-    value, error = 100 * effect.value, 100 * effect.standard_error
-    return (0.0 if abs(value) < _LEAST_POINTS else value), (0.0 if error < _LEAST_POINTS else error)
+    return style.change_words(*style.in_points(effect.value, effect.standard_error))
 
 
 def _lever_bars(sheet: Sheet, names: Sequence[str], effects: Sequence[Estimate]) -> None:
     ax, rows = sheet.ax, np.arange(len(names))
-    points, errors = np.array([_in_points(effect) for effect in effects]).reshape(-1, 2).T
+    points, errors = (
+        np.array([style.in_points(effect.value, effect.standard_error) for effect in effects])
+        .reshape(-1, 2)
+        .T
+    )
     colours = [style.BLUE if value >= 0 else style.ORANGE for value in points]
     ax.barh(rows, points, height=0.6, color=colours)
     ax.errorbar(points, rows, xerr=errors, fmt="none", ecolor=style.INK, elinewidth=1.4, capsize=3)

@@ -21,9 +21,11 @@ from funnelsim.vocabulary.language import Language, tr
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_Taken = tuple[float, float, float]  # left, right and height of words, as shares of the axes
 
 _MOST_COLOURS = 6
 _MOST_NAMED = 5
+_MOST_COUNTED = 12
 _LEAST_AREA, _MOST_AREA = 10.0, 260.0  # square points
 _LONGEST_NAME = 24
 
@@ -46,7 +48,7 @@ def plot_open_deals(forecast: Forecast, *, ax: Axes | None = None, lang: Languag
         A disc a deal: its area is the amount (all alike where there are no amounts), its colour the stage,
         from light (early) to dark (late); of more than six stages with deals, neighbours share a colour. The
         line through it is the chance plus or minus one standard deviation over draws of the parameters. The
-        five largest amounts are named where there is room.
+        five largest amounts are named where there is room, and "×30" counts deals that lie on one point.
     """
     table = forecast.by_deal()
     sheet, scale = Sheet.on(ax), style.Scale.of(_amounts(table), readable(forecast.unit))
@@ -54,7 +56,7 @@ def plot_open_deals(forecast: Forecast, *, ax: Axes | None = None, lang: Languag
     entries = _discs(sheet, table, groups)
     _frame(sheet, table)
     largest = table.assign(amount=_amounts(table)).nlargest(_MOST_NAMED, "amount")
-    _names(sheet, largest)
+    _stacks(sheet, table, _names(sheet, largest))
     step = step_of(forecast.periods)
     n_lines = sheet.axis_names(f"age in stage ({step}s)", "chance of winning (± one SD)")
     if "amount" in table and len(table):
@@ -133,13 +135,45 @@ def _frame(sheet: Sheet, table: pd.DataFrame) -> None:
     ax.set_axisbelow(True)
 
 
-def _names(sheet: Sheet, largest: pd.DataFrame) -> None:
+def _radius(sheet: Sheet, amount: float, largest: float) -> float:
+    """Radius of a disc, in letters."""
+    area = float(_area(np.array([amount, largest]))[0]) * (0.5 if sheet.is_small else 1.0)
+    return float(np.sqrt(area / np.pi)) / sheet.size
+
+
+def _stacks(sheet: Sheet, table: pd.DataFrame, taken: list[_Taken]) -> None:
+    """How many deals lie on one point, beside it, where no name or other count stands."""
+    if not len(table):
+        return
+    spots = table.assign(amount=_amounts(table), percent=(100 * table["chance"]).round(2))
+    spots = spots.groupby(["age_steps", "percent"])["amount"].agg(["size", "max"]).reset_index()
+    spots = spots[spots["size"] > 1].nlargest(_MOST_COUNTED, "size")
+    (left, right), (bottom, top) = sheet.ax.get_xlim(), sheet.ax.get_ylim()
+    line = 1.2 * 0.9 * sheet.size / 72 / sheet.height
+    largest = float(_amounts(table).max())
+    for age, percent, n, amount in spots.itertuples(index=False):
+        text, dx = f"×{n:,}", _radius(sheet, amount, largest) + 0.15
+        x, y = (age - left) / (right - left), (percent - bottom) / (top - bottom)
+        width = share_of_width(sheet, text) + 0.02
+        for ha, start, sign in (("right", x - width, -1), ("left", x, 1)):
+            end = start + width
+            is_free = all(abs(y - b) > line or start >= e or end <= s for s, e, b in taken)
+            if is_free and start >= 0 and end <= 1:
+                taken.append((start, end, y))
+                sheet.write(age, percent, text, color=style.INK, ha=ha, va="center", dx=sign * dx)
+                break
+
+
+def _names(sheet: Sheet, largest: pd.DataFrame) -> list[_Taken]:
     """Names of the largest, to the right of their discs or left at the edge, where no other name stands."""
     (left, right), (bottom, top) = sheet.ax.get_xlim(), sheet.ax.get_ylim()
     line = 1.5 * 0.9 * sheet.size / 72 / sheet.height
-    taken: list[tuple[float, float, float]] = []
+    taken: list[_Taken] = []
+    most = float(largest["amount"].max()) if len(largest) else 0.0
     shown = style.short_names(drawable([str(name) for name in largest["deal_id"]], "deal"), 18)
-    for text, age, chance in zip(shown, largest["age_steps"], 100 * largest["chance"], strict=True):
+    places = zip(shown, largest["age_steps"], 100 * largest["chance"], largest["amount"], strict=True)
+    for text, age, chance, amount in places:
+        dx = _radius(sheet, amount, most) + 0.3
         x, y = (age - left) / (right - left), (chance - bottom) / (top - bottom)
         width = share_of_width(sheet, text) + 0.03
         start = x if x + width < 1 else x - width
@@ -147,9 +181,8 @@ def _names(sheet: Sheet, largest: pd.DataFrame) -> None:
         if is_free and start >= 0:
             taken.append((start, start + width, y))
             ha = "left" if start == x else "right"
-            sheet.write(
-                age, chance, text, color=style.INK, ha=ha, va="center", dx=0.9 if start == x else -0.9
-            )
+            sheet.write(age, chance, text, color=style.INK, ha=ha, va="center", dx=dx if start == x else -dx)
+    return taken
 
 
 def _alt(

@@ -24,6 +24,7 @@ _PREFIXES = {"en": ((1e9, "bn"), (1e6, "M"), (1e4, "k")), "zh": ((1e8, "亿"), (
 _PREFIX_FACTORS = {"bn": 1e9, "M": 1e6, "k": 1e3, "亿": 1e8, "万": 1e4, "": 1.0}
 _CHINESE_WINS = "单"  # counts of wins, where "wins" by itself is the measure
 _LONGEST_UNIT = 12
+_LEAST_POINTS = 0.05  # what reads 0.0
 # Where a line of Chinese may end: after any character, but not before closing or after opening marks, nor
 # between a number and what it counts.
 _CLOSING = "，。；：、！？）》」』】…"
@@ -241,6 +242,25 @@ def chance_words(chance: Estimate, n_futures: int | None, *, lead: str = "") -> 
     is_known = not np.isnan(chance.standard_error)
     error = f" ± {100 * chance.standard_error:.1f} points (SE)" if is_known else ""
     return tr(f"{lead}{chance.value:.1%}{error}")
+
+
+def in_points(change: float, error: float) -> tuple[float, float]:
+    """Change of a chance and its standard error in points; 0 for what would read 0.0, such as rounding."""
+    value, spread = (0.0 if abs(100 * number) < _LEAST_POINTS else 100 * number for number in (change, error))
+    return value, spread
+
+
+def change_words(points: float, error: float) -> str:
+    """A change in points with its standard error.
+
+    Examples
+    --------
+    >>> change_words(*in_points(0.012, 0.004)), change_words(*in_points(-1e-12, 1e-13))
+    ('+1.2 ± 0.4', 'no change')
+    """
+    if points == error == 0:
+        return tr("no change")
+    return f"{points:+.1f} ± {error:.1f}" if points else f"0.0 ± {error:.1f}"
 
 
 _MARKS = {",": "，", ";": "；", ":": "："}

@@ -13,7 +13,7 @@ import funnelsim as fs
 from funnelsim.faces.cli import main
 from funnelsim.faces.cli import output as cli_output
 from funnelsim.faces.tables import LINE_WIDTH, display_width, text_table, wrapped
-from funnelsim.vocabulary.language import missed_texts
+from funnelsim.vocabulary.language import missed_texts, tr
 
 COMMANDS = {
     "forecast": "forecast --target 5.5M --draws 10",
@@ -215,6 +215,34 @@ def test_chinese_breaks_between_characters_and_not_before_what_closes_a_phrase()
         assert not any(line[0] in "，。；：、）”%" or line[-1] in "（“" for line in lines)
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert wrapped("漏斗模型与在手商机", 8) == ["漏斗模型", "与在手商", "机"]
+
+
+def test_every_lever_of_what_ships_has_a_name_in_chinese() -> None:
+    with fs.use_language("zh"):
+        for scenario in map(fs.read_scenario, fs.shipped_scenarios()):
+            for lever in scenario.levers:
+                said = tr(lever.name)
+                assert re.search("[一-鿿]", said)
+                for stage in scenario.funnel.stages.names:
+                    said = said.replace(f"“{stage}”", "·").replace(f"：{stage} ", "·")
+                assert not re.search("[A-Za-z]{2,} [A-Za-z]{2,}", said), said
+
+
+def test_levers_are_named_as_sales_teams_say() -> None:
+    with fs.use_language("zh"):
+        assert (
+            tr(fs.Hire(1, start="2026-10-01", ramp_days=30).name)
+            == "2026-10-01 起销售人员增加 1 名，上手期 30 天"
+        )
+        assert tr(fs.Subset(fs.Volume(1.1), "region", ("South",)).name) == "新增商机 +10 %（区域：South）"
+        assert tr("conversion of Qualify from 55 to 65 %") == "“Qualify”转化率由 55 变为 65 %"
+
+
+def test_outcomes_counts_and_missing_amounts_are_told_as_such(screens: Callable[[str], Screen]) -> None:
+    fitted = screens(COMMANDS["fit"])[0]
+    assert "转至赢单 " in fitted
+    assert "转至 lost" not in fitted
+    assert "不少于 130 单" in screens(COMMANDS["forecast of wins"])[0]
 
 
 def test_names_stay_as_they_are_in_chinese() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pandas as pd
 import pytest
 
@@ -92,3 +95,33 @@ def test_a_count_of_wins_has_no_currency() -> None:
     assert "target 38 wins" in repr(scenario)
     outlook = fs.forecast(scenario.funnel, scenario.pipeline, measure="wins", engine=fs.Exact(n_draws=5))
     assert " ," not in repr(outlook)
+
+
+def by_owner(history: fs.DealHistory) -> Shown:
+    return fs.segments(history, "owner")
+
+
+@pytest.mark.parametrize("question", [fs.dwell, fs.effects, fs.drift, fs.amounts, by_owner])
+def test_reports_on_history_are_shown_in_chinese(question: Callable[[fs.DealHistory], Shown]) -> None:
+    history = fs.simulate_history()
+    with fs.use_language("zh"):
+        shown = question(history)._repr_html_()
+    texts = [text.replace("EUR", "") for text in re.findall(r">([^<>]+)<", shown)]
+    of_records = re.compile(r"rep \d|\w+ &gt; \w+")
+    english = [text for text in texts if re.search(r"[a-z]{2,}[ _][a-z]{2,}", text)]
+    assert not [text for text in english if not of_records.fullmatch(text)]
+
+
+def test_level_is_told_as_what_it_is() -> None:
+    """Level of the pace, or value of an attribute; a grade in the table of issues only."""
+    history = fs.simulate_history()
+    assert "<th>value</th>" in fs.effects(history)._repr_html_()
+    with fs.use_language("zh"):
+        assert "<th>近期水平</th>" in fs.drift(history)._repr_html_()
+        assert "<th>取值</th>" in fs.effects(history)._repr_html_()
+
+
+def test_terms_of_payment_are_shown_in_chinese() -> None:
+    with fs.use_language("zh"):
+        shown = fs.Collections.by_hand(terms_days=30)._repr_html_()
+    assert "回款方式（0 天后开票 100 %；账期 30 天；坏账 0.0 %；手工设定）" in shown

@@ -21,6 +21,11 @@ SOURCES = Path(fs.__file__).parent
 ELSEWHERE = [
     "at line {}, column {}",
     "must be a table with the keys {}, not {}",
+    "stated necessary days, stated usual days, necessary verdict, usual verdict",
+    "more since about, fewer since about, faster since about, slower since about",
+    "more rep from {}",
+    "赢单 or more in {}",  # the unit is said before the sentence is
+    "to won {} times",
     "List should have at least {} item after validation, not {}",
     "input is too short",
     "invalid character in year",

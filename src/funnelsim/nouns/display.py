@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
 
 from funnelsim.vocabulary.language import known, tr
 
@@ -17,10 +18,13 @@ _MOST_ROWS = 24
 class Shown:
     """A noun that shows itself in a notebook as its sentence, its table and its notes."""
 
+    # Columns whose name means something else in other tables, by what they are in this one.
+    _column_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
     def _repr_html_(self) -> str:
         table = self._shown_table()
         parts = [f"<p><strong>{escape(tr(repr(self)))}</strong></p>"]
-        parts += [] if table is None else [_html(table)]
+        parts += [] if table is None else [_html(table, self._column_words)]
         notes: Iterable[str] = getattr(self, "notes", ())
         items = "".join(f"<li>{escape(tr(note))}</li>" for note in notes)
         return "\n".join([*parts, f"<ul>{items}</ul>"] if items else parts)
@@ -31,10 +35,11 @@ class Shown:
         return table() if callable(table) else None
 
 
-def _html(table: pd.DataFrame) -> str:
+def _html(table: pd.DataFrame, meant: Mapping[str, str]) -> str:
     """A table for people: separators, few digits, the first rows of many."""
     shown = table.head(_MOST_ROWS)
-    shown = shown.set_axis([known(str(name).replace("_", " ")) for name in shown.columns], axis=1)
+    titles = [meant.get(str(name), str(name)).replace("_", " ") for name in shown.columns]
+    shown = shown.set_axis([known(title) for title in titles], axis=1)
     shown = shown.rename(index=lambda name: known(str(name)))
     shown.index.names = [None if name is None else known(str(name)) for name in table.index.names]
     if len(shown):  # an empty table has its titles only

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +154,10 @@ class Drift(Shown):
     false_discoveries : float
         Largest share of false ones among the moves that are told, on average.
     """
+
+    _column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"level": "recent level", "level_low": "recent level low", "level_high": "recent level high"}
+    )
 
     courses: tuple[Course, ...]
     period: str

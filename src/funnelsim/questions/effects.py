@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,8 @@ class Effects(Shown):
     notes : tuple of str
         What a reader must know.
     """
+
+    _column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"level": "value"})
 
     history: DealHistory
     learnt: Learnt

@@ -132,6 +132,8 @@ def _position(pipeline: Pipeline, unit: str) -> str:
     worth = f"{np.nansum(pipeline.amount):,.0f} {unit}".rstrip()
     of_those = f", {int(missing.sum()):,} of them without an amount" if missing.any() else ""
     day = parts.moment(pipeline.clock.start_of(pipeline.cutoff_step + 1) - np.timedelta64(1, "s"))
+    if missing.any() and missing.all():
+        return f"{pipeline.n_deals:,} open deals at {day}, none with an amount"
     return f"{pipeline.n_deals:,} open deals worth {worth} at {day}{of_those}"
 
 

@@ -245,6 +245,20 @@ def test_outcomes_counts_and_missing_amounts_are_told_as_such(screens: Callable[
     assert "不少于 130 单" in screens(COMMANDS["forecast of wins"])[0]
 
 
+def test_no_sum_is_told_where_no_open_deal_has_an_amount(tmp_path: Path) -> None:
+    text = fs.shipped_scenarios()["account_selling"].read_text(encoding="utf-8")
+    before, mark, after = text.partition("[[pipeline]]")
+    path = tmp_path / "mine.toml"
+    path.write_text(before + mark + re.sub("(?m)^amount = .*$", "", after), encoding="utf-8")
+    for lang, told in (
+        ("en", "80 open deals at 2026-08-31, none with an amount"),
+        ("zh", "80 个，均未填金额"),
+    ):
+        call = ["forecast", "--scenario", str(path), "--draws", "10", "--measure", "wins", "--target", "9"]
+        shown = CliRunner().invoke(main, [*call, "--lang", lang]).output
+        assert told in " ".join(shown.split())
+
+
 def test_names_stay_as_they_are_in_chinese() -> None:
     with fs.use_language("zh"):
         lines = text_table(["Deal", "Amount"], [["Road to Rome", "1"], ["Acme (North)", "2"]], "lr")

@@ -26,6 +26,9 @@ def test_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_items_come_through_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("funnelsim.vocabulary.progress._PATIENCE_SECONDS", 0.0)
+    monkeypatch.delitem(
+        sys.modules, "ipykernel", raising=False
+    )  # other tests of this process may run notebooks
     stderr = Terminal()
     monkeypatch.setattr(sys, "stderr", stderr)
     assert list(watched(iter("abc"), "levers", 3)) == ["a", "b", "c"]

@@ -104,7 +104,11 @@ def _fan_bands(sheet: Sheet, fan: _Fan, scale: style.Scale) -> list[Entry]:
 
 def _realised(sheet: Sheet, forecast: Forecast, fan: _Fan, scale: style.Scale) -> list[Entry]:
     start = float(forecast.periods.edges[0])
-    text = "won already" if sheet.is_small else f"won by the cutoff: {scale.number(fan.realised)}"
+    amount = scale.number(fan.realised)
+    if forecast.measure in ("bookings", "wins"):
+        text = "won already" if sheet.is_small else f"won by the cutoff: {amount}"
+    else:
+        text = "realised already" if sheet.is_small else f"realised by the cutoff: {amount}"
     (point,) = sheet.ax.plot(
         [fan.edges[0]], [fan.realised], "s", color=style.INK, markersize=6, clip_on=False, zorder=6,
         label=text,

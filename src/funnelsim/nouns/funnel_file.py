@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import shutil
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +33,7 @@ from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.faults import PlacedError
 from funnelsim.vocabulary.stages import Outcome, Stage
+from funnelsim.vocabulary.whole_file import write_whole_text
 
 FORMAT = "funnelsim-funnel/1"
 
@@ -52,17 +50,10 @@ def write_funnel(funnel: Funnel, path: Path) -> None:
     FunnelFileError
         If it cannot be written there.
     """
-    text = funnel_to_json(funnel)
-    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
+        write_whole_text(path, funnel_to_json(funnel))
     except OSError as error:
         raise FunnelFileError(f"{path}: cannot be written ({error.strerror}); choose another name") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_funnel(path: Path) -> Funnel:

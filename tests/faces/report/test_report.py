@@ -158,5 +158,14 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
     asked = ["report", "--scenario", "account_selling", "--draws", "10", "-o", str(path)]
     assert CliRunner().invoke(main, asked).exit_code == 0
     assert "A scenario has no past" in path.read_text(encoding="utf-8")
-    assert "add --force" in CliRunner().invoke(main, asked).stderr
+    assert "overwrite it with --force" in CliRunner().invoke(main, asked).stderr
     assert "name it with -o" in CliRunner().invoke(main, asked[:5]).stderr
+
+
+def test_what_cannot_be_written_is_refused_before_any_work(page: Path, tmp_path: Path) -> None:
+    def refused(*more: str) -> str:
+        return CliRunner().invoke(main, ["report", "--scenario", "account_selling", *more]).stderr
+
+    assert "end its name in .html" in refused("-o", str(tmp_path / "r.pdf"))
+    assert "is also read" in refused("-o", str(page), "--previous", str(page), "--force")
+    assert "name it with -o" in refused("-o", "r.html", "--format", "json")

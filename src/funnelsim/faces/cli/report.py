@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli.billing import Billing, billing_options
-from funnelsim.faces.cli.failures import RequestError
 from funnelsim.faces.cli.levers import compared, levers_of, target_of
 from funnelsim.faces.cli.options import (
     Drawing,
@@ -70,10 +69,8 @@ def report(
     """
     from funnelsim.faces.report import write_report
 
-    if output.file is None or output.format_name is not None:
-        raise click.UsageError("a report is a file: name it with -o report.html, and leave --format out")
-    if output.file.exists() and not output.force:
-        raise RequestError(f"{output.file} exists; choose another name, or add --force to replace it")
+    output.check_page([*source.paths, billing.invoices, previous])
+    assert output.file is not None  # checked
     target = None if scenario is not None else target_of(source, question, output)
     case = case_of(scenario, source, question, learning, output, billing)
     wanted = target or case.question.target

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -22,6 +20,7 @@ from funnelsim.questions.backtest.result import Backtest
 from funnelsim.questions.compare import LeverComparison
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.language import Language, language, tr, use_language
+from funnelsim.vocabulary.whole_file import write_whole_text
 
 _FACTS = re.compile(r'<script type="application/json" id="facts">(.*?)</script>', re.DOTALL)
 
@@ -85,7 +84,10 @@ def write_report(
     )
     with use_language(language() if lang is None else lang):
         text = _page(told, title)
-    _write(page, text)
+    try:
+        write_whole_text(page, text)
+    except OSError as error:
+        raise ReportError(f"{page} cannot be written ({error.strerror}); choose another folder") from error
     return page
 
 
@@ -129,14 +131,3 @@ def _facts_of(path: Path) -> dict[str, float]:
     if not isinstance(facts, dict):
         raise ReportError(f"{path}: is no report of funnelsim; give one that write_report wrote")
     return {str(key): float(value) for key, value in facts.items() if isinstance(value, int | float)}
-
-
-def _write(page: Path, text: str) -> None:
-    temporary = page.with_name(f".{secrets.token_hex(6)}.tmp")
-    try:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
-        os.replace(temporary, page)
-    except OSError as error:
-        raise ReportError(f"{page} cannot be written ({error.strerror}); choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -199,10 +199,11 @@ def test_what_only_follows_from_a_fault_is_not_told(tmp_path: Path) -> None:
 
 
 def test_numbers_in_places_are_those_of_the_file_even_beside_entries_at_fault(tmp_path: Path) -> None:
-    text = TEXT.replace('stage = "Qualify"\ndeals = 18', 'stage = "Qualify"\ndeals = "many"')
+    """An entry left out of the check of the others moves none of their numbers."""
+    text = TEXT.replace('stage = "Qualify"\ndeals = 18', "stage = 7\ndeals = 18")
     told = faults(text.replace('stage = "Proof"\ndeals', 'stage = "Prof"\ndeals'), tmp_path)
-    assert f"line {line_of(text, 'many')}: pipeline.1.deals" in told
-    assert "pipeline.4.stage" in told
+    assert f"line {line_of(text, 'stage = 7')}: pipeline.1.stage" in told
+    assert "pipeline.4.stage: 'Prof'" in told
 
 
 def test_spending_quotas_pay_and_activity_are_read(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_a_file_that_is_read_is_never_written_over(tmp_path, name):
 def test_result_and_picture_need_two_names(tmp_path):
     (tmp_path / "b").symlink_to(tmp_path / "a.svg")
     arguments = ["levers", *QUICK, "-o", tmp_path / "b", "--plot", tmp_path / "a.svg", "--format", "csv"]
-    assert "both result and picture" in run(*arguments, code=1).stderr
+    assert "to be written twice" in run(*arguments, code=1).stderr
 
 
 @pytest.mark.parametrize("form", [[], ["--format", "csv"]])

@@ -109,8 +109,8 @@ def test_what_changed_since_the_last_one(
     other.write_text("<html></html>", encoding="utf-8")
     with pytest.raises(ReportError, match="is no report"):
         fs.write_report(path, better, scenario.funnel, previous=other)
-    with pytest.raises(ReportError, match=r"end its name in \.html"):
-        fs.write_report(tmp_path / "page.pdf", better, scenario.funnel)
+    with pytest.raises(ReportError, match=r"end its name in \.html, \.xlsx or \.pdf"):
+        fs.write_report(tmp_path / "page.docx", better, scenario.funnel)
 
 
 def test_it_speaks_chinese(case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path) -> None:
@@ -162,10 +162,25 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
     assert "name it with -o" in CliRunner().invoke(main, asked[:5]).stderr
 
 
+def test_the_command_writes_several_from_one_computation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["report", "--scenario", "account_selling", "--draws", "10"]
+    seen: list[object] = []
+    monkeypatch.setattr("funnelsim.faces.report.page.page", lambda told, _: seen.append(told) or b"page")
+    for name in ("a.html", "b.htm"):
+        asked += ["-o", str(tmp_path / name)]
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    assert [file.read_bytes() for file in sorted(tmp_path.iterdir())] == [b"page", b"page"]
+    assert seen[0] is seen[1]
+
+
 def test_what_cannot_be_written_is_refused_before_any_work(page: Path, tmp_path: Path) -> None:
     def refused(*more: str) -> str:
         return CliRunner().invoke(main, ["report", "--scenario", "account_selling", *more]).stderr
 
-    assert "end its name in .html" in refused("-o", str(tmp_path / "r.pdf"))
+    assert "end its name in .html, .xlsx or .pdf" in refused("-o", str(tmp_path / "r.docx"))
     assert "is also read" in refused("-o", str(page), "--previous", str(page), "--force")
-    assert "name it with -o" in refused("-o", "r.html", "--format", "json")
+    assert "name it with -o" in refused("-o", "-")
+    assert "two names" in refused("-o", str(tmp_path / "r.html"), "-o", str(tmp_path / "r.html"))
+    assert list(tmp_path.iterdir()) == []

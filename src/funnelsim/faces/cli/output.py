@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-import click
-
 from funnelsim.faces.cli.failures import RequestError, as_options
 from funnelsim.faces.cli.streams import is_stdout, is_watched, show, show_bytes, tell
 from funnelsim.faces.cli.writing import csv_bytes, is_same_file, is_stream, refuse_existing, write_whole
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FORMATS = {".json": "json", ".csv": "csv", ".txt": "table", "": "table"}
-_PAGES = (".html", ".htm")
 # Endings that promise a content which is never written here, whatever --format says.
 _OTHER_PROGRAMS = (
     ".xlsx",
@@ -95,25 +92,21 @@ class Output:
         self._check_ending()
         self._check_files(others, inputs)
 
-    def check_page(self, inputs: Iterable[Path | None]) -> None:
-        """The same of a result that is one page, and no table.
+    def check_files(self, files: Iterable[Path], inputs: Iterable[Path | None]) -> None:
+        """Refuse to write files over one another, over what is read, or over what exists without --force.
 
         Raises
         ------
-        UsageError, RequestError
+        RequestError
         """
-        if self.file is None or self.format_name is not None or is_stdout(self.file):
-            raise click.UsageError("a report is a file: name it with -o report.html, and leave --format out")
-        if self.file.suffix.lower() not in _PAGES:
-            raise RequestError(f"{self.file}: a report is a page; end its name in .html")
-        self._check_files((), inputs)
+        self._check_files(files, inputs)
 
     def _check_files(self, others: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
         read = list(inputs)
         files = [path for path in (self.file, *others) if path is not None and not is_stdout(path)]
         for i, path in enumerate(files):
             if any(is_same_file(path, other) for other in files[:i]):
-                raise RequestError(f"{path} is to be both result and picture; use two names")
+                raise RequestError(f"{path} is to be written twice; use two names")
             if any(given is not None and is_same_file(path, given) for given in read):
                 raise RequestError(f"{path} is also read; write to another file, --force or not")
             refuse_existing(path, force=self.force)

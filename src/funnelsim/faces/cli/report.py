@@ -1,4 +1,4 @@
-"""``funnelsim report``: the forecast as one page to pass on."""
+"""``funnelsim report``: the forecast as a page, a workbook or a PDF to pass on."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from funnelsim.faces.cli.options import (
     Learning,
     Question,
     drawing_options,
+    language_option,
     learning_options,
-    output_options,
     question_options,
     source_options,
 )
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
+from funnelsim.faces.cli.streams import is_stdout
 
 if TYPE_CHECKING:
+    from funnelsim.faces.report.content import Told
     from funnelsim.nouns.law import Counted
     from funnelsim.questions.backtest.result import Backtest
 
@@ -32,25 +34,38 @@ _EPILOG = """\b
 Examples:
   funnelsim report -o report.html
   funnelsim report deals.csv stage_history.csv --target 5M -o september.html --previous august.html
-  funnelsim report --scenario account_selling --lang zh -o report.html
+  funnelsim report --scenario account_selling --lang zh -o report.html -o report.xlsx -o report.pdf
 """
 
 
-@click.command(epilog=_EPILOG, short_help="One page to pass on: chance, ranges, levers, can it be believed.")
+@click.command(
+    epilog=_EPILOG, short_help="A page, workbook or PDF to pass on: chance, ranges, levers, belief."
+)
 @source_options
 @scenario_option
 @question_options
 @learning_options
 @billing_options
 @drawing_options
-@output_options
+@click.option(
+    "-o",
+    "--output",
+    "files",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    multiple=True,
+    help="The report: FILE.html, .xlsx or .pdf. Repeatable: several kinds from one computation.",
+)
+@click.option("--force", is_flag=True, help="Let --output replace what exists.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@language_option
 @click.option(
     "--previous",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The last report: what has changed since.",
+    help="The last report, of any of the kinds: what has changed since.",
 )
-@click.option("--title", default="", metavar="TEXT", help="Title of the page.")
+@click.option("--title", default="", metavar="TEXT", help="Title of the report.")
 def report(
     source: Source,
     scenario: str | None,
@@ -58,35 +73,61 @@ def report(
     learning: Learning,
     billing: Billing,
     drawing: Drawing,
-    output: Output,
+    files: tuple[Path, ...],
+    force: bool,
+    quiet: bool,
     previous: Path | None,
     title: str,
 ) -> None:
-    """Write the forecast as one HTML page that needs nothing else: no script, no outside address.
+    """Write the forecast as files to pass on: an HTML page, an Excel workbook, a PDF.
 
-    It holds the chance of the target, ranges by period, levers, open deals, stages, whether such ranges held
-    at past origins, what was found in the records, and every assumption.
+    They hold the chance of the target, ranges by period, levers, open deals, stages, whether such ranges held
+    at past origins, what was found in the records, and every assumption. The page needs nothing else: no
+    script, no outside address.
     """
-    from funnelsim.faces.report import write_report
+    from funnelsim.faces.report.kinds import check_kind
 
-    output.check_page([*source.paths, billing.invoices, previous])
-    assert output.file is not None  # checked
+    output = Output(None, None, force, quiet)
+    if not files or any(is_stdout(file) for file in files):
+        raise click.UsageError("a report is a file: name it with -o report.html, .xlsx or .pdf")
+    for file in files:
+        check_kind(file)
+    output.check_files(files, [*source.paths, billing.invoices, previous])
+    with output.warnings_told():
+        told = _told(scenario, source, question, learning, billing, drawing, output, previous)
+        for file in files:
+            _write(file, told, title, output)
+
+
+def _told(
+    scenario: str | None,
+    source: Source,
+    question: Question,
+    learning: Learning,
+    billing: Billing,
+    drawing: Drawing,
+    output: Output,
+    previous: Path | None,
+) -> Told:
+    """What the files are made of, computed once."""
+    from funnelsim.faces.report.content import Told
+    from funnelsim.faces.report.last import last_facts
+
+    facts = {} if previous is None else last_facts(previous)
     target = None if scenario is not None else target_of(source, question, output)
     case = case_of(scenario, source, question, learning, output, billing)
     wanted = target or case.question.target
     assert wanted is not None  # a scenario has one, and target_of asks for it elsewhere
     comparison = compared(case, drawing, wanted, levers_of(case, None), output)
-    page = write_report(
-        output.file,
-        comparison.base,
-        case.funnel,
-        history=case.history,
-        comparison=comparison,
-        test=_checked(case, output),
-        previous=previous,
-        title=title,
-    )
-    output.say(f"wrote {page}")
+    return Told(comparison.base, case.funnel, case.history, comparison, _checked(case, output), facts)
+
+
+def _write(file: Path, told: Told, title: str, output: Output) -> None:
+    from funnelsim.faces.report.write import write_told
+
+    output.progress(f"writing {file}")
+    write_told(file, told, title)
+    output.say(f"wrote {file}")
 
 
 def _checked(case: Case, output: Output) -> Backtest | str:

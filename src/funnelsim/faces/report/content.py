@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,7 +63,7 @@ class Told:
     history: DealHistory | None = None
     comparison: LeverComparison | None = None
     test: Backtest | str | None = None
-    previous: Mapping[str, float] = field(default_factory=dict)
+    previous: Mapping[str, float | str] = field(default_factory=dict)
 
     def sections(self) -> list[Section]:
         """All of them, in the order of the questions a reader has."""
@@ -77,6 +78,10 @@ class Told:
         low, middle, high = self.outlook.quantile([0.1, 0.5, 0.9]).tolist()
         chance = {} if self.outlook.target is None else {"chance": self.outlook.chance().value}
         return {"p10": low, "p50": middle, "p90": high} | chance
+
+    def facts_text(self) -> str:
+        """The same as one line of ASCII, that every kind of file carries."""
+        return json.dumps(self.facts(), sort_keys=True)
 
     def _answer(self) -> Section:
         told = [self._chance(), self._range(), *self._changed(), *self._first_lever(), *self._belief()]
@@ -101,7 +106,8 @@ class Told:
         )
 
     def _changed(self) -> list[str]:
-        before, now = self.previous, self.facts()
+        before = {key: value for key, value in self.previous.items() if not isinstance(value, str)}
+        now = self.facts()
         told = []
         if "chance" in before and "chance" in now:
             points = number(100 * (now["chance"] - before["chance"]), decimals=1)

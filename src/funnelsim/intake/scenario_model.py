@@ -143,6 +143,7 @@ class ScenarioPart(_Part):
 
     format: Literal["funnelsim-scenario/1"]
     title: dict[Literal["en", "zh"], str] = {}
+    words: dict[Literal["zh"], dict[str, Annotated[str, Field(min_length=1)]]] = {}
     as_of: date
     periods: str = "4Q"
     fiscal_start_month: Annotated[int, Field(strict=True, ge=1, le=12)] = 1

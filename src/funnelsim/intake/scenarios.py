@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from funnelsim.intake.scenario_build import built
 from funnelsim.intake.scenario_faults import Sound, faults_of
 from funnelsim.intake.scenario_model import ScenarioPart
+from funnelsim.intake.scenario_words import check_words, reworded
 from funnelsim.intake.toml_lines import lines_of, nearest_line
 from funnelsim.nouns.funnel_file import FORMAT, FunnelFileError, funnel_content
 from funnelsim.nouns.scenario import Scenario
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.faults import Fault, Faults, Place, key_of_place
+from funnelsim.vocabulary.language import Language, checked_language, language
 from funnelsim.vocabulary.words import did_you_mean
 
 _PACKAGE = Path(__file__).parent.parent
@@ -50,13 +52,17 @@ def shipped_scenarios() -> dict[str, Path]:
     return {} if folder is None else {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def read_scenario(source: str | Path) -> Scenario:
+def read_scenario(source: str | Path, *, lang: Language | None = None) -> Scenario:
     """Read a scenario: a funnel, a position and a question in one TOML file.
 
     Parameters
     ----------
     source : str or path
         A file, or the name of a scenario that ships with the package, such as ``"account_selling"``.
+    lang : {"en", "zh"}, optional
+        Which names its stages, gates, regions and people have, where the file has words for them
+        (``[words.zh]``); those it was written in go on working as aliases of stages. By default the language
+        spoken now.
 
     Returns
     -------
@@ -73,7 +79,10 @@ def read_scenario(source: str | Path) -> Scenario:
     >>> import funnelsim as fs
     >>> fs.read_scenario("account_selling").funnel.stages.names[:2]
     ('Discover', 'Qualify')
+    >>> fs.read_scenario("account_selling", lang="zh").funnel.stages.names[:2]
+    ('发现商机', '资格确认')
     """
+    lang = language() if lang is None else checked_language(lang)
     shipped = shipped_scenarios()
     path = shipped.get(str(source), Path(source))
     if not path.exists():
@@ -89,7 +98,7 @@ def read_scenario(source: str | Path) -> Scenario:
             raise _refused(path, lines_of(text), [(("funnel",), str(error))]) from error
     if isinstance(raw.get("funnel"), dict):
         raw["funnel"].setdefault("format", FORMAT)
-    return _checked(path, text, raw)
+    return _checked(path, text, raw, lang)
 
 
 def _text(path: Path) -> str:
@@ -150,7 +159,7 @@ def _refused(path: Path, lines: dict[Place, int], faults: Iterable[Fault]) -> Sc
     return ScenarioError("\n".join([head, *(text for _, text in shown)]))
 
 
-def _checked(path: Path, text: str, raw: dict[str, Any]) -> Scenario:
+def _checked(path: Path, text: str, raw: dict[str, Any], lang: Language) -> Scenario:
     """The scenario, or one error with all that is wrong: of single keys, and of keys that do not fit."""
     told, further = Faults(), Faults()
     sound = Sound(copy.deepcopy(raw))
@@ -160,10 +169,18 @@ def _checked(path: Path, text: str, raw: dict[str, Any]) -> Scenario:
         told.found += faults_of(error.errors())
         part = sound.part()
     scenario = None if part is None else built(part, path.stem, further)
+    if part is not None:
+        check_words(raw, part.words, further)
     for place, fault in further.found:
         in_file = sound.in_file(place)
         if not sound.follows(in_file):
             told.add(in_file, fault)
     if told.found or scenario is None:
         raise _refused(path, lines_of(text), told.found)
-    return scenario
+    words = part.words.get(lang) if part is not None and lang == "zh" else None
+    if words is None:
+        return scenario
+    in_words = built(ScenarioPart.model_validate(reworded(raw, words)), path.stem, told)
+    if in_words is None:  # names that look alike once in other words
+        raise _refused(path, lines_of(text), [(("words",), fault) for _, fault in told.found])
+    return in_words

@@ -34,6 +34,8 @@ COMMANDS = {
     "targets account_selling": "targets --scenario account_selling --draws 10 --futures 500 --people 6",
     "forecast telesales": "forecast --scenario telesales --futures 100 --draws 10 --periods 2W",
     "forecast lead_to_cash": "forecast --scenario lead_to_cash --futures 100 --draws 10",
+    "scenarios": "scenarios",
+    "scenarios field_sales": "scenarios field_sales",
     "levers lead_to_cash": "levers --scenario lead_to_cash --futures 100 --draws 10",
 }
 # Their tables have titles over columns that end where the figures below them end.
@@ -67,7 +69,7 @@ def left_in_english(text: str, command: str) -> list[str]:
     text = " ".join(text.split())
     for own in names_of(command):
         text = text.replace(own, "·")
-    text = re.sub(r"funnelsim (check|forecast|simulate)( [\w./-]+)+", "·", text)
+    text = re.sub(r"funnelsim (check|forecast|simulate|scenarios)( [\w./-]+)+", "·", text)
     text = re.sub(r"(?<![\w-])--?[a-z][\w-]*( [A-Z]+\b)?|[\w/]+\.(csv|toml|json)|\w+\([^()]*\)", "·", text)
     return re.findall(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,})+", text)
 

@@ -9,7 +9,7 @@ from funnelsim.vocabulary.faults import Faults
 from funnelsim.vocabulary.words import did_you_mean
 
 _FIXED = {
-    "format", "kind", "measure", "notes", "of", "origin", "rule", "step", "title", "unit", "working_days",
+    "format", "kind", "measure", "of", "rule", "step", "title", "unit", "working_days",
 }  # fmt: skip
 _BY_NAME = {
     "attributes", "chance_per_step", "entries", "exits", "goes_to", "hazards", "hours", "labels",

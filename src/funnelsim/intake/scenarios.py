@@ -83,12 +83,7 @@ def read_scenario(source: str | Path, *, lang: Language | None = None) -> Scenar
     ('发现商机', '资格确认')
     """
     lang = language() if lang is None else checked_language(lang)
-    shipped = shipped_scenarios()
-    path = shipped.get(str(source), Path(source))
-    if not path.exists():
-        known = ", ".join(shipped) or "none"
-        hint = did_you_mean(str(source), list(shipped))
-        raise ScenarioError(f"{source}: no such file, and no scenario of that name; there are {known}{hint}")
+    path = scenario_file(source)
     text = _text(path)
     raw = _content(path, text)
     if isinstance(raw.get("funnel"), str):
@@ -99,6 +94,23 @@ def read_scenario(source: str | Path, *, lang: Language | None = None) -> Scenar
     if isinstance(raw.get("funnel"), dict):
         raw["funnel"].setdefault("format", FORMAT)
     return _checked(path, text, raw, lang)
+
+
+def scenario_file(source: str | Path) -> Path:
+    """The file of a scenario: one that ships, by its name, or any other.
+
+    Raises
+    ------
+    ScenarioError
+        If there is none.
+    """
+    shipped = shipped_scenarios()
+    path = shipped.get(str(source), Path(source))
+    if not path.exists():
+        known = ", ".join(shipped) or "none"
+        hint = did_you_mean(str(source), list(shipped))
+        raise ScenarioError(f"{source}: no such file, and no scenario of that name; there are {known}{hint}")
+    return path
 
 
 def _text(path: Path) -> str:

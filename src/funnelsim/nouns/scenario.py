@@ -127,12 +127,16 @@ class Scenario(Shown):
     activity: Activity | None = None
 
     def __repr__(self) -> str:
-        is_count = self.measure == "wins" or self.funnel.amounts is None
-        asked = f"{self.target:,.0f} {'wins' if is_count else self.funnel.unit}".rstrip()
         return (
             f"Scenario({self.name}: {self.pipeline.n_deals:,} open deals, {len(self.levers)} levers, "
-            f"target {asked} in {self.periods})"
+            f"target {self.asked} in {self.periods})"
         )
+
+    @property
+    def asked(self) -> str:
+        """The target with its unit."""
+        is_count = self.measure == "wins" or self.funnel.amounts is None
+        return f"{self.target:,.0f} {'wins' if is_count else self.funnel.unit}".rstrip()
 
     def title(self, lang: str = "en") -> str:
         """What it is called in a language; its short name where no title is given."""

@@ -47,7 +47,7 @@ class Stage:
     necessary_days, usual_days : float, optional
         Dwell the organisation considers necessary and usual.
     gate : str
-        Promotion standard: the evidence that lets a deal move on.
+        Promotion standard: the evidence with which a deal is promoted to this stage.
     """
 
     name: str

@@ -16,12 +16,14 @@ from funnelsim.faces.cli.fit import fit
 from funnelsim.faces.cli.forecast import forecast
 from funnelsim.faces.cli.levers import levers
 from funnelsim.faces.cli.report import report
+from funnelsim.faces.cli.scenarios import scenarios
 from funnelsim.faces.cli.simulate import simulate
 from funnelsim.faces.cli.targets import targets
 
 _EPILOG = """\b
 Start here:
   funnelsim demo
+  funnelsim scenarios
 
 \b
 Your own files (DEALS: one row a deal; HISTORY: one row for each entry into a stage):
@@ -46,7 +48,7 @@ def main() -> None:
     """Forecast what a sales funnel will book, with honest ranges, and find the lever that helps most."""
 
 
-for _command in (demo, check, fit, forecast, levers, targets, backtest, report, simulate):
+for _command in (demo, check, fit, forecast, levers, targets, backtest, report, simulate, scenarios):
     main.add_command(_command)
 
 __all__ = ["main"]

@@ -103,7 +103,7 @@ class Case:
             measure=question.measure or scenario.measure,
         )
         lines = flowed(f"{scenario.title(language())} ({name})", first=parts.lead("Scenario"))
-        lines += paragraph(_position(scenario.pipeline, scenario.funnel.unit), first=parts.lead(""))
+        lines += paragraph(told_position(scenario.pipeline, scenario.funnel.unit), first=parts.lead(""))
         told: dict[str, object] = {"scenario": {"name": scenario.name, "titles": dict(scenario.titles)}}
         clock, step = scenario.pipeline.clock, scenario.pipeline.cutoff_step
         cutoff = clock.start_of([step + 1])[0] - np.timedelta64(1, "us")
@@ -124,7 +124,7 @@ class Case:
         )
 
 
-def _position(pipeline: Pipeline, unit: str) -> str:
+def told_position(pipeline: Pipeline, unit: str) -> str:
     """The open deals in one sentence."""
     import numpy as np
 

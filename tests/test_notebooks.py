@@ -129,7 +129,8 @@ def first_difference(english: object, chinese: object) -> str | None:
     if type(english) is not type(chinese):
         return differ
     if not isinstance(english, ast.AST) or not isinstance(chinese, ast.AST):
-        return None if english == chinese else differ
+        is_word = isinstance(chinese, str) and CHINESE_SIGN.search(chinese)  # a name of somebody's own
+        return None if english == chinese or is_word else differ
     if isinstance(english, ast.Constant) and isinstance(chinese, ast.Constant):
         said = (english.value, chinese.value)
         is_word = isinstance(said[0], str) and isinstance(said[1], str) and CHINESE_SIGN.search(said[1])

@@ -103,8 +103,10 @@ def test_what_changed_since_the_last_one(
     scenario, comparison = case
     better = comparison.outlooks[0]
     path = fs.write_report(tmp_path / "two.html", better, scenario.funnel, previous=page)
-    points = 100 * (better.chance().value - comparison.base.chance().value)
-    assert f"has moved by {points:,.1f} points" in path.read_text(encoding="utf-8")
+    was, now = comparison.base.chance().value, better.chance().value
+    text = path.read_text(encoding="utf-8")
+    assert f"+{100 * (now - was):.1f} points" in text
+    assert f"was {100 * was:.1f} % in the last report (of 2026-08-31), and is {100 * now:.1f} % now" in text
     other = tmp_path / "other.html"
     other.write_text("<html></html>", encoding="utf-8")
     with pytest.raises(ReportError, match="is no report"):

@@ -5,45 +5,57 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 from funnelsim.faces.plots.sheet import alt_text
+from funnelsim.faces.tables import visible
 
 _SIZE = (7.4, 3.9)  # inches: half a page
 _HEAD = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>", re.DOTALL)
 _MARK = re.compile(r"""(\bid="|href="#|url\(#)([^")]+)""")
+_OUTER = re.compile(r"<svg\b[^>]*>")
+_STYLE = re.compile(r"<defs>\s*<style\b.*?</style>\s*</defs>", re.DOTALL)  # would hold for the whole page
+_OUTLINE = re.compile(r'(?<= d=")[^"]+')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+_BOX = re.compile(r'viewBox="[^"]*"')
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A plot inside a page.
+def drawn(
+    plot: Callable[..., Any], noun: object, name: str, *, title: str, size: tuple[float, float] = _SIZE
+) -> str:
+    """A plot of a noun as markup, its letters as outlines, so that every reader sees the same.
+
+    The page must say ``stroke-linejoin: round; stroke-linecap: butt`` for all that is inside.
 
     Parameters
     ----------
-    svg : str
-        Markup, with letters as outlines, so that every reader sees the same.
-    alt : str
-        The numbers it shows, in one sentence.
+    plot : callable
+        Takes the noun and ``ax=``.
+    noun : object
+    name : str
+        Keeps the marks of several pictures in one page apart.
+    title : str
+        What the picture is called; the numbers it shows, in one sentence, follow as its description.
+    size : (width, height)
+        In inches.
     """
-
-    svg: str
-    alt: str
-
-
-def drawn(plot: Callable[..., Any], noun: object, name: str) -> Picture:
-    """A plot of a noun; `name` keeps the marks of several pictures in one page apart."""
     with mpl.rc_context({"svg.hashsalt": f"funnelsim {name}", "svg.fonttype": "path"}):
-        figure = plt.figure(figsize=_SIZE, layout="constrained")
+        figure = plt.figure(figsize=size, layout="constrained")
         ax = plot(noun, ax=figure.add_subplot())
         file = io.StringIO()
         figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
         plt.close(figure)
-    svg = _HEAD.sub("", file.getvalue()).strip()
-    svg = _MARK.sub(rf"\g<1>{name}-\g<2>", svg)
-    return Picture(
-        re.sub(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg), alt_text(ax)
+    svg = _MARK.sub(rf"\g<1>{name}-\g<2>", _STYLE.sub("", _HEAD.sub("", file.getvalue())).strip())
+    svg = _OUTLINE.sub(lambda found: " ".join(_DIGITS.sub(r"\1", found[0]).split()), svg)
+    box = _BOX.search(svg)
+    assert box is not None  # matplotlib writes one
+    outer = (
+        f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" xmlns="http://www.w3.org/2000/svg" {box[0]} '
+        f'role="img" aria-label="{escape(title)}" aria-describedby="{name}-desc">'
+        f'<title>{escape(title)}</title><desc id="{name}-desc">{escape(visible(alt_text(ax)))}</desc>'
     )
+    return _OUTER.sub(lambda _: outer, svg, count=1)

@@ -5,34 +5,47 @@ from __future__ import annotations
 from importlib import resources
 
 import jinja2
+from markupsafe import Markup
 
 from funnelsim import __version__
+from funnelsim.faces.plots.svg import drawn
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.parts import Drawing
 from funnelsim.faces.tables import visible
 from funnelsim.vocabulary.language import language, tr
+
+_FIRST = (7.2, 5.0)  # inches: the fan beside the answers
 
 
 def page(told: Told, title: str) -> bytes:
     """The page as UTF-8, in the language that is spoken."""
-    source = resources.files("funnelsim.faces.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    outlook = told.outlook
-    first, last = outlook.periods.labels[0], outlook.periods.labels[-1]
-    asked = tr(f"{outlook.measure} in {first} to {last}")
-    futures = f"{outlook.n_futures:,} futures in " if outlook.n_futures else ""
-    made = tr(
-        f"{outlook.engine}, {futures}{outlook.n_draws:,} draws of the parameters, "
-        f"seed {outlook.seed}; funnelsim {__version__}"
+    folder = resources.files("funnelsim.faces.report")
+    template, style = (
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.css")
     )
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=_legible)
-    text = environment.from_string(source).render(
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_legible, trim_blocks=True
+    )
+    first = told.first_screen()
+    text = environment.from_string(template).render(
         lang="zh-Hans" if language() == "zh" else "en",
         title=title or tr("Sales forecast"),
-        asked=asked,
-        made=made,
+        style=Markup(style),
+        first=first,
+        fan=_markup(first.drawing, _FIRST),
         sections=told.sections(),
-        facts=told.facts_text().replace("<", "\\u003c"),
+        markup=_markup,
+        made=tr(f"Made by funnelsim {__version__}."),
+        skip=tr("Skip to the details"),
+        details=tr("Details"),
+        answers=tr("The answer"),
+        facts=Markup(told.facts_text().replace("<", "\\u003c")),
     )
     return text.encode("utf-8", "backslashreplace")
+
+
+def _markup(drawing: Drawing, size: tuple[float, float] = (7.4, 3.9)) -> Markup:
+    return Markup(drawn(drawing.plot, drawing.noun, drawing.key, title=visible(drawing.title), size=size))
 
 
 def _legible(value: object) -> object:

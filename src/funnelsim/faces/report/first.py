@@ -1,0 +1,178 @@
+"""The first screen: chance, range, what has changed, which lever first, and whether it can be believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from funnelsim.faces.plots import plot_fan, style
+from funnelsim.faces.plots.units import scale_of
+from funnelsim.faces.report.parts import (
+    Answer,
+    Drawing,
+    FirstScreen,
+    amount,
+    name,
+    points,
+    span,
+)
+from funnelsim.faces.tables import number, percent
+from funnelsim.questions.backtest.result import Backtest
+from funnelsim.vocabulary.language import tr
+
+if TYPE_CHECKING:
+    from funnelsim.faces.report.content import Told
+
+_FEW_CELLS = 4  # of fewer no share says anything
+_CLEAR = 2.0  # standard errors from no change at all
+
+
+def first_screen(told: Told) -> FirstScreen:
+    """The five answers, and the fan beside them."""
+    outlook = told.outlook
+    asked = tr(f"{outlook.measure} in {span(outlook.periods.labels)}, known up to {told.as_of}")
+    answers = (_chance(told), _range(told), _changed(told), _first_lever(told), _belief(told))
+    return FirstScreen(asked, answers, Drawing("fan", tr("Range by period"), plot_fan, outlook))
+
+
+def _chance(told: Told) -> Answer:
+    outlook, question = told.outlook, tr("Chance of the target")
+    if outlook.target is None:
+        text = tr("No target was given, so there is no chance of one.")
+        return Answer("chance", question, "–", (text,))
+    chance = outlook.chance()
+    error = number(100 * chance.standard_error, decimals=1)
+    asked = amount(outlook, outlook.target)
+    text = tr(f"Chance of {asked} or more: {percent(chance.value)} ± {error} points (one standard error).")
+    if outlook.target <= told.realised:
+        text = tr("The target is already reached.")
+    return Answer("chance", question, _short_percent(chance.value), (text,), chance.value)
+
+
+def _short_percent(chance: float) -> str:
+    """A chance as people say it: whole, unless it is close to never or always."""
+    if 0.005 <= chance < 0.995:
+        return f"{100 * chance:.0f} %"
+    if 0.0005 <= chance < 0.9995:
+        return f"{100 * chance:.1f} %"
+    return "< 0.1 %" if chance < 0.5 else "> 99.9 %"
+
+
+def _range(told: Told) -> Answer:
+    outlook, scale = told.outlook, scale_of(told.outlook)
+    low, middle, high = outlook.quantile([0.1, 0.5, 0.9]).tolist()
+    texts = [
+        tr(
+            f"In four futures out of five the total lies between {number(low)} and {amount(outlook, high)}; "
+            f"half of them end above {amount(outlook, middle)}."
+        )
+    ]
+    if told.realised:
+        texts.append(tr(f"Of that {amount(outlook, told.realised)} are realised already."))
+    return Answer("range", tr("Range"), scale.span(low, high), tuple(texts))
+
+
+def _changed(told: Told) -> Answer:
+    before, question = told.previous, tr("What has changed")
+    if not before:
+        text = tr("No last report was given to compare with.")
+        return Answer("changed", question, "–", (text,))
+    asked = _asked_otherwise(told)
+    if asked:
+        text = tr(f"The last report asked something else ({asked}), so its figures are not compared.")
+        return Answer("changed", question, "–", (text,))
+    now, outlook = told.facts(), told.outlook
+    moved = float(now["p50"]) - float(before["p50"])
+    figure, texts = _signed(amount(outlook, moved), moved), []
+    if "chance" in before and "chance" in now:
+        was, is_now = float(before["chance"]), float(now["chance"])
+        figure = tr(f"{points(is_now - was)} points")
+        when = f" (of {before['as_of']})" if "as_of" in before else ""
+        texts.append(
+            tr(
+                f"The chance of the target was {percent(was)} in the last report{when}, "
+                f"and is {percent(is_now)} now."
+            )
+        )
+    texts.append(tr(f"The median has moved by {_signed(amount(outlook, moved), moved)}."))
+    if before.get("target") != now.get("target") and "target" in before and "target" in now:
+        old_target = amount(outlook, float(before["target"]))
+        texts.append(tr(f"The target is another one: it was {old_target}."))
+    return Answer("changed", question, figure, tuple(texts))
+
+
+def _signed(text: str, value: float) -> str:
+    return f"+{text}" if value > 0 else text
+
+
+def _asked_otherwise(told: Told) -> str:
+    """What the last report asked, if it was something else; empty where the two can be compared."""
+    before, now = told.previous, told.facts()
+    if any(key in before and before[key] != now.get(key) for key in ("measure", "unit", "window")):
+        unit = str(before.get("unit", ""))
+        what = f"{before.get('measure', '')} in {before.get('window', '')}"
+        return tr(what) + style.aside(unit) if unit else tr(what)
+    return ""
+
+
+def _first_lever(told: Told) -> Answer:
+    question, comparison = tr("Which lever first"), told.comparison
+    if comparison is None or not comparison.levers:
+        text = tr("No levers were compared.")
+        return Answer("lever", question, "–", (text,))
+    effects = [comparison.effect(i) for i in range(len(comparison.levers))]
+    ranked = sorted(range(len(effects)), key=lambda i: -effects[i].value)
+    best = effects[ranked[0]]
+    if best.value <= max(_CLEAR * best.standard_error, 0.0005):
+        text = tr("None of the levers compared clearly raises the chance of the target.")
+        return Answer("lever", question, "–", (text,))
+    first, gain = name(comparison.levers[ranked[0]].name), number(100 * best.value, decimals=1)
+    error = number(100 * best.standard_error, decimals=1)
+    texts = [tr(f"Of the levers compared, most moves with: {first} (+{gain} ± {error} points).")]
+    if len(ranked) > 1:
+        second = effects[ranked[1]]
+        then = f"{name(comparison.levers[ranked[1]].name)} ({points(second.value)})"
+        texts.append(tr(f"Then: {then}."))
+    return Answer("lever", question, tr(f"{points(best.value)} points"), tuple(texts))
+
+
+def _belief(told: Told) -> Answer:
+    question = tr("Can it be believed?")
+    if not isinstance(told.test, Backtest):
+        text = told.test or "Whether such ranges held in the past was not checked."
+        return Answer("belief", question, tr("not checked"), (tr(text),))
+    share, low, high, n_cells = told.held
+    figure = tr(f"{round(share * n_cells)} of {n_cells} ranges held")
+    should = tr(
+        f"Of 80 % ranges four in five should hold; of those at past dates {percent(share, decimals=0)} did."
+    )
+    return Answer("belief", question, figure, (should, judgement(low, high, n_cells), *off_by(told.test)))
+
+
+def judgement(low: float, high: float, n_cells: int) -> str:
+    """What the share of 80 % ranges that held says to somebody who has to decide.
+
+    Parameters
+    ----------
+    low, high : float
+        Interval of that share.
+    n_cells : int
+    """
+    if n_cells < _FEW_CELLS or low != low:
+        return tr("Too few past forecasts have ended to tell.")
+    if high < 0.8:
+        return tr("That is less than chance explains: past ranges were too narrow, and these may be, too.")
+    if low > 0.8:
+        return tr("That is more than chance explains: past ranges were wider than needed.")
+    return tr("The difference is no more than chance.")
+
+
+def off_by(test: Backtest) -> list[str]:
+    """Whether past forecasts were too high or too low on the whole."""
+    scores = test.scores().query("part == 'total' and window == 'period' and method == 'funnelsim'")
+    bias = float(scores.loc[scores["measure"] == test.measure, "bias"].iloc[0])
+    if bias != bias:
+        return []
+    size = percent(abs(bias), decimals=0)
+    if bias > 0:
+        return [tr(f"On the whole {size} too much was expected.")]
+    return [tr(f"On the whole {size} too little was expected.")]

@@ -1,10 +1,13 @@
-"""把内置示例公司的名称换成中文：阶段、区域、来源、产品、销售人员，金额以元计。只为示例而设，自己的数据用不着。"""
+"""把示例换成中文：公司和场景中的名称，以及自己用 matplotlib 画的图的字体。自己的数据用不着换名称。"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
+
 import funnelsim as fs
+from funnelsim.faces.plots import fonts
 
 NAMES = {
     "Qualify": "资格确认",
@@ -23,6 +26,12 @@ NAMES = {
     "Core": "标准版",
     "Plus": "高级版",
 }
+
+
+def pictures_in_chinese() -> None:
+    """让不是由 funnelsim 画的图也能显示汉字：用随包提供的字体。"""
+    plt.rcParams["font.family"] = fonts.families("汉字")
+    plt.rcParams["axes.unicode_minus"] = False
 
 
 def in_chinese(history: fs.DealHistory) -> fs.DealHistory:

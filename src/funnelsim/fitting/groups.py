@@ -13,7 +13,7 @@ from funnelsim.nouns.classes import joined_words
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.hazards import Spells, count_ages
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, FunnelsimWarning
 from funnelsim.vocabulary.words import did_you_mean, listed
 
 Floats = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ class SegmentError(FunnelsimError):
     """Segments that cannot be formed."""
 
 
-class SegmentWarning(UserWarning):
+class SegmentWarning(FunnelsimWarning):
     """Segments that say little."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from funnelsim.intake.tables import Numbers, Positions, Texts
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 
 Decimal = Literal[".", ","]
 
@@ -100,7 +100,7 @@ def parse_amounts(texts: Texts, *, decimal: Decimal | None = None) -> Amounts:
         mark = decimal or _decimal_mark([item.number for item in written])
     except AmbiguousAmount as error:
         rows = [np.flatnonzero(codes == value)[0] for value in error.examples]
-        raise AmbiguousAmount(str(error), np.array(rows, dtype=np.int64)) from None
+        raise AmbiguousAmount(english(error), np.array(rows, dtype=np.int64)) from None
     number = np.array([item.value(mark) for item in written], dtype=float)
     problem = np.array(
         [_why_not(str(text), value, mark) for text, value in zip(values, number, strict=True)], dtype=object

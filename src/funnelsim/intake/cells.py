@@ -21,6 +21,7 @@ from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Moments, Wall
 from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.intake.zones import Local, ZoneError, Zones
+from funnelsim.vocabulary.errors import english
 
 _LONG_YEARS = 30  # longer than the records of a business reach back
 
@@ -50,14 +51,14 @@ class Cells:
         try:
             moments = self._moments(table, column).in_our_time()
         except AmbiguousDate as error:
-            self._refuse("ambiguous date", str(error), table, column, error.examples)
+            self._refuse("ambiguous date", english(error), table, column, error.examples)
             return nothing
         self._report("date", moments.problem, table, column)
         self._note_utc(moments, table, column)
         try:
             local = self.zones.to_business(moments)
         except ZoneError as error:
-            self._refuse("no time zone", str(error), table, column, moments.needs_zone.nonzero()[0][:1])
+            self._refuse("no time zone", english(error), table, column, moments.needs_zone.nonzero()[0][:1])
             return nothing
         self._list_clock_changes(local, table, column)
         self._note_placeholders(local.wall, table, column)
@@ -115,7 +116,7 @@ class Cells:
         try:
             written = parse_amounts(np.where(is_number, "", texts), decimal=self.decimal)
         except AmbiguousAmount as error:
-            self._refuse("ambiguous amount", str(error), table, column, error.examples)
+            self._refuse("ambiguous amount", english(error), table, column, error.examples)
             return _no_amounts(len(table))
         # Numbers of a spreadsheet are not texts: they say nothing about the marks, and need no reading.
         typed = np.where(is_number & (texts != ""), texts, "nan").astype(float)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from funnelsim.intake.moments import OTHER_MONTH, Moments, moments_of
 from funnelsim.intake.tables import Positions, Texts
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 
 _TIME = (
     r"(?:[T\s]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
@@ -73,7 +73,7 @@ def parse_dates(texts: Texts, *, date_format: str | None = None, has_serial_date
         return _parse(_Texts(values), date_format, has_serial_dates).take(codes)
     except AmbiguousDate as error:
         rows = [np.flatnonzero(codes == value)[0] for value in error.examples]
-        raise AmbiguousDate(str(error), np.array(rows, dtype=np.int64)) from None
+        raise AmbiguousDate(english(error), np.array(rows, dtype=np.int64)) from None
 
 
 class _Texts:

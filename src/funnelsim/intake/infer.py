@@ -11,6 +11,7 @@ import pandas as pd
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Wall
 from funnelsim.intake.tables import Table, Texts
+from funnelsim.vocabulary.errors import FunnelsimWarning
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
 from funnelsim.vocabulary.words import key_of, kind_of, misspelling
 
@@ -18,7 +19,7 @@ _FEW = 5  # rows of a slip; a stage of its own has more
 _TIMES_MORE = 20  # rows of the name that was meant, for each row of the slip
 
 
-class InferredStagesWarning(UserWarning):
+class InferredStagesWarning(FunnelsimWarning):
     """No stages were given: their order was guessed from the log."""
 
 

@@ -16,7 +16,7 @@ from funnelsim.intake.tables import Table
 from funnelsim.intake.zones import Zones
 from funnelsim.numerics.windows import STILL_OPEN, count_endings, silent_steps
 from funnelsim.vocabulary.clock import Clock
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.stages import Stages
 
 _DAY = np.timedelta64(1, "D")
@@ -33,7 +33,7 @@ def parse_moment(value: Moment, option: str, zones: Zones, date_format: str | No
     try:
         moments = parse_dates(np.array([str(value)], dtype=object), date_format=date_format)
     except AmbiguousDate as error:
-        raise MomentError(f"{option}={value!r}: {error}") from error
+        raise MomentError(f"{option}={value!r}: {english(error)}") from error
     if moments.problem[0] or np.isnat(moments.wall[0]):
         raise MomentError(f"{option}={value!r}: {moments.problem[0] or 'not a date; write it as 2026-03-05'}")
     if np.isnan(moments.offset_minutes[0]):

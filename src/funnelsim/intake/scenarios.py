@@ -19,7 +19,7 @@ from funnelsim.intake.scenario_words import check_words, reworded
 from funnelsim.intake.toml_lines import lines_of, nearest_line
 from funnelsim.nouns.funnel_file import FORMAT, FunnelFileError, funnel_content
 from funnelsim.nouns.scenario import Scenario
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.faults import Fault, Faults, Place, key_of_place
 from funnelsim.vocabulary.language import Language, checked_language, language
 from funnelsim.vocabulary.words import did_you_mean
@@ -90,7 +90,7 @@ def read_scenario(source: str | Path, *, lang: Language | None = None) -> Scenar
         try:
             raw["funnel"] = funnel_content(path.parent / raw["funnel"])
         except FunnelFileError as error:
-            raise _refused(path, lines_of(text), [(("funnel",), str(error))]) from error
+            raise _refused(path, lines_of(text), [(("funnel",), english(error))]) from error
     if isinstance(raw.get("funnel"), dict):
         raw["funnel"].setdefault("format", FORMAT)
     return _checked(path, text, raw, lang)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from funnelsim.intake.reading import Reading
 from funnelsim.intake.stages_file import StagesFile
 from funnelsim.vocabulary.clock import Step
+from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove, Outcome, Stage, Stages, StagesError
 from funnelsim.vocabulary.words import did_you_mean, listed
 
@@ -81,7 +82,7 @@ def parse_stages(raw: dict[str, Any]) -> tuple[StagesFile | None, list[str]]:
     try:
         stages = _stages(file)
     except StagesError as error:
-        return None, [*faults, f"[[stage]] and [[outcome]]: {error}"]
+        return None, [*faults, f"[[stage]] and [[outcome]]: {english(error)}"]
     if faults:
         return None, faults
     return StagesFile(stages, _reading(file)), []

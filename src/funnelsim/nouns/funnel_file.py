@@ -30,7 +30,7 @@ from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.weighted_pipeline import ClosedRates
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.faults import PlacedError
 from funnelsim.vocabulary.stages import Outcome, Stage
 from funnelsim.vocabulary.whole_file import write_whole_text
@@ -72,11 +72,13 @@ def read_funnel(path: Path) -> Funnel:
     except FunnelFileError:
         raise
     except PlacedError as error:
-        told_each = "\n".join(f"  {fault}" for fault in str(error).split("\n"))
+        told_each = "\n".join(f"  {fault}" for fault in english(error).split("\n"))
         one = len(error.faults) == 1
-        raise FunnelFileError(f"{path}: {error}" if one else f"{path} has faults:\n{told_each}") from error
+        raise FunnelFileError(
+            f"{path}: {english(error)}" if one else f"{path} has faults:\n{told_each}"
+        ) from error
     except FunnelsimError as error:
-        raise FunnelFileError(f"{path}: {error}") from error
+        raise FunnelFileError(f"{path}: {english(error)}") from error
 
 
 def funnel_content(path: Path) -> Any:
@@ -100,7 +102,7 @@ def funnel_content(path: Path) -> Any:
     except FunnelError:
         raise
     except ValueError as error:  # a whole number of thousands of digits
-        raise FunnelFileError(f"{path}: {error}; so not a funnel file") from error
+        raise FunnelFileError(f"{path}: {english(error)}; so not a funnel file") from error
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

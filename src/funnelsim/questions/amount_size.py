@@ -19,6 +19,7 @@ from funnelsim.questions.dwell import DAYS_PER_STEP
 from funnelsim.questions.effect_value import HELPS, TOGETHER
 from funnelsim.questions.effects import effects
 from funnelsim.questions.segments import Segments, segments
+from funnelsim.vocabulary.errors import english
 
 Floats = npt.NDArray[np.float64]
 
@@ -99,7 +100,7 @@ def _gain(history: DealHistory) -> tuple[float, float, str]:
     try:
         value = effects(history, [AT_ENTRY], n_draws=2).value().loc[[TOGETHER]]
     except EffectError as error:
-        return 0.0, np.inf, f"{NOT_PROVEN}: {error}"
+        return 0.0, np.inf, f"{NOT_PROVEN}: {english(error)}"
     verdict = str(value["verdict"].iloc[0])
     said = PROVEN if verdict == HELPS else f"{NOT_PROVEN}: {verdict}"
     gain, error_of_gain = value[["gain", "gain_se"]].to_numpy(float)[0]

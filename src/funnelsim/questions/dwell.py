@@ -21,6 +21,7 @@ from funnelsim.numerics.strata import stratum
 from funnelsim.questions.given import fitting
 from funnelsim.questions.stays import BINNED, Models, StageStays, StayError, families_table, next_steps
 from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Stages
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
@@ -157,7 +158,7 @@ class Dwell(Shown):
             try:
                 self._found[key] = self.stays[key[0]].fits(key[1])
             except StayError as error:
-                self._found[key] = str(error)
+                self._found[key] = english(error)
         found = self._found[key]
         if isinstance(found, str):
             raise StayError(f"stage {stage!r}: {found}")

@@ -24,6 +24,7 @@ from funnelsim.questions.watched import (
     stretches,
     watch,
 )
+from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.words import did_you_mean, listed
 
 Floats = npt.NDArray[np.float64]
@@ -124,7 +125,7 @@ def _objection(history: DealHistory, deals: pd.DataFrame, name: str, is_dated: b
     try:
         describe(deals[name])
     except EffectError as error:
-        return str(error)
+        return english(error)
     found = "" if is_dated else leak(history, deals, name)
     way_out = "; say when it was recorded with recorded_at, or leave it out"
     return found and found + way_out

@@ -15,7 +15,7 @@ from funnelsim.numerics.pooling import poisson_interval
 from funnelsim.numerics.recurrence import cluster_rate_draws, lag_summary, seen_lags
 from funnelsim.questions.columns_of_deals import words_of
 from funnelsim.questions.dwell import DAYS_PER_STEP
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 from funnelsim.vocabulary.words import did_you_mean, key_of, listed
@@ -276,7 +276,7 @@ def _with_customer(history: DealHistory, customer: str) -> pd.DataFrame:
     try:
         (name,) = attribute_names(history, customer)
     except SegmentError as error:
-        raise ReferralError(str(error)) from error
+        raise ReferralError(english(error)) from error
     deals = history.deals
     code = pd.factorize(words_of(deals[name]))[0].astype(np.int64)
     if not (np.bincount(code[code >= 0], minlength=1) > 1).any():

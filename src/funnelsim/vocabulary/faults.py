@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 
 Place = tuple[str | int, ...]
 Fault = tuple[Place, str]
@@ -47,7 +47,7 @@ class Faults:
         except PlacedError as error:
             self.found += [((*place, *inner), text) for inner, text in error.faults]
         except FunnelsimError as error:
-            self.add(*_without_key(place, str(error)))
+            self.add(*_without_key(place, english(error)))
         return None
 
     def refuse(self) -> None:

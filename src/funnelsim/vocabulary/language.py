@@ -68,8 +68,10 @@ class use_language:  # noqa: N801  # reads as a verb, and works as a block too
     def __enter__(self) -> None:
         """Begin a block."""
 
-    def __exit__(self, *_: object) -> None:
-        """Speak again what was spoken before."""
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        """Speak again what was spoken before; a refusal that leaves the block is told in its language."""
+        if isinstance(error, FunnelsimError) and error.raised_in is None:
+            error.raised_in = _NOW.language
         _NOW.language = self._before
 
 

@@ -11,7 +11,7 @@ import click
 
 from funnelsim.faces.cli.failures import RequestError
 from funnelsim.faces.cli.options import bundled, pair
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +106,7 @@ class Billing:
                 faulty="set aside" if source.faulty == "set-aside" else "refuse",
             )
         except FunnelsimError as error:  # its columns are those of the invoices
-            raise RequestError(re.sub(r"\bcolumns=", "invoice_columns=", str(error))) from error
+            raise RequestError(re.sub(r"\bcolumns=", "invoice_columns=", english(error))) from error
         if funnel.collections is None:  # those of a saved funnel hold
             funnel = funnel.with_collections(fit_collections(known, clock=funnel.clock))
         return funnel, pipeline.with_invoices(known)

@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 import click
 
 from funnelsim.faces.cli.streams import StreamError, let_go_of_stdout, tell
-from funnelsim.vocabulary.errors import FunnelsimError
-from funnelsim.vocabulary.language import tr, use_language
+from funnelsim.vocabulary.errors import FunnelsimError, english
+from funnelsim.vocabulary.language import use_language
+from funnelsim.vocabulary.told import lines_told
 
 FAILED, INTERRUPTED = 1, 130
 LANGUAGE = "funnelsim.language"  # in a context: what the command was asked to speak
@@ -37,9 +38,6 @@ _NAMES = (
 _CALL = re.compile(r"(\b[\w.]+\([^()]*=[^()]*\))")
 # As NumPy writes them; what a file holds stands in quotes and is shown as it is.
 _MOMENT = re.compile(r"(?<!['\"\w-])\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(?![\w+-])")
-# A fault of a file: where, its key, what is wrong; the key is held back while the rest is said.
-_PLACED = re.compile(r"  (line \d+: |)(\S.*?): (.+)")
-_KEY = "\u2317"
 _PAIRS = "columns|history_columns|invoice_columns|outcome_values|rates"
 _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
@@ -71,10 +69,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except StreamError as error:
             let_go_of_stdout()
-            _end(ctx, f"Error: {error}", FAILED)
+            _end(ctx, f"Error: {english(error)}", FAILED)
         except FunnelsimError as error:
             of_file = error.names_keys_of_a_file
-            _end(ctx, f"Error: {error if of_file else as_options(str(error))}", FAILED, names_keys=of_file)
+            message = english(error) if of_file else as_options(english(error))
+            _end(ctx, f"Error: {message}", FAILED, names_keys=of_file)
         except MemoryError:
             _end(
                 ctx,
@@ -99,30 +98,8 @@ class Commands(click.Group):
 
 def _end(ctx: click.Context, message: str, code: int, *, names_keys: bool = False) -> NoReturn:
     with use_language(ctx.meta.get(LANGUAGE, "en")):
-        tell(_lines_said(message, names_keys))
+        tell(lines_told(message, names_keys=names_keys))
     ctx.exit(code)
-
-
-def _lines_said(message: str, names_keys: bool) -> str:
-    """A message in the language that is spoken; faults of a file keep their keys as a person types them."""
-    lines = []
-    for line in message.split("\n"):
-        fault = _PLACED.fullmatch(line) if names_keys else None
-        lines.append(_line_said(line) if fault is None else _fault_said(*fault.groups()))
-    return "\n".join(lines)
-
-
-def _line_said(line: str) -> str:
-    """A line of a message in the language that is spoken, indented as it is."""
-    text = line.lstrip()
-    return line[: len(line) - len(text)] + tr(text)
-
-
-def _fault_said(where: str, key: str, fault: str) -> str:
-    """A fault of a file in the language that is spoken: its key stands as in the file."""
-    said = tr(fault)
-    place = tr(f"{where}{_KEY}").replace(_KEY, key)
-    return f"  {place}{': ' if said == fault else '：'}{said}"
 
 
 def as_options(message: str) -> str:

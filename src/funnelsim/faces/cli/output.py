@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from funnelsim.faces.cli.failures import RequestError, as_options
 from funnelsim.faces.cli.streams import is_stdout, is_watched, show, show_bytes, tell
 from funnelsim.faces.cli.writing import csv_bytes, is_same_file, is_stream, refuse_existing, write_whole
+from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.language import tr
 
 if TYPE_CHECKING:
@@ -164,9 +165,10 @@ class Output:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if str(message) not in told:
-                told.add(str(message))
-                self.say(f"warning: {as_options(str(message))}")
+            text = english(message)
+            if text not in told:
+                told.add(text)
+                self.say(f"warning: {as_options(text)}")
 
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)

@@ -23,6 +23,7 @@ from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.streams import is_stdout
+from funnelsim.vocabulary.errors import english
 
 if TYPE_CHECKING:
     from funnelsim.faces.report.content import Told
@@ -142,4 +143,4 @@ def _checked(case: Case, output: Output) -> Backtest | str:
     try:
         return backtest(case.history, periods="1Q", origins=_ORIGINS, measure=counted, n_draws=50)
     except BacktestError as error:
-        return f"Whether such ranges held cannot be checked: {error}"
+        return f"Whether such ranges held cannot be checked: {english(error)}"

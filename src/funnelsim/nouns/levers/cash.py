@@ -8,6 +8,7 @@ from numbers import Real
 from funnelsim.nouns.collections import CollectionsError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.levers.protocol import LeverError, check_factor, in_percent
+from funnelsim.vocabulary.errors import english
 
 _LEAST_STEP = 1e-12
 _MOST_DAYS = 3652.5  # ten years
@@ -84,7 +85,7 @@ class Collection:
                 pace=self.faster, never_paid_odds=self._odds(terms.never_paid), terms_days=self.terms_days
             )
         except CollectionsError as error:
-            raise LeverError(f"{self.name}: {error}") from error
+            raise LeverError(f"{self.name}: {english(error)}") from error
         check_factor(changed.pace, "pace of payments, all levers together,")
         return funnel.with_collections(changed)
 

@@ -12,7 +12,7 @@ import numpy as np
 from funnelsim.nouns.changes import FACTORS
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.team import Team, Work
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.words import did_you_mean
 
 Codes = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -205,7 +205,9 @@ class Custom:
         try:
             changed = self.function(funnel)
         except Exception as error:  # somebody's own code: whatever it raises, the lever is named
-            raise LeverError(f"the lever {self.name!r} failed: {type(error).__name__}: {error}") from error
+            raise LeverError(
+                f"the lever {self.name!r} failed: {type(error).__name__}: {english(error)}"
+            ) from error
         if not isinstance(changed, Funnel):
             raise LeverError(f"the lever {self.name!r} must return a Funnel, not {type(changed).__name__}")
         return changed

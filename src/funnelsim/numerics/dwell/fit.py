@@ -20,6 +20,7 @@ from funnelsim.numerics.dwell.loglogistic import Loglogistic
 from funnelsim.numerics.dwell.lognormal import Lognormal
 from funnelsim.numerics.dwell.never_leaves import NeverLeaves
 from funnelsim.numerics.dwell.weibull import Weibull
+from funnelsim.vocabulary.errors import english
 
 FAMILIES: dict[str, type[Dwell]] = {
     family.family: family
@@ -218,7 +219,7 @@ def best_dwell(
             try:
                 fits.append(_fit(data, family, with_share))
             except DwellFitError as error:
-                failures[f"{family} + never leaves" if with_share else family] = str(error)
+                failures[f"{family} + never leaves" if with_share else family] = english(error)
     if not fits:
         raise DwellFitError(f"no family could be fitted: {failures}")
     return BestDwell(tuple(sorted(fits, key=lambda fit: fit.aic)), failures)
@@ -239,7 +240,8 @@ def _fit(data: Stays, family: str, never_leaves: bool) -> DwellFit:
     try:
         summit = _climb_mixture(data, law) if never_leaves else _climb(data, law)
     except DwellFitError as error:
-        raise DwellFitError(f"{family}{' + never leaves' if never_leaves else ''}: {error}") from None
+        name = f"{family} + never leaves" if never_leaves else family
+        raise DwellFitError(f"{name}: {english(error)}") from None
     n_family = len(law.is_positive)
     leavers = law.from_unconstrained(summit.theta[:n_family])
     dwell: Dwell | NeverLeaves = leavers

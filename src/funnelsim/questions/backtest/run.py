@@ -23,6 +23,7 @@ from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_
 from funnelsim.questions.backtest.result import OURS, Backtest
 from funnelsim.questions.backtest.rows import deal_rows, floor_rows, rows_of
 from funnelsim.questions.baselines.protocol import Rival, RivalError, Samples
+from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.progress import watched
 from funnelsim.vocabulary.randomness import Streams
 
@@ -220,7 +221,7 @@ def _look(
     try:
         seen = history.as_of(origin.moment)
     except HistoryError as error:
-        return f"the origin {origin.day} is left out: {error}"
+        return f"the origin {origin.day} is left out: {english(error)}"
     n_won = int((seen.deals["outcome"] == "won").sum())
     if n_won < _LEAST_WINS:
         return (
@@ -282,7 +283,7 @@ def _answers(
             check_answer(rival.name, drawn, len(edges) - 1)
             answers[rival.name] = drawn, rng
         except RivalError as error:
-            silent.setdefault(rival.name, []).append(f"{look.origin.day}: {error}")
+            silent.setdefault(rival.name, []).append(f"{look.origin.day}: {english(error)}")
     return answers
 
 

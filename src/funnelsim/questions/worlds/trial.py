@@ -18,6 +18,7 @@ from funnelsim.questions.worlds.methods import Informed, Oracle, Ours
 from funnelsim.questions.worlds.sample import WorldError
 from funnelsim.questions.worlds.table import LEVELS, table_of
 from funnelsim.questions.worlds.world import World
+from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.progress import watched
 from funnelsim.vocabulary.randomness import Streams
 
@@ -157,7 +158,7 @@ def _rows(
     try:
         drawn = told.forecast(world.history, edges, measure, n_samples, rng)
     except RivalError as error:
-        return [{"part": "total", "period": p, "failure": str(error)} for p in range(n_periods)]
+        return [{"part": "total", "period": p, "failure": english(error)} for p in range(n_periods)]
     seconds = time.perf_counter() - start
     rows = _scores("total", (of_open + of_new)[0], drawn.total)
     if drawn.open_deals is not None:

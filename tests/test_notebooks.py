@@ -96,6 +96,11 @@ def statements(source: str) -> list[ast.stmt]:
     return [line for line in body if not any(name in ast.unparse(line) for name in LANGUAGE_LINES)]
 
 
+def is_told(text: str) -> bool:
+    """Whether a text is for readers: Chinese, or marks alone."""
+    return bool(CHINESE_SIGN.search(text)) or not re.search("[A-Za-z0-9]", text)
+
+
 def figures_told(text: ast.JoinedStr) -> list[str]:
     """Values that stand in a sentence, in no order: languages put them in different places."""
     values = [part.value for part in text.values if isinstance(part, ast.FormattedValue)]
@@ -103,8 +108,7 @@ def figures_told(text: ast.JoinedStr) -> list[str]:
         if isinstance(node, ast.Constant) and node.value in SCALES:
             node.value = SCALES[0]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            is_word = CHINESE_SIGN.search(node.value) or not re.search("[A-Za-z]", node.value)
-            node.value = "" if is_word else node.value
+            node.value = "" if is_told(node.value) else node.value
     return sorted(ast.dump(value) for value in values)
 
 
@@ -134,7 +138,7 @@ def first_difference(english: object, chinese: object) -> str | None:
         return None if english == chinese or is_word else differ
     if isinstance(english, ast.Constant) and isinstance(chinese, ast.Constant):
         said = (english.value, chinese.value)
-        is_word = isinstance(said[0], str) and isinstance(said[1], str) and CHINESE_SIGN.search(said[1])
+        is_word = isinstance(said[0], str) and isinstance(said[1], str) and is_told(said[1])
         is_scale = said[0] in SCALES and said[1] in SCALES
         return None if said[0] == said[1] or is_word or is_scale else differ
     if isinstance(english, ast.JoinedStr) and isinstance(chinese, ast.JoinedStr):

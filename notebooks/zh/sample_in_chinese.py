@@ -1,4 +1,4 @@
-"""把示例换成中文：公司和场景中的名称，以及自己用 matplotlib 画的图的字体。自己的数据用不着换名称。"""
+"""把示例换成中文：示例公司的各种名称，以及自己用 matplotlib 画的图的字体。自己的数据用不着换名称。"""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NAMES = {
     "Qualify": "资格确认",
     "Develop": "需求开发",
     "Solution": "方案匹配",
-    "Proof": "价值证明",
-    "Close": "商务成交",
+    "Proof": "证明价值",
+    "Close": "成交推进",
     "won": "赢单",
     "lost": "输单",
     "East": "东区",

@@ -24,9 +24,11 @@ from funnelsim.faces.cli.situation import Case, case_of, scenario_option
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.streams import is_stdout
 from funnelsim.vocabulary.errors import english
+from funnelsim.vocabulary.language import language
 
 if TYPE_CHECKING:
     from funnelsim.faces.report.content import Told
+    from funnelsim.nouns.forecast import Forecast
     from funnelsim.nouns.law import Counted
     from funnelsim.questions.backtest.result import Backtest
 
@@ -97,7 +99,7 @@ def report(
     with output.warnings_told():
         told = _told(scenario, source, question, learning, billing, drawing, output, previous)
         for file in files:
-            _write(file, told, title, output)
+            _write(file, told, title or _title_of(scenario), output)
 
 
 def _told(
@@ -115,12 +117,37 @@ def _told(
     from funnelsim.faces.report.last import last_facts
 
     facts = {} if previous is None else last_facts(previous)
-    target = None if scenario is not None else target_of(source, question, output)
     case = case_of(scenario, source, question, learning, output, billing)
-    wanted = target or case.question.target
-    assert wanted is not None  # a scenario has one, and target_of asks for it elsewhere
-    comparison = compared(case, drawing, wanted, levers_of(case, None), output)
-    return Told(comparison.base, case.funnel, case.history, comparison, _checked(case, output), facts)
+    target = case.question.target
+    if target is None and scenario is None and source.is_sample and question.measure != "wins":
+        target = target_of(source, question, output)
+    comparison = None if target is None else compared(case, drawing, target, levers_of(case, None), output)
+    outlook = _without_target(case, drawing, output) if comparison is None else comparison.base
+    test = _checked(case, output)
+    return Told(outlook, case.funnel, case.history, comparison, test, facts, case.pipeline)
+
+
+def _without_target(case: Case, drawing: Drawing, output: Output) -> Forecast:
+    """A forecast that answers all but what depends on a target."""
+    from funnelsim.engines.run import forecast
+
+    output.progress("forecasting")
+    return forecast(
+        case.funnel,
+        case.pipeline,
+        periods=case.question.edges,
+        measure=case.question.measure,
+        fiscal_start_month=case.question.fiscal_start_month,
+        engine=case.engine(drawing),
+        seed=drawing.seed,
+    )
+
+
+def _title_of(scenario: str | None) -> str:
+    """What a scenario is called; empty for records, of which nothing says whose they are."""
+    from funnelsim.intake.scenarios import read_scenario
+
+    return "" if scenario is None else read_scenario(scenario).title(language())
 
 
 def _write(file: Path, told: Told, title: str, output: Output) -> None:

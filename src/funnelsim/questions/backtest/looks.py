@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from funnelsim.engines.chances import Chances, Positions, chances_without_shock, draw_batches, shocked
 from funnelsim.engines.exact import ExactOutcome, Money
@@ -73,7 +74,9 @@ class Wins:
     def by_period(self, edges: Ints, measure: Counted, of_deals: npt.NDArray[np.object_] | None) -> Floats:
         """Total of each period, of some deals or of all; NaN where the period is not recorded to its end."""
         worth = np.ones(len(self.step)) if measure == "wins" else self.amount
-        kept = np.ones(len(self.step), dtype=bool) if of_deals is None else np.isin(self.deal_ids, of_deals)
+        kept = np.ones(len(self.step), dtype=bool)
+        if of_deals is not None:  # by hash: numpy would compare each with each
+            kept = pd.Index(self.deal_ids).isin(of_deals)
         period = np.searchsorted(edges, self.step, side="right") - 1
         inside = kept & (period >= 0) & (period < len(edges) - 1)
         total = np.bincount(period[inside], worth[inside], len(edges) - 1)[: len(edges) - 1]

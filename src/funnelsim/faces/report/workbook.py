@@ -1,0 +1,261 @@
+"""A report as an Excel workbook: the answer first, live formulas to check by, every deal and assumption."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funnelsim import __version__
+from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.workbook_cells import Book, Cell, Column, Live, Sheet, unit_name
+from funnelsim.faces.report.workbook_checks import CheckPlaces, recomputed
+from funnelsim.faces.report.workbook_deals import deal_rows, listed_amounts, open_by_stage, stage_rates
+from funnelsim.faces.report.workbook_past import backtest_rows
+from funnelsim.faces.report.workbook_sheets import (
+    PeriodPlaces,
+    draw_fan,
+    lever_rows,
+    measured,
+    money_style,
+    period_rows,
+)
+from funnelsim.faces.report.workbook_words import assumption_rows, cutoff_of, input_rows, record_rows
+from funnelsim.faces.tables import decimals_for, number, percent
+from funnelsim.nouns.forecast import Forecast
+from funnelsim.questions.backtest.result import Backtest
+from funnelsim.questions.targets.attainable import quantiles_with_errors
+from funnelsim.vocabulary.language import known, tr
+
+Row = tuple[str, Cell, str, str, str]  # what, figure, its style, how sure, what it means
+
+
+def workbook(told: Told, title: str) -> bytes:
+    """The workbook, in the language that is spoken.
+
+    Parameters
+    ----------
+    told : Told
+    title : str
+        Empty: a title of ours.
+
+    Raises
+    ------
+    ReportError
+        If XlsxWriter is not installed.
+    """
+    outlook = told.outlook
+    totals = [float(value) for value in outlook.quantile([0.1, 0.5, 0.9])]
+    unit = unit_name(outlook.unit) if outlook.is_money else ""
+    decimals = {
+        "money": decimals_for([*totals, outlook.target or 0.0]),
+        "deal_money": decimals_for(listed_amounts(told)) if outlook.is_money else 1,
+    }
+    book = Book(title or tr("Sales forecast"), unit, decimals, cutoff_of(told), told.facts_text())
+    sheets = {name: book.sheet(said) for name, said in _names().items()}
+    rates = stage_rates(sheets["stages"], told)
+    deals = deal_rows(sheets["deals"], told, rates)
+    open_by_stage(sheets["stages"], told, deals)
+    periods = period_rows(sheets["periods"], outlook)
+    check = recomputed(sheets["check"], told, rates, deals, periods)
+    lever_rows(sheets["levers"], told)
+    backtest_rows(sheets["backtest"], told)
+    input_rows(sheets["inputs"], told)
+    record_rows(sheets["records"], told)
+    assumption_rows(sheets["assumptions"], told)
+    _answer(sheets["answer"], told, periods, check)
+    _contents(sheets)
+    return book.contents()
+
+
+def _names() -> dict[str, str]:
+    """Names of the sheets, in their order."""
+    return {
+        "answer": tr("Answer"), "periods": tr("Periods"), "levers": tr("Levers"), "deals": tr("Open deals"),
+        "stages": tr("Stages"), "check": tr("Recompute"), "backtest": tr("Backtest"), "inputs": tr("Inputs"),
+        "records": tr("Records"), "assumptions": tr("Assumptions"),
+    }  # fmt: skip
+
+
+def _answer(sheet: Sheet, told: Told, periods: PeriodPlaces, check: CheckPlaces) -> None:
+    """The first sheet: the questions of a reader, one row each, and the fan."""
+    outlook = told.outlook
+    first, last = outlook.periods.labels[0], outlook.periods.labels[-1]
+    sheet.line(sheet.book.title, "title")
+    sheet.line(tr(f"{outlook.measure.capitalize()} in {first} to {last}"), "asked")
+    rows = [*_chance(outlook), *_totals(outlook, check), *_changed(told), *_first_lever(told), *_belief(told)]
+    sheet.gap()
+    columns = [
+        Column(tr("question"), "prose"),
+        Column(tr("figure"), "count"),
+        Column(tr("how sure"), "prose"),
+        Column(tr("what it means"), "prose"),
+    ]
+    block = sheet.table(columns, [])
+    for i, (what, value, style, sure, meaning) in enumerate(rows):
+        at = block.first + i
+        words = "prose" if i else "prose:middle"
+        sheet.put(at, 0, what, words)
+        sheet.put(at, 1, value, f"{style}{':right' if style == 'text' else ''}:{'key' if i else 'hero'}")
+        sheet.put(at, 2, sure, words)
+        sheet.put(at, 3, meaning, words)
+    sheet.next = block.first + len(rows)
+    sheet.least_widths |= {0: 30, 1: 20, 2: 36, 3: 56}
+    sheet.gap()
+    draw_fan(sheet, outlook, periods.ends)
+    futures = f"{outlook.n_futures:,} futures in " if outlook.n_futures else ""
+    sheet.line(
+        tr(
+            f"{outlook.engine}, {futures}{outlook.n_draws:,} draws of the parameters, "
+            f"seed {outlook.seed}; funnelsim {__version__}"
+        )
+    )
+
+
+def _chance(outlook: Forecast) -> list[Row]:
+    if outlook.target is None:
+        return [
+            (
+                tr("Chance of the target"),
+                None,
+                "share",
+                tr("No target was given, so there is no chance of one."),
+                "",
+            )
+        ]
+    chance = outlook.chance()
+    sure = tr(f"± {number(100 * chance.standard_error, decimals=1)} points (one standard error)")
+    meaning = tr("From the joint law of all deals: no formula of cells can recompute it.")
+    asked = f"{number(outlook.target)} {outlook.unit if outlook.is_money else tr('wins')}".rstrip()
+    n = outlook.n_futures
+    least = 1e-4 if n is None else 3 / n  # of futures the rule of three: none of n seen
+    if chance.value < least or chance.value > 1 - least:
+        end = (
+            tr(f"below {percent(least, decimals=2)}")
+            if chance.value < 0.5
+            else tr(f"above {percent(1 - least, decimals=2)}")
+        )
+        return [
+            (
+                tr(f"Chance of {asked} or more"),
+                end,
+                "text",
+                tr("as far as it can be told from none or certain"),
+                meaning,
+            )
+        ]
+    return [(tr(f"Chance of {asked} or more"), chance.value, "share", sure, meaning)]
+
+
+def _totals(outlook: Forecast, check: CheckPlaces) -> list[Row]:
+    style, unit = money_style(outlook), measured(outlook)
+    quantiles, errors = quantiles_with_errors(outlook, np.array([0.1, 0.5, 0.9]))
+    meanings = (
+        tr("One future in ten ends below."),
+        tr("Half of the futures end below."),
+        tr("One future in ten ends above."),
+    )
+    names = (tr("Total, low end (P10)"), tr("Total, median (P50)"), tr("Total, high end (P90)"))
+    decimals = decimals_for(quantiles)
+    rows: list[Row] = [
+        (name, float(q), style, tr(f"± {number(float(e), decimals=decimals)} (one standard error)"), meaning)
+        for name, q, e, meaning in zip(names, quantiles, errors, meanings, strict=True)
+    ]
+    mean = outlook.mean()
+    sure = tr(f"± {number(mean.standard_error, decimals=decimals)} (one standard error)")
+    said = tr("Realised + open deals + deals yet to come; a live formula on the sheet that recomputes it.")
+    rows.append((tr(f"Mean: {unit}"), Live(f"={check.mean}", check.mean_value), style, sure, said))
+    realised = float(outlook.table()["realised"].iloc[-1])
+    rows.append(
+        (tr("Realised so far"), realised, style, tr("known: no error"), tr("Part of the figures above."))
+    )
+    if check.weighted:
+        low, high = outlook.classical[0].interval80
+        sure = tr(f"coin-flip range of 80 %: {number(low)} to {number(high)}, too narrow")
+        said = tr("The classical figure, for comparison: without deals yet to come and without time.")
+        rows.append(
+            (
+                tr("Weighted pipeline"),
+                Live(f"={check.weighted}", outlook.classical[0].figure),
+                style,
+                sure,
+                said,
+            )
+        )
+    return rows
+
+
+def _changed(told: Told) -> list[Row]:
+    now = told.facts()
+    rows: list[Row] = []
+    before = {key: value for key, value in told.previous.items() if not isinstance(value, str)}
+    what = tr("Since the last report")
+    said = tr("The figures of the last report are kept inside it.")
+    if "chance" in before and "chance" in now:
+        was = tr(f"then {percent(before['chance'])}, now {percent(float(now['chance']))}")
+        rows.append(
+            (
+                tr("Chance since the last report, in points"),
+                100 * (now["chance"] - before["chance"]),
+                "points",
+                was,
+                said,
+            )
+        )
+    if "p50" in before:
+        was = tr(f"then {number(before['p50'])}, now {number(float(now['p50']))}")
+        rows.append(
+            (
+                tr("Median since the last report"),
+                now["p50"] - before["p50"],
+                money_style(told.outlook),
+                was,
+                said,
+            )
+        )
+    if not rows:
+        rows.append((what, None, "text", tr("No earlier report was given."), ""))
+    return rows
+
+
+def _first_lever(told: Told) -> list[Row]:
+    if told.comparison is None or not told.comparison.levers:
+        return [(tr("Which lever first?"), None, "text", tr("No levers were compared."), "")]
+    effects = [told.comparison.effect(i) for i in range(len(told.comparison.levers))]
+    best = max(range(len(effects)), key=lambda i: effects[i].value)
+    sure = tr(f"± {number(100 * effects[best].standard_error, decimals=1)} points (one standard error)")
+    name = known(told.comparison.levers[best].name)
+    said = tr("Of the levers compared, it moves the chance of the target most.")
+    return [(tr(f"Which lever first? {name}"), 100 * effects[best].value, "points", sure, said)]
+
+
+def _belief(told: Told) -> list[Row]:
+    what, test = tr("Have 80 % ranges held in the past?"), told.test
+    if not isinstance(test, Backtest):
+        said = tr("Whether such ranges held in the past was not checked.") if test is None else tr(test)
+        return [(what, None, "share", said, "")]
+    share, low, high, _ = test.coverage()
+    sure = tr("too few independent origins for an interval")
+    if np.isfinite([low, high]).all():
+        sure = tr(f"90 % interval {100 * low:.0f}-{100 * high:.0f}; four in five were meant to hold")
+    return [(what, share, "share", sure, tr(test.verdict()))]
+
+
+def _contents(sheets: dict[str, Sheet]) -> None:
+    """What each sheet holds, with links, at the foot of the first."""
+    answer = sheets["answer"]
+    answer.gap()
+    answer.line(tr("What the sheets hold"), "heading")
+    said = {
+        "periods": tr("ranges by period and in total, and why quantiles do not add; the fan"),
+        "levers": tr("what each lever does to the chance and the mean"),
+        "deals": tr("every open deal with its chance, amount and what is expected of it"),
+        "stages": tr("conversions and win rates with ranges, beside nominal and closed-only ones"),
+        "check": tr("the mean, the weighted pipeline and the course formula as live formulas"),
+        "backtest": tr("ranges forecast at past dates against what came"),
+        "inputs": tr("what was asked, the position, the definition of the stages"),
+        "records": tr("what was found in the records"),
+        "assumptions": tr("method, assumptions, and what the words mean"),
+    }
+    for key, text in said.items():
+        answer.link(sheets[key].name)
+        answer.put(answer.next, 2, text, "text")
+        answer.next += 1

@@ -1,0 +1,94 @@
+"""The sheet of a workbook with the backtest: past ranges against what came, and the share that held."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, number_format, unit_name
+from funnelsim.faces.report.workbook_charts import backtest_chart
+from funnelsim.faces.tables import enumerated
+from funnelsim.questions.backtest.result import OURS, Backtest
+from funnelsim.vocabulary.language import known, tr
+
+
+def backtest_rows(sheet: Sheet, told: Told) -> None:
+    """Whether ranges held at past origins, cell by cell, with the share recomputed."""
+    test = told.test
+    sheet.line(tr("Can it be believed?"), "title")
+    if not isinstance(test, Backtest):
+        sheet.line(tr("Whether such ranges held in the past was not checked.") if test is None else tr(test))
+        return
+    sheet.line(tr(test.verdict()), "asked")
+    unit = [unit_name(test.unit)] if test.unit and test.measure == "bookings" else []
+    sheet.line(tr("Forecasts made again at past dates, with what was known then, against what came."))
+    sheet.line(enumerated([known(test.measure.capitalize()), *unit]))
+    sheet.gap()
+    cells = test.cells.query("part == 'total' and window == 'period'")
+    cells = cells[(cells["measure"] == test.measure) & (cells["method"] == OURS)]
+    style, first = ("money" if test.measure == "bookings" else "decimal"), sheet.next + 2
+    columns = [Column(tr("forecast from")), Column(tr("periods ahead"), "count")]
+    columns += [Column(name, style) for name in ("P10", "P50", "P90", tr("what came"))]
+    columns += [Column(tr("held?")), Column("P10–P50", style), Column("P50–P90", style)]
+    rows: list[list[Cell]] = []
+    yes, no = tr("yes"), tr("no")
+    for i, row in enumerate(cells.to_dict("records")):
+        at, came, (low, middle, high) = first + i, row["actual"], (row["p10"], row["p50"], row["p90"])
+        held = Live(f'=IF(AND(F{at}>=C{at},F{at}<=E{at}),"{yes}","{no}")', yes if low <= came <= high else no)
+        halves = [Live(f"=D{at}-C{at}", middle - low), Live(f"=E{at}-D{at}", high - middle)]
+        rows.append([str(row["origin"]), row["ahead"], low, middle, high, came, held, *halves])
+    block = sheet.table(columns, rows)
+    _share_held(sheet, test, block, yes)
+    sheet.gap()
+    chart = backtest_chart(
+        sheet.book,
+        block,
+        title=tr("Ranges forecast at past dates, and what came"),
+        y_name=known(test.measure),
+        y_format=number_format(0),
+    )
+    sheet.chart(chart, tr(test.verdict()))
+    _scores(sheet, test)
+
+
+def _share_held(sheet: Sheet, test: Backtest, block: Block, yes: str) -> None:
+    share, low, high, _ = test.coverage()
+    held = block.column(6)
+    bounds = tr("too few independent origins for an interval")
+    if np.isfinite([low, high]).all():
+        bounds = tr(f"90 % interval {100 * low:.0f}-{100 * high:.0f}; four in five were meant to hold")
+    sheet.put(sheet.next, 0, tr("share held"), "text:total")
+    for column in range(1, 6):
+        sheet.put(sheet.next, column, "", "text:total")
+    sheet.put(sheet.next, 6, Live(f'=COUNTIF({held},"{yes}")/ROWS({held})', share), "share:total")
+    sheet.next += 1
+    sheet.line(bounds)
+
+
+def _scores(sheet: Sheet, test: Backtest) -> None:
+    """Scores of every method on the totals by period."""
+    scores = test.scores().query("part == 'total' and window == 'period'")
+    scores = scores[scores["measure"] == test.measure]
+    sheet.line(tr("Scores by method"), "heading")
+    sheet.line(
+        tr(
+            "nCRPS: error of the whole range over the mean of what came, less is better. Bias: above 0 where "
+            "too much was expected."
+        )
+    )
+    columns = [
+        Column(tr("method"), "prose"),
+        Column(tr("cells"), "count"),
+        Column("nCRPS", "figure"),
+        Column(tr("bias"), "share"),
+    ]
+    columns += [
+        Column(tr("80 % ranges held"), "share"),
+        Column(tr("low"), "share"),
+        Column(tr("high"), "share"),
+    ]
+    keys = ("n_cells", "ncrps", "bias", "coverage_80", "coverage_80_low", "coverage_80_high")
+    rows: list[list[Cell]] = [
+        [known(str(row["method"])), *(row[key] for key in keys)] for row in scores.to_dict("records")
+    ]
+    sheet.table(columns, rows)

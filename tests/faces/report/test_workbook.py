@@ -80,7 +80,7 @@ def test_the_first_sheet_answers(book: Path, case: Case) -> None:
     assert row_of(rows, "Total, median (P50)")[1] == pytest.approx(p50)
     assert row_of(rows, "Total, high end (P90)")[1] == pytest.approx(p90)
     assert row_of(rows, "Have 80 % ranges held in the past?")[1] == pytest.approx(test.coverage().value)
-    assert row_of(rows, "Since the last report")[2] == "No earlier report was given."
+    assert row_of(rows, "Since the last report")[2] == "No last report was given to compare with."
     lever = next(str(row[0]) for row in rows if str(row[0]).startswith("Which lever first?"))
     best = case[2].table().iloc[1:-1]["change_of_chance"].idxmax()
     assert lever == f"Which lever first? {best}"

@@ -25,6 +25,7 @@ from funnelsim.questions.backtest.result import Backtest
 from funnelsim.questions.targets.attainable import quantiles_with_errors
 from funnelsim.vocabulary.language import known, tr
 
+_ASKED = ("measure", "unit", "window")  # what two reports must share to be compared
 Row = tuple[str, Cell, str, str, str]  # what, figure, its style, how sure, what it means
 
 
@@ -69,7 +70,7 @@ def workbook(told: Told, title: str) -> bytes:
 def _names() -> dict[str, str]:
     """Names of the sheets, in their order."""
     return {
-        "answer": tr("Answer"), "periods": tr("Periods"), "levers": tr("Levers"), "deals": tr("Open deals"),
+        "answer": tr("Answer"), "periods": tr("By period"), "levers": tr("Levers"), "deals": tr("Open deals"),
         "stages": tr("Stages"), "check": tr("Recompute"), "backtest": tr("Backtest"), "inputs": tr("Inputs"),
         "records": tr("Records"), "assumptions": tr("Assumptions"),
     }  # fmt: skip
@@ -184,59 +185,50 @@ def _totals(outlook: Forecast, check: CheckPlaces) -> list[Row]:
 
 
 def _changed(told: Told) -> list[Row]:
-    now = told.facts()
+    """Against the last report, where it asked the same; the sentences are those of every kind of report."""
+    now, before, said = told.facts(), told.previous, _said(told, "changed")
     rows: list[Row] = []
-    before = {key: value for key, value in told.previous.items() if not isinstance(value, str)}
-    what = tr("Since the last report")
-    said = tr("The figures of the last report are kept inside it.")
-    if "chance" in before and "chance" in now:
-        was = tr(f"then {percent(before['chance'])}, now {percent(float(now['chance']))}")
-        rows.append(
-            (
-                tr("Chance since the last report, in points"),
-                100 * (now["chance"] - before["chance"]),
-                "points",
-                was,
-                said,
-            )
+    is_compared = bool(before) and all(before.get(key, now.get(key)) == now.get(key) for key in _ASKED)
+    if is_compared and "chance" in before and "chance" in now:
+        was, is_now = float(before["chance"]), float(now["chance"])
+        what, sure = (
+            tr("Chance since the last report, in points"),
+            tr(f"then {percent(was)}, now {percent(is_now)}"),
         )
-    if "p50" in before:
-        was = tr(f"then {number(before['p50'])}, now {number(float(now['p50']))}")
-        rows.append(
-            (
-                tr("Median since the last report"),
-                now["p50"] - before["p50"],
-                money_style(told.outlook),
-                was,
-                said,
-            )
-        )
-    if not rows:
-        rows.append((what, None, "text", tr("No earlier report was given."), ""))
-    return rows
+        rows.append((what, 100 * (is_now - was), "points", sure, said))
+    if is_compared and "p50" in before:
+        was, is_now = float(before["p50"]), float(now["p50"])
+        sure = tr(f"then {number(was)}, now {number(is_now)}")
+        style = money_style(told.outlook)
+        rows.append((tr("Median since the last report"), is_now - was, style, sure, "" if rows else said))
+    return rows or [(tr("Since the last report"), None, "text", said, "")]
+
+
+def _said(told: Told, key: str) -> str:
+    """What the first screen of every kind of report says to a question."""
+    return " ".join(next(answer for answer in told.first_screen().answers if answer.key == key).sentences)
 
 
 def _first_lever(told: Told) -> list[Row]:
-    if told.comparison is None or not told.comparison.levers:
-        return [(tr("Which lever first?"), None, "text", tr("No levers were compared."), "")]
-    effects = [told.comparison.effect(i) for i in range(len(told.comparison.levers))]
+    comparison, said = told.comparison, _said(told, "lever")
+    if comparison is None or not comparison.levers:
+        return [(tr("Which lever first?"), None, "text", said, "")]
+    effects = [comparison.effect(i) for i in range(len(comparison.levers))]
     best = max(range(len(effects)), key=lambda i: effects[i].value)
     sure = tr(f"± {number(100 * effects[best].standard_error, decimals=1)} points (one standard error)")
-    name = known(told.comparison.levers[best].name)
-    said = tr("Of the levers compared, it moves the chance of the target most.")
+    name = known(comparison.levers[best].name)
     return [(tr(f"Which lever first? {name}"), 100 * effects[best].value, "points", sure, said)]
 
 
 def _belief(told: Told) -> list[Row]:
-    what, test = tr("Have 80 % ranges held in the past?"), told.test
-    if not isinstance(test, Backtest):
-        said = tr("Whether such ranges held in the past was not checked.") if test is None else tr(test)
+    what, said = tr("Have 80 % ranges held in the past?"), _said(told, "belief")
+    if not isinstance(told.test, Backtest):
         return [(what, None, "share", said, "")]
-    share, low, high, _ = test.coverage()
+    share, low, high, n_cells = told.held
     sure = tr("too few independent origins for an interval")
     if np.isfinite([low, high]).all():
         sure = tr(f"90 % interval {100 * low:.0f}-{100 * high:.0f}; four in five were meant to hold")
-    return [(what, share, "share", sure, tr(test.verdict()))]
+    return [(what, share, "share", sure, said)]
 
 
 def _contents(sheets: dict[str, Sheet]) -> None:

@@ -19,6 +19,7 @@ from funnelsim.faces.cli.report import report
 from funnelsim.faces.cli.scenarios import scenarios
 from funnelsim.faces.cli.simulate import simulate
 from funnelsim.faces.cli.targets import targets
+from funnelsim.faces.cli.workshop import workshop
 
 _EPILOG = """\b
 Start here:
@@ -48,7 +49,19 @@ def main() -> None:
     """Forecast what a sales funnel will book, with honest ranges, and find the lever that helps most."""
 
 
-for _command in (demo, check, fit, forecast, levers, targets, backtest, report, simulate, scenarios):
+for _command in (
+    demo,
+    check,
+    fit,
+    forecast,
+    levers,
+    targets,
+    backtest,
+    report,
+    workshop,
+    simulate,
+    scenarios,
+):
     main.add_command(_command)
 
 __all__ = ["main"]

@@ -1,0 +1,1 @@
+"""The workshop page: sliders, a moving funnel, the course formula and exercises, for a room."""

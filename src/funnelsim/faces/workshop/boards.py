@@ -1,0 +1,179 @@
+"""Boards of the page: the chance of the target, the range, and the course formula with live numbers."""
+
+from __future__ import annotations
+
+from funnelsim.faces.workshop.factors import (
+    AMOUNT,
+    COLLECTION,
+    CONVERSION,
+    CYCLE,
+    LEADS,
+    STAY,
+    WIN_RATE,
+    Range,
+)
+from funnelsim.faces.workshop.model import N_FUTURES, Numbers, Room
+from funnelsim.faces.workshop.wording import (
+    count,
+    error_of,
+    is_count,
+    money,
+    name_of,
+    percent,
+    points,
+    range_of,
+    safe,
+    scale_of,
+    stage_name,
+)
+from funnelsim.vocabulary.language import tr
+
+_SPANS = {"M": "months", "Q": "quarters", "W": "weeks", "Y": "years"}
+
+
+def keys(room: Room, numbers: Numbers) -> str:
+    """The numbers that a room must see: chance of the target today and now, and the range."""
+    scale = scale_of(room.scenario, room.today.p90)
+    asked = scale_of(room.scenario, room.scenario.target).text(room.scenario.target)
+    ranges = [f"{scale.number(one.p10)} – {scale.number(one.p90)}" for one in (room.today, numbers)]
+    means = [scale.number(one.mean.value) for one in (room.today, numbers)]
+    chances = [percent(one.chance.value) for one in (room.today, numbers)]
+    moved = points(numbers.change)
+    return (
+        '<div class="fs-keys">'
+        f'<div class="fs-key main"><span>{safe(tr(f"Chance of {asked} or more"))}</span>'
+        f"<p>{_from_to('chance', chances, numbers.chance.value)}<i>{safe(error_of(numbers.chance))}</i></p>"
+        f"<em>{safe(tr('change'))} "
+        f'<strong data-number="change">{safe(moved)}</strong></em></div>'
+        f'<div class="fs-key"><span>{safe(_when(room))}</span><p>{_from_to("range", ranges)}</p>'
+        f"<em>{safe(scale.name)} · {safe(tr('80 of 100 futures end in this range'))}</em></div>"
+        f'<div class="fs-key"><span>{safe(tr("On average"))}</span><p>{_from_to("mean", means)}</p>'
+        f"<em>{safe(_parts(room, numbers))}</em></div></div>"
+    )
+
+
+def _from_to(name: str, said: list[str], value: float | None = None) -> str:
+    """Today's value where it differs, and the one of now; with all its digits where a program may ask."""
+    today, now = said
+    before = f"<s>{safe(today)}</s>" if today != now else ""
+    exact = f' data-value="{value:.12g}"' if value is not None else ""
+    return f'{before}<b data-number="{name}"{exact}>{safe(now)}</b>'
+
+
+def _when(room: Room) -> str:
+    labels = room.situation.base.periods.labels
+    what = room.situation.base.measure
+    return tr(f"Range of {tr(what)}, {labels[0]} to {labels[-1]}")
+
+
+def _parts(room: Room, numbers: Numbers) -> str:
+    scale = scale_of(room.scenario, room.today.p90)
+    done, of_open, of_new = (scale.number(part) for part in numbers.parts)
+    return tr(f"{done} realised + {of_open} open deals + {of_new} new deals")
+
+
+def formula(room: Room, numbers: Numbers) -> str:
+    """The course formula, line by line: each factor with today's value and its range, and what they make."""
+    rows = [
+        _factor_row(room, numbers, LEADS, ""),
+        _factor_row(room, numbers, CONVERSION, "×"),
+        _factor_row(room, numbers, WIN_RATE, "×"),
+        _made_row(tr("wins, some day"), *(count(one.formula["wins"]) for one in (room.today, numbers))),
+    ]
+    if room.scenario.funnel.amounts is not None:
+        cash = [money(room.scenario, one.formula["cash"]) for one in (room.today, numbers)]
+        rows += [
+            _factor_row(room, numbers, AMOUNT, "×"),
+            _factor_row(room, numbers, COLLECTION, "×"),
+            _made_row(tr("cash, some day"), *cash),
+        ]
+    return (
+        f'<table class="fs-formula"><caption>{safe(tr("The course formula"))}</caption>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+_NO_RANGE = (
+    "The formula gives one number without a range: it knows neither time nor luck. The futures count "
+    "what comes by the date, open deals included."
+)
+_KNOWN = "Rates without a range are taken as known."
+
+
+def _factor_row(room: Room, numbers: Numbers, key: str, sign: str) -> str:
+    now, today = (said(room, key, one.values[key]) for one in (numbers, room.today))
+    name = {LEADS: tr("leads to come"), CONVERSION: tr("conversion")}.get(key) or name_of(key)
+    return (
+        f'<tr><td>{sign}</td><th scope="row">{safe(name)}</th><td><b data-formula="{key}">{safe(now[0])}</b>'
+        f"{_below(today[0] if today[0] != now[0] else '', now[1])}</td></tr>"
+    )
+
+
+def _made_row(name: str, today: str, now: str) -> str:
+    return (
+        f'<tr class="made"><td>=</td><th scope="row">{safe(name)}</th><td><b>{safe(now)}</b>'
+        f"{_below(today if today != now else '', '')}</td></tr>"
+    )
+
+
+def _below(today: str, spread: str) -> str:
+    """What stands below a number: its range, and today's value where that is another."""
+    parts = [f"({spread})"] if spread else []
+    parts += [tr(f"today {today}")] if today else []
+    return f"<small>{safe(' · '.join(parts))}</small>" if parts else ""
+
+
+def said(room: Room, key: str, found: Range) -> tuple[str, str]:
+    """A factor's value and its range, in words."""
+    if key == LEADS:
+        words = [count(one) for one in (found.value, found.low, found.high)]
+    elif key == AMOUNT:
+        words = [money(room.scenario, one) for one in (found.value, found.low, found.high)]
+    elif key == STAY:
+        words = [_steps(one, room.scenario.funnel.clock.step) for one in (found.value, found.low, found.high)]
+    else:
+        words = [percent(one, 1 if one < 0.2 else 0) for one in (found.value, found.low, found.high)]
+    return words[0], range_of(found, (words[1], words[2]))
+
+
+def _steps(number: float, step: str) -> str:
+    return tr(f"{number:.3g} {step}" if f"{number:.3g}" == "1" else f"{number:.3g} {step}s")
+
+
+def reading(room: Room, numbers: Numbers, key: str) -> str:
+    """What stands beside a slider: today's value and the changed one."""
+    step = {CONVERSION: 0, WIN_RATE: -1}.get(key)
+    if key == CYCLE:
+        change = 100 * (numbers.values[CYCLE].value - 1)
+        return safe(tr("as it is") if abs(change) < 0.5 else tr(f"every stay {change:+.0f} %"))
+    if step is not None:
+        today, now = (percent(found.conversions[step].value) for found in (room.today, numbers))
+    else:
+        today, now = (said(room, key, found.values[key])[0] for found in (room.today, numbers))
+    return f"<b>{safe(now)}</b>" if now == today else f"<s>{safe(today)}</s> <b>{safe(now)}</b>"
+
+
+def where(room: Room, key: str) -> str:
+    """Which stage a slider moves, where it moves one; or why it does not move the chance."""
+    if key == COLLECTION and room.rates.collected is None:
+        return tr("formula only: no payments in this scenario")
+    if key in (AMOUNT, COLLECTION) and is_count(room.scenario):
+        return tr("moves money, not wins")
+    if key == COLLECTION and room.scenario.measure not in ("revenue", "cash"):
+        return tr("moves cash, not what is signed")
+    stages = {CONVERSION: room.rates.first, WIN_RATE: room.rates.last, STAY: room.rates.slowest}
+    return stage_name(stages[key]) if key in stages else ""
+
+
+def footnote(room: Room) -> str:
+    """How the numbers were made."""
+    engine = (
+        f"{N_FUTURES:,} simulated futures, as cash follows invoices"
+        if room.scenario.measure in ("revenue", "cash")
+        else "exact law, no futures drawn"
+    )
+    made = tr(
+        f"Engine: {engine}; ± is one standard error; ranges hold 80 of 100 futures, or draws of a rate."
+    )
+    known = [tr(_KNOWN)] if any(one.is_certain for one in room.today.values.values()) else []
+    return " ".join([tr(_NO_RANGE), *known, made])

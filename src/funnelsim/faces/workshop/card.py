@@ -1,0 +1,104 @@
+"""Card: one exercise as widgets; guess first, then reveal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from funnelsim.faces.workshop.answers import Answer, lever_words
+from funnelsim.faces.workshop.lessons import Lesson
+from funnelsim.faces.workshop.wording import safe
+from funnelsim.vocabulary.language import Language, tr, use_language
+
+
+class Card:
+    """An exercise with a place for the guess and a button that reveals the answer.
+
+    Parameters
+    ----------
+    lesson : Lesson
+    number : int
+        Its place in the story.
+    lang : callable
+        The language that the page speaks now.
+    """
+
+    def __init__(self, lesson: Lesson, number: int, lang: Callable[[], Language]) -> None:
+        self.lesson, self._number, self._lang = lesson, number, lang
+        self._is_revealed = False
+        self._story, self._answer = widgets.HTML(), widgets.HTML()
+        self.guess = widgets.RadioButtons() if lesson.choices else widgets.Text()
+        self.reveal = widgets.Button()
+        self.reveal.on_click(lambda _: self._on_reveal())
+        asked = widgets.Box([self.guess, self.reveal])
+        self.box = widgets.Box([self._story, asked, self._answer])
+        for widget, name in (
+            (self.box, "fs-card"), (asked, "fs-asked"), (self.reveal, "fs-reveal"), (self.guess, "fs-guess"),
+        ):  # fmt: skip
+            widget.add_class(name)
+        self.box.add_class(f"fs-{lesson.key}")
+        self.say()
+
+    def say(self) -> None:
+        """Say everything in the language of the page."""
+        lesson = self.lesson
+        with use_language(self._lang()):
+            told = "".join(f"<p>{safe(tr(text))}</p>" for text in lesson.story)
+            formula = f"<p class='fs-signs'>{safe(lesson.formula)}</p>" if lesson.formula else ""
+            self._story.value = (
+                f"<h2>{self._number} · {safe(tr(lesson.title))}</h2>{told}"
+                f"<p class='fs-question'><b>{safe(tr('Guess first:'))}</b> {safe(tr(lesson.question))}</p>"
+                + (formula if self._is_revealed else "")
+            )
+            self.reveal.description = tr("Reveal")
+            if lesson.choices:
+                self._offer([lever_words(choice) for choice in lesson.choices])
+            else:
+                self.guess.placeholder = tr("your guess")
+                self.guess.description = lesson.unit
+            if self._is_revealed:
+                self._answer.value = self._revealed(lesson.answer())
+
+    def _offer(self, words: list[str]) -> None:
+        """The choices in words, what was chosen kept."""
+        kept = self.guess.index
+        self.guess.options = words
+        self.guess.index = kept
+
+    def _on_reveal(self) -> None:
+        with use_language(self._lang()):
+            self._answer.value = f"<p>{safe(tr('computing ...'))}</p>"
+        self._is_revealed = True
+        self.say()
+
+    def _revealed(self, answer: Answer) -> str:
+        why = "".join(f"<p>{safe(text)}</p>" for text in answer.why)
+        return (
+            f'<div class="fs-answer"><p class="fs-said">{safe(tr("Answer:"))} '
+            f'<b data-answer="{self.lesson.key}">{safe(answer.said)}</b> {self._verdict(answer)}</p>'
+            f"{answer.picture}{why}</div>"
+        )
+
+    def _verdict(self, answer: Answer) -> str:
+        """The guess beside the answer."""
+        if self.lesson.choices:
+            if self.guess.index is None:
+                return ""
+            words = (
+                tr("You had it.")
+                if self.guess.index == answer.value
+                else tr(f"Your guess: {self.guess.value}.")
+            )
+            return f"<span>{safe(words)}</span>"
+        given = number_in(self.guess.value)
+        return "" if given is None else f"<span>{safe(tr(f'Your guess: {given:,.10g}.'))}</span>"
+
+
+def number_in(text: str) -> float | None:
+    """A number as somebody types it; None where there is none."""
+    cleaned = text.replace(",", "").replace("，", "").replace("%", "").replace("％", "").strip()
+    try:
+        return float(cleaned)
+    except ValueError:
+        return None

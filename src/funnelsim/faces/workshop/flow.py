@@ -1,0 +1,181 @@
+"""The funnel with deals moving through it: a picture in HTML and CSS, without a script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+from funnelsim.faces.workshop.factors import LEADS, Moves
+from funnelsim.faces.workshop.model import Numbers, Room
+from funnelsim.faces.workshop.wording import percent, stage_name
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.numerics.incidence import incidence_by_age
+from funnelsim.vocabulary.language import tr
+from funnelsim.vocabulary.randomness import Streams
+
+N_DEALS = 200  # with as many leads as today
+_MOST_DEALS = 300
+_MOST_STAYS = 12  # of a deal that goes back and forth
+_SECONDS = 9.0  # that a deal takes for all stages at today's median stays
+_PERIOD = 16.0  # seconds after which a deal comes again
+_FALL = 0.7  # seconds in which a lost deal drops out
+_HALF = 54.0  # half the height of the funnel at its mouth, in pixels
+_MIDDLE = 62.0
+_LEAST_HALF = 4.0
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Deal:
+    """One deal on its way: when it stands at which border between stages, and how it ends.
+
+    Parameters
+    ----------
+    borders : tuple of (seconds, border)
+        Border 0 is the mouth of the funnel; border k the end of stage k.
+    is_won : bool
+        Otherwise it is lost, or still there, in the middle of a stage.
+    """
+
+    borders: tuple[tuple[float, float], ...]
+    is_won: bool
+
+
+def deals(room: Room, funnel: Funnel, n_deals: int) -> list[Deal]:
+    """Deals drawn from the rates of a funnel; the same random numbers wherever the sliders stand.
+
+    A deal keeps its luck: what changes from one picture to the next is what the sliders changed.
+    """
+    n_open = funnel.stages.n_open
+    luck = Streams(0).generator("workshop deals").random((_MOST_DEALS, _MOST_STAYS, 2))
+    laws = [
+        incidence_by_age(
+            hazards.first_age, funnel.mean_hazards(stage), 2 * int(hazards.first_age[-1])
+        ).cumsum(axis=0)
+        for stage, hazards in enumerate(funnel.hazards)
+    ]
+    pace = _SECONDS / max(sum(room.rates.median_stays), 1.0)
+    return [_deal(funnel, laws, one, pace, n_open) for one in luck[:n_deals]]
+
+
+def _deal(funnel: Funnel, laws: list[Floats], luck: Floats, pace: float, n_open: int) -> Deal:
+    stage, seconds = 0, 0.0
+    borders = [(0.0, 0.0)]
+    for which, when in luck.tolist():
+        law = laws[stage]
+        forward_first = np.argsort(~funnel.stages.is_forward(stage), kind="stable")
+        reached = np.cumsum(law[-1][forward_first])
+        if which >= reached[-1]:
+            break  # never decided
+        place = int(forward_first[np.searchsorted(reached, which, side="right")])
+        age = float(np.searchsorted(law[:, place], when * law[-1, place])) + when
+        seconds += max(age * pace / float(funnel.changes.speed[stage, place]), 0.15)
+        if place >= n_open:
+            is_won = bool(funnel.stages.is_won[place])
+            borders.append((seconds, float(n_open if is_won else stage + 0.2 + 0.6 * when)))
+            return Deal(tuple(borders), is_won)
+        stage = place
+        borders.append((seconds, float(stage)))
+    return Deal((*borders, (seconds + _PERIOD, stage + 0.5)), False)
+
+
+def flow(room: Room, moves: Moves, numbers: Numbers) -> str:
+    """The picture for a position of the sliders: today's outline dashed, the changed funnel filled."""
+    funnel = room.funnel(moves)
+    share = 1.0 + moves.get(LEADS, 0) / 100
+    n_deals = min(round(N_DEALS * share), _MOST_DEALS)
+    n_open = funnel.stages.n_open
+    halves = _halves(numbers.reach)
+    dots, frames = [], []
+    lanes = Streams(0).generator("workshop lanes").uniform(-0.92, 0.92, (_MOST_DEALS, 2)).tolist()
+    for i, deal in enumerate(deals(room, funnel, n_deals)):
+        lane, phase = lanes[i]
+        frame, still, period = _frame(deal, lane, (phase + 0.92) / 1.84, halves, n_open)
+        frames.append(f"@keyframes d{i}{{{frame}}}")
+        delay = -period * (phase + 0.92) / 1.84
+        kind = " class=w" if deal.is_won else ""
+        dots.append(
+            f'<i{kind} style="transform:{still};'
+            f'animation:d{i} {period:.1f}s linear {delay:.2f}s infinite"></i>'
+        )
+    return (
+        f"<style>{''.join(frames)}</style>"
+        f'<div class="fs-flow" role="img" aria-label="{escape(_sentence(room, numbers))}">'
+        f'<div class="fs-stages" style="--n:{n_open + 1}">{_heads(room, numbers)}</div>'
+        f'<div class="fs-tube">{_outlines(room, numbers)}{"".join(dots)}</div>'
+        f'<div class="fs-stages fs-feet" style="--n:{n_open + 1}">{_feet(room, numbers)}</div></div>'
+    )
+
+
+def _halves(reach: tuple[float, ...]) -> Floats:
+    """Half the height of the funnel at each border, in proportion to the deals that get there."""
+    return np.maximum(np.asarray(reach) / 100 * _HALF, _LEAST_HALF)
+
+
+def _frame(deal: Deal, lane: float, phase: float, halves: Floats, n_open: int) -> tuple[str, str, float]:
+    """Keyframes of a deal, where it stands in a still picture, and the seconds until it comes again."""
+    end = deal.borders[-1][0]
+    period = _PERIOD * max(np.ceil((end + _FALL + 0.3) / _PERIOD), 1.0)
+    width = 100.0 / (n_open + 1)
+    steps = []
+    places = []
+    for seconds, border in deal.borders:
+        half = float(np.interp(border, np.arange(len(halves)), halves))
+        places.append((seconds, border * width, _MIDDLE + lane * half))
+        steps.append(f"{100 * seconds / period:.1f}%{{transform:{_at(*places[-1][1:])};opacity:1}}")
+    x = places[-1][1]
+    last = (x + width * 0.5, _MIDDLE) if deal.is_won else (x + width * 0.1, _MIDDLE + _HALF + 16)
+    steps.append(f"{100 * (end + _FALL) / period:.1f}%,to{{transform:{_at(*last)};opacity:0}}")
+    times = [seconds for seconds, _, _ in places]
+    moment = phase * period
+    still = _at(
+        float(np.interp(moment, times, [place[1] for place in places])),
+        float(np.interp(moment, times, [place[2] for place in places])),
+    )
+    return "".join(steps), still + (";opacity:0" if moment > end else ""), float(period)
+
+
+def _at(x: float, y: float) -> str:
+    return f"translate({x:.1f}cqw,{y:.0f}px)"
+
+
+def _outlines(room: Room, numbers: Numbers) -> str:
+    """The changed funnel filled, and the outline of today's."""
+    filled, dashed = (_outline(_halves(found.reach), len(found.reach)) for found in (numbers, room.today))
+    return (
+        f'<svg viewBox="0 0 100 {2 * _MIDDLE:.0f}" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path class="now" d="{filled}"/><path class="today" d="{dashed}"/></svg>'
+    )
+
+
+def _outline(halves: Floats, n: int) -> str:
+    xs = [100.0 * k / n for k in range(n)] + [100.0]
+    ends = [*halves.tolist(), float(halves[-1])]
+    top = [f"{x:.2f},{_MIDDLE - half:.1f}" for x, half in zip(xs, ends, strict=True)]
+    bottom = [f"{x:.2f},{_MIDDLE + half:.1f}" for x, half in zip(xs, ends, strict=True)]
+    return f"M{' L'.join([*top, *bottom[::-1]])}Z"
+
+
+def _heads(room: Room, numbers: Numbers) -> str:
+    names = [stage_name(stage.name) for stage in room.scenario.funnel.stages.open] + [tr("won")]
+    return "".join(
+        f"<div><b>{escape(name)}</b><span>{reach:.3g}</span></div>"
+        for name, reach in zip(names, numbers.reach, strict=True)
+    )
+
+
+def _feet(room: Room, numbers: Numbers) -> str:
+    cells = []
+    for step in numbers.conversions:
+        spread = "" if step.is_certain else f"<small>{100 * step.low:.0f}–{100 * step.high:.0f}</small>"
+        cells.append(f"<div>{percent(step.value)} →{spread}</div>")
+    return "".join([*cells, f"<div>{tr('of 100 leads')}</div>"])
+
+
+def _sentence(room: Room, numbers: Numbers) -> str:
+    reach, before = numbers.reach[-1], room.today.reach[-1]
+    return tr(f"Of 100 leads {reach:.3g} are won in the end; with today's rates {before:.3g}.")

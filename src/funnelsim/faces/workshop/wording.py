@@ -1,0 +1,95 @@
+"""Wording of the page: numbers with their ranges, names of stages and factors, in the language spoken."""
+
+from __future__ import annotations
+
+from html import escape
+
+from funnelsim.faces.plots.style import Scale, in_points
+from funnelsim.faces.workshop.factors import (
+    AMOUNT,
+    COLLECTION,
+    CONVERSION,
+    CYCLE,
+    LEADS,
+    STAY,
+    WIN_RATE,
+    Range,
+)
+from funnelsim.nouns.scenario import Scenario
+from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.vocabulary.language import known, tr
+
+_STAGE = " (stage)"
+_NAMES = {
+    LEADS: "new leads",
+    CONVERSION: "lead conversion",
+    WIN_RATE: "win rate",
+    AMOUNT: "amount per win",
+    COLLECTION: "collection rate",
+    CYCLE: "sales cycle",
+    STAY: "longest stay",
+}
+
+
+def name_of(key: str) -> str:
+    """What a factor is called."""
+    return tr(_NAMES[key])
+
+
+def stage_name(name: str) -> str:
+    """A stage of a shipped scenario in the language spoken; one of somebody's own as it is."""
+    said = known(f"{name}{_STAGE}")
+    return name if said.endswith(_STAGE) else said
+
+
+def is_count(scenario: Scenario) -> bool:
+    """Whether the target of a scenario is a number of wins."""
+    return scenario.measure == "wins" or scenario.funnel.amounts is None
+
+
+def scale_of(scenario: Scenario, largest: float) -> Scale:
+    """Units fit for what the target of a scenario counts."""
+    counts = is_count(scenario)
+    return Scale.of(largest, "wins" if counts else scenario.funnel.unit, is_count=counts)
+
+
+def money(scenario: Scenario, amount: float) -> str:
+    """An amount with its unit."""
+    return Scale.of(amount, scenario.funnel.unit).text(amount)
+
+
+def count(number: float) -> str:
+    """A number of deals: whole where it is large."""
+    return f"{number:,.0f}" if number >= 99.5 else f"{number:.1f}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share in percent."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def points(change: Estimate) -> str:
+    """A change of a chance in points with its standard error."""
+    value, error = in_points(change.value, change.standard_error)
+    if not value and not error:
+        return tr("no change")
+    return tr(f"{value:+.1f} {_error(error)} points")
+
+
+def error_of(chance: Estimate) -> str:
+    """The standard error of a chance, in points, which are not named."""
+    return _error(in_points(0.0, chance.standard_error)[1])
+
+
+def _error(points: float) -> str:
+    return f"± {points:.1f}" if points else "± <0.1"
+
+
+def range_of(found: Range, said: tuple[str, str]) -> str:
+    """The range of a value, its ends in words; empty where it is taken as known."""
+    return "" if found.is_certain else f"{said[0]} – {said[1]}"
+
+
+def safe(text: str) -> str:
+    """A text for a page."""
+    return escape(text)

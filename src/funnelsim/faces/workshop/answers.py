@@ -227,8 +227,9 @@ def first_lever() -> Answer:
 def lever_words(name: str) -> str:
     """A lever of the course's scenario, its stage in the language spoken."""
     said = tr(name)
-    for stage in exercises.course().funnel.stages.open:
-        said = said.replace(stage.name, stage_name(stage.name))
+    course = exercises.course()
+    for stage in course.funnel.stages.open:
+        said = said.replace(stage.name, stage_name(course, stage.name))
     return said
 
 

@@ -162,7 +162,7 @@ def where(room: Room, key: str) -> str:
     if key == COLLECTION and room.scenario.measure not in ("revenue", "cash"):
         return tr("moves cash, not what is signed")
     stages = {CONVERSION: room.rates.first, WIN_RATE: room.rates.last, STAY: room.rates.slowest}
-    return stage_name(stages[key]) if key in stages else ""
+    return stage_name(room.scenario, stages[key]) if key in stages else ""
 
 
 def footnote(room: Room) -> str:

@@ -37,7 +37,7 @@ _AS_OF = "2026-08-31"
 @cache
 def course() -> Scenario:
     """The scenario of the course: 100 addresses, 50, 25, 12, 6."""
-    return read_scenario("activity_funnel")
+    return read_scenario("activity_funnel", lang="en")
 
 
 def _lived(funnel: Funnel, start: str, seed: int) -> DealHistory:
@@ -300,7 +300,7 @@ class Saturation:
 @cache
 def saturation() -> Saturation:
     """The team with its usual numbers, and with 60 % more; people and their hours followed."""
-    calls = read_scenario("telesales")
+    calls = read_scenario("telesales", lang="en")
     assert calls.team is not None
     assert calls.work is not None
     team = Events(calls.team, calls.work, n_futures=30, n_draws=10)

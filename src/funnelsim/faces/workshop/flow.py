@@ -161,7 +161,9 @@ def _outline(halves: Floats, n: int) -> str:
 
 
 def _heads(room: Room, numbers: Numbers) -> str:
-    names = [stage_name(stage.name) for stage in room.scenario.funnel.stages.open] + [tr("won")]
+    names = [stage_name(room.scenario, stage.name) for stage in room.scenario.funnel.stages.open] + [
+        tr("won")
+    ]
     return "".join(
         f"<div><b>{escape(name)}</b><span>{reach:.3g}</span></div>"
         for name, reach in zip(names, numbers.reach, strict=True)

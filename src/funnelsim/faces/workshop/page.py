@@ -29,7 +29,7 @@ _TONGUES = (("EN", "en"), ("中文", "zh"))
 @cache
 def room_of(scenario: str) -> Room:
     """A shipped scenario in front of the room, today's numbers computed once."""
-    return Room(read_scenario(scenario))
+    return Room(read_scenario(scenario, lang="en"))
 
 
 def html(text: str = "", *classes: str) -> widgets.HTML:
@@ -87,7 +87,7 @@ class Workshop:
             slider.observe(lambda _: None if self._is_setting else self._draw(), "value")
 
     def _titles(self) -> list[tuple[str, str]]:
-        return [(read_scenario(name).title(self.lang), name) for name in shipped_scenarios()]
+        return [(read_scenario(name, lang="en").title(self.lang), name) for name in shipped_scenarios()]
 
     def _laid_out(self) -> widgets.Box:
         head = widgets.Box([self._title, self.chooser, self.reset, self.tongue])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
 
 from funnelsim.faces.plots.style import Scale, in_points
@@ -15,11 +16,12 @@ from funnelsim.faces.workshop.factors import (
     WIN_RATE,
     Range,
 )
+from funnelsim.intake.scenarios import read_scenario
 from funnelsim.nouns.scenario import Scenario
 from funnelsim.vocabulary.estimate import Estimate
-from funnelsim.vocabulary.language import known, tr
+from funnelsim.vocabulary.language import Language, language, tr
 
-_STAGE = " (stage)"
+_WRITTEN_IN: Language = "en"  # what the page reads scenarios in: names are keys, whatever is spoken
 _NAMES = {
     LEADS: "new leads",
     CONVERSION: "lead conversion",
@@ -36,10 +38,18 @@ def name_of(key: str) -> str:
     return tr(_NAMES[key])
 
 
-def stage_name(name: str) -> str:
-    """A stage of a shipped scenario in the language spoken; one of somebody's own as it is."""
-    said = known(f"{name}{_STAGE}")
-    return name if said.endswith(_STAGE) else said
+@cache
+def _stage_names(scenario: str, lang: Language) -> dict[str, str]:
+    """Stages of a shipped scenario in a language, by their English names."""
+    english, said = (
+        read_scenario(scenario, lang=tongue).funnel.stages.names for tongue in (_WRITTEN_IN, lang)
+    )
+    return dict(zip(english, said, strict=True))
+
+
+def stage_name(scenario: Scenario, name: str) -> str:
+    """A stage in the language spoken; as the file has it where it knows no words."""
+    return _stage_names(scenario.name, language())[name]
 
 
 def is_count(scenario: Scenario) -> bool:

@@ -123,7 +123,7 @@ def _fault(fault: dict[str, Any], raw: dict[str, Any]) -> str:
         return f"{place} is not known{did_you_mean(str(last), _fields_at(path))}"
     if fault["type"] == "missing":
         return f"{place} is missing"
-    return f"{place} = {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{place} = {fault['input']!r}: {fault['msg']}"
 
 
 def _place(path: list[Any], raw: dict[str, Any]) -> str:

@@ -41,6 +41,8 @@ FORMAT = "funnelsim-funnel/1"
 class FunnelFileError(FunnelsimError):
     """A file that is no funnel of this version; the message names each key at fault."""
 
+    names_keys_of_a_file = True
+
 
 def write_funnel(funnel: Funnel, path: Path) -> None:
     """Write a funnel as JSON, whole or not at all.
@@ -73,10 +75,8 @@ def read_funnel(path: Path) -> Funnel:
         raise
     except PlacedError as error:
         told_each = "\n".join(f"  {fault}" for fault in english(error).split("\n"))
-        one = len(error.faults) == 1
-        raise FunnelFileError(
-            f"{path}: {english(error)}" if one else f"{path} has faults:\n{told_each}"
-        ) from error
+        head = f"{path} has a fault:" if len(error.faults) == 1 else f"{path} has faults:"
+        raise FunnelFileError(f"{head}\n{told_each}") from error
     except FunnelsimError as error:
         raise FunnelFileError(f"{path}: {english(error)}") from error
 

@@ -38,10 +38,11 @@ def test_a_refusal_reads_as_a_chinese_sentence(refuse: Callable[[], object], tol
 def test_a_name_of_a_file_is_not_said_as_a_word(tmp_path: Path) -> None:
     """`deals` is a word of the catalogue, deals.csv the user's file."""
     path = tmp_path / "deals.csv"
-    path.write_text("deal_id,amount\n")
+    path.write_bytes(b"deal_id\0amount")
     with pytest.raises(FunnelsimError) as caught, fs.use_language("zh"):
         fs.read_deals(path)
-    assert str(caught.value) == "数据有一处错误：\n  deals.csv：只有表头，没有数据行；请重新导出"
+    fault = str(caught.value).split("\n")[1]
+    assert fault == "  deals.csv：不是文本文件；请给出 CSV、Parquet 或 Excel 文件"
 
 
 def test_faults_of_a_stages_file_keep_their_keys(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import EM, alt_text, safe, widen_fonts
+from funnelsim.faces.plots.sheet import EM, safe, widen_fonts
+from funnelsim.faces.plots.svg import in_words
 from funnelsim.faces.tables import visible, wrapped
 
 WIDTH, HEIGHT = 11.69, 8.27  # inches: A4 on its side
@@ -108,7 +109,7 @@ class Paper:
         self.need(height)
         ax = self.picture(plot, noun, LEFT, self.y, width, height)
         self.y += height + 0.05
-        self.words(alt_text(ax), size=7.5, colour=SOFT)
+        self.words(in_words(ax), size=7.5, colour=SOFT)
         self.y += 0.08
 
     def picture(

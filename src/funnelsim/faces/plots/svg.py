@@ -10,7 +10,9 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
+from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import alt_text
 from funnelsim.faces.tables import visible
 
@@ -20,6 +22,7 @@ _MARK = re.compile(r"""(\bid="|href="#|url\(#)([^")]+)""")
 _OUTER = re.compile(r"<svg\b[^>]*>")
 _STYLE = re.compile(r"<defs>\s*<style\b.*?</style>\s*</defs>", re.DOTALL)  # would hold for the whole page
 _OUTLINE = re.compile(r'(?<= d=")[^"]+')
+_ENDLESS = re.compile(r"[^\s，。；：、（）]{120,}")  # names of thousands of characters
 _DIGITS = re.compile(r"(\.\d\d)\d+")
 _BOX = re.compile(r'viewBox="[^"]*"')
 
@@ -56,6 +59,11 @@ def drawn(
     outer = (
         f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" xmlns="http://www.w3.org/2000/svg" {box[0]} '
         f'role="img" aria-label="{escape(title)}" aria-describedby="{name}-desc">'
-        f'<title>{escape(title)}</title><desc id="{name}-desc">{escape(visible(alt_text(ax)))}</desc>'
+        f'<title>{escape(title)}</title><desc id="{name}-desc">{escape(in_words(ax))}</desc>'
     )
     return _OUTER.sub(lambda _: outer, svg, count=1)
+
+
+def in_words(ax: Axes) -> str:
+    """The numbers that a plot shows, to be read aloud or printed: endless names cut, nothing unseen."""
+    return _ENDLESS.sub(lambda found: style.shorten(found[0], 60), visible(alt_text(ax)))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.report.content import Told
 
 _MOST_ISSUES = 20
+_LONGEST_TEXT = 300  # columns
 Row = Mapping[Hashable, Any]
 
 
@@ -34,7 +35,11 @@ def stages(told: Told) -> Section:
     titles = [tr("stage"), tr("open deals"), tr("conversion"), tr("nominal conversion"), tr("win rate")]
     titles += [tr("nominal win rate"), tr(f"median stay in {steps(told.funnel.clock.step)}")]
     tables = [Table(tr("Stages, with 80 % intervals"), tuple(titles), rows)]
-    gates = [(name(stage.name), style.plain(stage.gate)) for stage in told.funnel.stages.open if stage.gate]
+    gates = [
+        (name(stage.name), style.shorten(style.plain(stage.gate), _LONGEST_TEXT))
+        for stage in told.funnel.stages.open
+        if stage.gate
+    ]
     if gates:
         titles = [tr("stage"), tr("evidence that lets a deal move on")]
         tables.append(Table(tr("Promotion standards"), tuple(titles), tuple(gates), (1,)))
@@ -175,7 +180,8 @@ def assumed(told: Told) -> Section:
     """Every setting, and every assumption made for want of data."""
     notes = dict.fromkeys((*told.outlook.notes, *told.funnel.notes))
     rows = tuple(
-        (tr(title), style.shorten(style.plain(value), 200)) for title, value in _settings(told).items()
+        (tr(title), style.shorten(style.plain(value), _LONGEST_TEXT))
+        for title, value in _settings(told).items()
     )
     table = Table(tr("Settings"), (tr("setting"), tr("value")), rows, (1,))
     says = () if notes else (tr("Nothing was assumed beyond the method."),)

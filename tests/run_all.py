@@ -1,4 +1,4 @@
-"""Lint, types, tests and notebooks; stops at the first that fails. The second command of the README."""
+"""Lint, types, tests (quick, then thorough), notebooks and documentation; stops at the first that fails. The second command of the README."""
 
 import os
 import subprocess
@@ -9,7 +9,8 @@ STEPS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
-    ("pytest", "-m", "not slow", "-n", "auto", "--dist", "loadfile"),
+    ("pytest", "-n", "auto", "--dist", "loadfile"),
+    ("pytest", "-m", "thorough and not slow", "-n", "auto", "--dist", "loadfile"),
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The documentation: complete, true to its sources, in two languages, offline; and it builds (slow)."""
+"""The documentation: complete, true to its sources, in two languages, offline; and it builds (thorough)."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_what_loads_from_outside_would_be_seen() -> None:
     assert not LOADED.search('<a href="https://example.org">a link to click on</a>')
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(
     importlib.util.find_spec("sphinx") is None or importlib.util.find_spec("myst_nb") is None,
     reason="Sphinx or MyST-NB is not installed: python -m pip install -e '.[docs]'",

@@ -54,13 +54,14 @@ def test_every_notebook_promised_is_there() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+@pytest.mark.thorough
 def test_notebook_runs_from_top_to_bottom(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if LOANS_BESIDE.exists():  # elsewhere the notebook of the real log says why it does nothing
         monkeypatch.setenv(LOANS, str(LOANS_BESIDE))
     executed(path)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", CHINESE, ids=named)
 def test_chinese_notebook_runs_and_shows_no_english(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if LOANS_BESIDE.exists():

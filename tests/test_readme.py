@@ -2,6 +2,7 @@ import doctest
 import re
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 import funnelsim
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_examples_print_what_they_show() -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False, optionflags=flags)

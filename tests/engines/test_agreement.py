@@ -401,6 +401,7 @@ def test_engine_agrees_with_plain_propagation(run: Run, truth_of: Callable[..., 
     assert max(off.values()) <= 1.0, {what: gap for what, gap in off.items() if gap > 1.0}
 
 
+@pytest.mark.thorough
 def test_an_engine_that_forgets_a_feature_would_be_seen(run: Run, truth_of: Callable[..., Any]) -> None:
     """The negative control: every feature matters in its case, and by more than the luck of the futures."""
     for feature in CASES[run.case].features:

@@ -169,6 +169,7 @@ def chances_of(funnel: fs.Funnel, pipeline: fs.Pipeline, edges: np.ndarray) -> t
 
 
 @pytest.mark.parametrize("world", range(40))
+@pytest.mark.thorough
 def test_chances_equal_those_of_the_forward_oracle(world: int) -> None:
     rng = np.random.default_rng([SEED, world])
     funnel, oracle = random_world(rng)

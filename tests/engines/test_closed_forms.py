@@ -302,6 +302,7 @@ def test_spread_of_a_chance_is_that_of_all_periods_together() -> None:
 
 
 @pytest.mark.parametrize("n_seeds", [120, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_standard_errors_are_honest(n_seeds: int) -> None:
     """Over independent seeds, (mean - truth) / SE has the sd of Student's t, sqrt(9 / 7) = 1.13.
 

@@ -503,6 +503,7 @@ def test_wins_can_be_forecast_where_there_are_amounts() -> None:
 
 
 @pytest.mark.parametrize("per_draw", [1, 2, 5])
+@pytest.mark.thorough
 def test_the_error_of_simulating_is_that_of_a_share_of_independent_futures(per_draw: int) -> None:
     """With certain parameters sqrt(p (1 - p) / n), however few futures a draw has. d: a tenth of it."""
     n_draws, chance = 4_000, float(won_within(92))

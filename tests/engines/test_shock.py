@@ -17,6 +17,7 @@ def fitted() -> tuple[fs.Funnel, fs.Pipeline]:
     return fs.fit(history).with_shock(None), history.pipeline()
 
 
+@pytest.mark.thorough
 def test_variance_grows_by_that_of_the_shock(fitted: tuple[fs.Funnel, fs.Pipeline]) -> None:
     """``Var(G W) = Var W + phi E W**2``, of a window by its copula; d: a tenth of what the shock adds."""
     funnel, pipeline = fitted

@@ -86,6 +86,7 @@ def test_the_answer_depends_on_the_seed_alone() -> None:
     assert one.notes == other.notes
 
 
+@pytest.mark.thorough
 def test_levers_are_paired_with_the_draws_that_the_base_took() -> None:
     engine = fs.MonteCarlo(n_futures=1_000, until_se=0.007)
     found = fs.compare_levers(

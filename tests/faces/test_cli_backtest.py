@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pandas as pd
+import pytest
 from click.testing import CliRunner
 
 from funnelsim.faces.cli import main
@@ -26,6 +27,7 @@ def test_the_screen_begins_with_the_verdict() -> None:
     assert "Brier skill" in screen
 
 
+@pytest.mark.thorough
 def test_programs_get_the_same_figures(tmp_path) -> None:
     told = json.loads(run("--format", "json"))
     assert told["verdict"].startswith("80 % ranges held in")

@@ -171,6 +171,7 @@ def test_what_is_neither_file_nor_pipe_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["deals.csv", "stage_history.csv", "stages.toml", "funnel.json"])
+@pytest.mark.thorough
 def test_a_file_that_is_read_is_never_written_over(tmp_path, name):
     run("simulate", "-o", tmp_path, "--quiet")
     before = (tmp_path / name).read_bytes()
@@ -217,6 +218,7 @@ def test_standard_output_redirected_to_a_file_is_continued(tmp_path):
 @pytest.mark.parametrize(
     "command", ["check --quiet > /dev/full", "check --quiet -o /dev/full", "--help > /dev/full"]
 )
+@pytest.mark.thorough
 def test_a_full_disk_ends_in_one_message(command):
     done = process(f"$FUNNELSIM {command}")
     assert done.returncode == 1
@@ -225,6 +227,7 @@ def test_a_full_disk_ends_in_one_message(command):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_a_closed_output_is_no_success(tmp_path):
     done = process("$FUNNELSIM check --quiet >&-")
     assert done.returncode == 1

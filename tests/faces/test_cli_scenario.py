@@ -60,6 +60,7 @@ def test_a_scenario_takes_no_records_and_no_other_funnel(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("command", ["forecast", "levers"])
+@pytest.mark.thorough
 def test_people_of_a_scenario_bring_their_engine(command: str, tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "scenarios" / f"{NAME}.toml").read_text(encoding="utf-8")
     text = text[: text.index("# Levers to compare")]
@@ -123,6 +124,7 @@ def richer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_levers_tell_how_far_and_what_to_buy(richer: Path) -> None:
     asked = ["levers", "--scenario", richer, *QUICK]
     told = json.loads(run(*asked, "--chance", "0.5", "--budget", "50k", "--format", "json").stdout)

@@ -16,6 +16,7 @@ def found() -> Dwell:
     return fs.dwell(fs.simulate_history(3), n_draws=50)
 
 
+@pytest.mark.thorough
 def test_curves_are_those_of_the_incidence(found):
     stage = found.stages.names[1]
     ax, curves = found.plot(stage), found.incidence(stage)

@@ -56,6 +56,7 @@ def test_a_grid_is_drawn_also_where_the_chance_hardly_changes() -> None:
         ax.figure.canvas.draw()
 
 
+@pytest.mark.thorough
 def test_the_frontier_shows_its_table(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     options = [fs.Option("fairs", fs.Volume, 1.3, 50_000), fs.Option("training", fs.Conversion, 1.2, 80_000)]
     plan = fs.spend(*sample, options, target=TARGET, periods="2Q", engine=ENGINE)

@@ -93,6 +93,7 @@ def test_deals_on_one_point_are_counted(outlook: fs.Forecast) -> None:
 @pytest.mark.parametrize("size", [(6.4, 4.8), (2.6, 1.8)])
 @pytest.mark.parametrize(("n", "stages"), [(0, 5), (1, 1), (300, 200)])
 @pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.thorough
 def test_no_deal_one_deal_and_200_stages_are_drawn(
     outlook: fs.Forecast, size: tuple[float, float], n: int, stages: int, lang: str
 ) -> None:

@@ -530,6 +530,7 @@ def edge_case(name: str) -> Forecast:
         "target of nothing",
     ],
 )
+@pytest.mark.thorough
 def test_edge_cases_are_drawn(name: str) -> None:
     outlook = edge_case(name)
     for ax in (plot_fan(outlook), plot_chance(outlook)):

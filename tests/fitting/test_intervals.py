@@ -73,6 +73,7 @@ def surprise(low: np.ndarray, high: np.ndarray, known: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(("deals_a_week", "window_start"), [(1.0, None), (2.3, "2024-12-01")])
+@pytest.mark.thorough
 def test_intervals_hold_the_truth_over_refits(deals_a_week: float, window_start: str | None) -> None:
     """100 worlds of at least 50 exits a stage; the log is complete, or starts 13 months before its end.
 

@@ -73,6 +73,7 @@ def assert_same(
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 @pytest.mark.parametrize("window_start", [None, "2024-07-01"])
 @pytest.mark.parametrize("parts", [1, 3, 7])
+@pytest.mark.thorough
 def test_export_of_a_simulated_crm(tmp_path: Path, kind: str, window_start: str | None, parts: int) -> None:
     source = fs.simulate_history(parts, window_start=window_start)
     paths = written(tmp_path, *exported(source), kind)
@@ -82,6 +83,7 @@ def test_export_of_a_simulated_crm(tmp_path: Path, kind: str, window_start: str 
     assert_same(paths, history, parts)
 
 
+@pytest.mark.thorough
 def test_two_workers_and_files_in_pieces(tmp_path: Path) -> None:
     source = fs.simulate_history(5)
     deals, log = exported(source)
@@ -99,6 +101,7 @@ def test_two_workers_and_files_in_pieces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.thorough
 def test_moves_of_one_moment_stand_in_the_order_of_the_file(tmp_path: Path, kind: str) -> None:
     """Every deal makes its four moves on one day, rows far apart, read by two threads."""
     n = 100_000

@@ -272,6 +272,7 @@ def test_progress_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "counted part 2 of 2" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_little_memory_gives_the_same_answer_in_more_parts(folder: Path) -> None:
     """200,000 deals in 64 MB: parts of 64,000 rows; what does not fit is spilled."""
     n = 200_000

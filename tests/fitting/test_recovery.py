@@ -239,6 +239,7 @@ def test_intervals_of_the_table_hold_the_truth_as_often_as_they_say() -> None:
     assert (np.abs(hits / n_refits - 0.8) < 4 * np.sqrt(0.8 * 0.2 / n_refits)).all(), hits / n_refits
 
 
+@pytest.mark.thorough
 def test_the_age_by_which_nine_in_ten_have_left_is_as_unsure_as_few_deals_leave_it() -> None:
     """Of 25 deals few have stayed as long as one in ten does; the range must reach beyond those seen.
 

@@ -67,6 +67,7 @@ def tables(draw, pools: dict[str, list[str]]) -> pd.DataFrame:
     faulty=st.sampled_from(["refuse", "set aside"]),
 )
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.thorough
 def test_a_history_or_an_error_that_can_be_acted_on(deals, moves, stages, tz, as_of, faulty):
     try:
         history = read_deals(deals, moves, stages=stages, tz=tz, as_of=as_of, faulty=faulty)

@@ -102,6 +102,7 @@ def by_owner(history: fs.DealHistory) -> Shown:
 
 
 @pytest.mark.parametrize("question", [fs.dwell, fs.effects, fs.drift, fs.amounts, by_owner])
+@pytest.mark.thorough
 def test_reports_on_history_are_shown_in_chinese(question: Callable[[fs.DealHistory], Shown]) -> None:
     history = fs.simulate_history()
     with fs.use_language("zh"):

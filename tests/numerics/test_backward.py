@@ -63,6 +63,7 @@ def forward(hazards, stages, multipliers, draw: int, stage: int, age: int | None
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.thorough
 def test_values_equal_plain_propagation_whatever_the_factors(seed: int) -> None:
     """A factor taken one step early or late moves the chances by several hundredths."""
     rng = np.random.default_rng(seed)

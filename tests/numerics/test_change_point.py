@@ -125,6 +125,7 @@ def test_dispersion_is_told_from_the_change() -> None:
 
 
 @pytest.mark.parametrize(("dispersion", "mean"), [(0.0, 10.0), (0.15, 10.0), (0.0, 1.0)])
+@pytest.mark.thorough
 def test_p_values_are_uniform_without_a_change(dispersion: float, mean: float) -> None:
     """200 series. Largest gap below sqrt(log(2 / 1e-6) / 400) = .19; a twentieth of them below .05, or so."""
     rng = np.random.default_rng(5)

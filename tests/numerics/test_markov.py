@@ -305,6 +305,7 @@ ALLOWED = FUNNEL.rates > 0
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.thorough
 def test_panel_likelihood_score_and_maximum_against_brute_force(seed: int) -> None:
     rows = snapshots(seed)
     panel = _Panel.checked(*rows, ALLOWED, (3,))

@@ -35,6 +35,7 @@ def test_odds_and_their_spread_are_recovered():
 
 
 @pytest.mark.parametrize(("n_groups", "n_exits"), [(150, 1.3), (20, 12)])
+@pytest.mark.thorough
 def test_intervals_of_groups_that_differ_hold_what_they_say_where_each_has_little(n_groups, n_exits):
     """20 worlds of a spread of 0.5: 80 % intervals hold 70 to 88 %, given that groups differ.
 

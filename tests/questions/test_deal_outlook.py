@@ -82,6 +82,7 @@ def without_drawn(whole: Portfolio, deal: int) -> Portfolio:
     )
 
 
+@pytest.mark.thorough
 def test_a_deal_is_taken_out_as_if_it_had_never_been() -> None:
     """Against the law computed anew without the deal. d: 1e-4 of a chance, where effects reach .1."""
     whole = portfolio(120)

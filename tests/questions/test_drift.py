@@ -169,6 +169,7 @@ def doubled_after(n_days: int, seed: int) -> DealHistory:
     return fs.read_deals(deals, stages=fs.Stages.named(["open"]), as_of="2025-08-22", tz="UTC")
 
 
+@pytest.mark.thorough
 def test_the_date_of_a_change_within_a_period_is_held():
     """25 worlds whose win rate doubles on a random day, counted by 28 days; dates at their ends held 25 %.
 
@@ -187,6 +188,7 @@ def test_the_date_of_a_change_within_a_period_is_held():
 
 
 @pytest.mark.parametrize("n", [12, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_stationary_histories_are_left_alone(n):
     """Histories of a year: a tenth may be called moved; so many that luck says 1 in 1,000 may not."""
     n_moved = 0

@@ -119,6 +119,7 @@ def test_quantiles_of_a_memoryless_stage_are_those_of_theory(late, found):
     assert np.median(closed) < row["usual_days"] - 2  # negative control: what censoring hides
 
 
+@pytest.mark.thorough
 def test_intervals_of_the_usual_dwell_hold_the_truth_as_often_as_stated():
     """80 % intervals over 150 worlds of 300 deals: whole days make them hold a little more often.
 
@@ -184,6 +185,7 @@ def brute_force(history: fs.DealHistory, name: str, params: dict[str, float]) ->
     return float(total)
 
 
+@pytest.mark.thorough
 def test_ranking_is_that_of_the_likelihood_counted_row_by_row():
     """d = 1e-6 of a log-likelihood; entry a day late, or ages as exact, changes it by hundreds."""
     rng = np.random.default_rng(5)
@@ -205,6 +207,7 @@ def test_ranking_is_that_of_the_likelihood_counted_row_by_row():
     assert not table.isna().any().any()
 
 
+@pytest.mark.thorough
 def test_one_destination_censors_the_others(found):
     """Two in five exits are wins, so their rate is two fifths of that of all exits."""
     every = next(f for f in found.fits("offer").fits if f.family == "exponential" and not f.never_leaves)
@@ -221,6 +224,7 @@ def test_one_destination_censors_the_others(found):
 # --- goodness of fit
 
 
+@pytest.mark.thorough
 def test_the_true_family_passes_and_an_expiry_fails_every_family(found):
     check = found.fit_check("offer")
     assert check["p_value"][BINNED] > 1e-4
@@ -314,6 +318,7 @@ AWKWARD = {
 
 
 @pytest.mark.parametrize("case", AWKWARD)
+@pytest.mark.thorough
 def test_awkward_histories_have_a_stated_answer_or_a_clear_error(case):
     history = AWKWARD[case]
     if case == "ten deals":  # those that leave after day 15 are open
@@ -382,6 +387,7 @@ def test_the_same_seed_gives_the_same_answer(late, found):
     pd.testing.assert_frame_equal(found.table(), fs.dwell(late, n_draws=300).table())
 
 
+@pytest.mark.thorough
 def test_hazards_from_elsewhere_are_held_to_the_exits() -> None:
     """Those of a funnel that did not learn from these stays get no credit for having followed them.
 

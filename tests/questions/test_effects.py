@@ -255,6 +255,7 @@ def test_names_and_order_of_deals_change_nothing(known, found):
 # --- where there is nothing
 
 
+@pytest.mark.thorough
 def test_intervals_hold_none_where_there_is_none():
     """40 worlds x flag, support and size; a coverage of 80 % below 0.62 or so would be seen. Shrinkage
     pulls towards the truth here, so more than 80 % is right.
@@ -267,6 +268,7 @@ def test_intervals_hold_none_where_there_is_none():
     assert np.mean(held) < 0.95
 
 
+@pytest.mark.thorough
 def test_idle_attributes_are_mostly_of_no_clear_gain():
     verdicts = [fs.effects(null_world(seed), n_draws=10).value(n_splits=2)["verdict"] for seed in range(8)]
     assert (pd.concat(verdicts) == "helps").mean() < 0.15

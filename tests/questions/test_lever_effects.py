@@ -289,6 +289,7 @@ def test_paired_effects_agree_with_independent_runs_and_are_surer(
         assert paired < most * apart
 
 
+@pytest.mark.thorough
 def test_the_standard_error_of_a_paired_effect_is_honest() -> None:
     """The true change is known by formula; over 150 seeds, gap / SE has the sd of Student's t.
 

@@ -18,6 +18,7 @@ LEVERS = (
 )
 
 
+@pytest.mark.thorough
 def test_exact_effects_are_those_of_80_000_paired_futures() -> None:
     """Errors of 0.7 points of the smallest effect (6 points), and of 1.4 of the largest (29), are caught.
 

@@ -59,6 +59,7 @@ def test_yield_multiplies_every_quantile_beyond_what_is_realised(
     np.testing.assert_allclose(lifted - realised, 2.0 * (plain - realised), rtol=2e-4)
 
 
+@pytest.mark.thorough
 def test_volume_of_a_subset_adds_what_that_subset_brings(funnel: fs.Funnel, history: fs.DealHistory) -> None:
     before, some = means(funnel, history), owners(funnel)[:2]
     added = [
@@ -262,6 +263,7 @@ def test_an_interaction_is_what_a_pair_does_beyond_the_sum(history: fs.DealHisto
     assert row["beyond_sum"] == pytest.approx(change - alone, abs=1e-12)
 
 
+@pytest.mark.thorough
 def test_people_levers_change_the_engine_and_keep_the_usual_team() -> None:
     history, work = fs.simulate_history(seed=1), fs.Work({"Qualify": 6.0, "Proof": 12.0})
     engine = fs.Events(fs.Team(fs.Rep.several(20)), work, n_futures=4, n_draws=2)
@@ -286,6 +288,7 @@ def test_the_engine_that_walks_deals_refuses_the_volume_of_some_classes(
         fs.forecast(lever.apply(funnel), history.pipeline(), periods="1Q", engine=engine)
 
 
+@pytest.mark.thorough
 def test_under_capacity_levers_commute_but_do_not_add_up() -> None:
     """More leads bring more once there are hands for them: 3.4 wins, 13 standard errors, in 60 futures.
 

@@ -27,6 +27,7 @@ def revised(history: DealHistory) -> fs.Revision:
 
 @pytest.mark.parametrize("measure", ["bookings", "wins"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.thorough
 def test_causes_add_up_to_the_cent(measure: str, seed: int) -> None:
     some = fs.simulate_history(seed=seed)
     changed = fs.revision(some, SINCE, window=WINDOW, n_draws=20, measure=measure)  # type: ignore[arg-type]

@@ -165,6 +165,7 @@ def test_same_seed_same_answer(history):
 
 
 @pytest.mark.parametrize("n", [12, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_luck_is_not_read_as_skill(n):
     """30 reps alike, n histories: false verdicts on at most 10 % of histories, and on hardly any rep.
 
@@ -206,6 +207,7 @@ def true_win_rates() -> np.ndarray:
     return rates
 
 
+@pytest.mark.thorough
 def test_skill_is_found_and_shrinking_pays():
     """16 histories of 8 reps whose odds differ: ranks, squared error at least a tenth below raw, coverage.
 
@@ -270,6 +272,7 @@ def against_its_own_figure(found: Segments) -> int:
     return int((((verdict == "above") & (gap < 0)) | ((verdict == "below") & (gap > 0))).sum())
 
 
+@pytest.mark.thorough
 def test_deals_that_only_wait_longer_have_no_other_win_rate():
     """20 reps of equal odds, paces apart by half: verdicts on win rates in at most 10 % of 16 worlds.
 
@@ -313,6 +316,7 @@ def test_other_odds_are_found_and_are_no_pace():
 
 
 @pytest.mark.parametrize(("n_reps", "spread"), [(150, 0.6), (20, 0.6), (20, 0.0)])
+@pytest.mark.thorough
 def test_intervals_of_thin_segments_hold_what_they_say(n_reps, spread):
     """Four deals a rep, or 30: 80 % intervals hold 66 to 90 % of true win rates; more without differences.
 

@@ -90,6 +90,7 @@ def test_one_per_cent_more_volume_is_one_per_cent_more_wins_of_new_deals() -> No
     assert table.loc["new deals +1 %", "chance_points"] == pytest.approx(100 * change, abs=1e-5)
 
 
+@pytest.mark.thorough
 def test_one_per_cent_of_collection_is_there_for_cash(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     """A tenth is never paid: 1 % less of that is a thousandth more of what will be paid, by .901 / .9.
 
@@ -209,6 +210,7 @@ def test_a_surface_of_a_quadratic_probit_is_exact() -> None:
     assert surface.probit(at) == pytest.approx(stats.norm.ppf(chance(at)), abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_money_goes_where_it_does_most(sample: tuple[fs.Funnel, fs.Pipeline]) -> None:
     """Two ways to the same lever, one at half the price: all money goes there, and nothing is overspent."""
     options = [fs.Option("dear", fs.Volume, 1.6, 200_000), fs.Option("cheap", fs.Volume, 1.6, 100_000)]
@@ -285,6 +287,7 @@ def test_what_helps_is_bought_without_what_harms(cost_of_harm: float) -> None:
 
 
 @pytest.mark.parametrize("wanted", [0.3, 0.333, 0.4, 0.51, 0.6])
+@pytest.mark.thorough
 def test_a_wanted_chance_is_truly_reached_and_not_much_more(wanted: float) -> None:
     """The rate that P(Poisson(m) >= 12) needs is known; what is told lies on its upper side, by 0.2 %."""
     mean, needed = expected_new_wins(1.0), stats.gamma(12).ppf(wanted)

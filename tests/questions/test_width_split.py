@@ -68,6 +68,7 @@ def test_a_shock_alone_is_its_variance_times_the_mean_squared() -> None:
     assert split["share"]["shared shock"] > 0.9
 
 
+@pytest.mark.thorough
 def test_parts_add_up_exactly_on_the_sample() -> None:
     history = fs.simulate_history(seed=1)
     funnel = fs.fit(history)

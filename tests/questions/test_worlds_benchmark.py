@@ -187,6 +187,7 @@ def test_one_seed_gives_one_answer_for_any_number_of_workers() -> None:
 
 
 @pytest.mark.parametrize("families", [FEW, pytest.param(list(FAMILIES), marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_ours_and_the_oracle_answer_in_every_family(families: list[str]) -> None:
     table = benchmark(families, 1, (Ours(n_draws=10), Oracle()), n_samples=100, seed=SEED)
     assert len(table) == 2 * len(families)
@@ -211,6 +212,7 @@ def held(world: World, method: Ours, rng: np.random.Generator) -> bool:
 
 
 @pytest.mark.parametrize("n", [60, pytest.param(700, marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_ranges_hold_where_the_truth_is_of_the_models_kind(n: int) -> None:
     """80 % ranges of next quarter's bookings, independent worlds, without a shock: none is in the truth.
 

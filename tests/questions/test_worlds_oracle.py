@@ -36,6 +36,7 @@ def assert_same_means(world: World, n_futures: int, n_periods: int, z: float) ->
 
 
 @pytest.mark.parametrize("name", FREE)
+@pytest.mark.thorough
 def test_the_recursion_agrees_with_futures_walked_day_by_day(name: str) -> None:
     """Two ways to the same means, 100 futures of one quarter. d: 12 % of the wins of open deals."""
     assert_same_means(FAMILIES[name].world(SEED), 100, 1, z=4.2)

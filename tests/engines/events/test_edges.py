@@ -227,6 +227,7 @@ def busy(one_stage):
 
 
 @pytest.mark.usefixtures("all_threads")
+@pytest.mark.thorough
 def test_one_seed_one_answer_for_any_number_of_workers(one_stage, busy) -> None:
     funnel, pipeline = busy
     runs = [

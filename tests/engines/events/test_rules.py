@@ -128,6 +128,7 @@ def test_each_rule_puts_another_deal_first(rule: str, first: str) -> None:
 # --- in the engine
 
 
+@pytest.mark.thorough
 def test_territories_wait_longer_than_a_common_pool(one_stage) -> None:
     """Two territories of load 0.8 are two queues for one rep each; together they are one queue for two.
 

@@ -29,6 +29,7 @@ def runs(one_stage_of_module):
     ]
 
 
+@pytest.mark.thorough
 def test_wins_level_off_where_the_hours_do(runs, one_stage_of_module) -> None:
     """Theory: with hours short all of them are worked, 490 a period, 4 a deal, and 0.4 of the deals are won.
 
@@ -58,6 +59,7 @@ def test_capacity_is_used_up_and_waits_grow(runs) -> None:
     assert backlog["backlog_hours"] == pytest.approx(backlog["backlog_deals"] * HOURS, rel=0.03)
 
 
+@pytest.mark.thorough
 def test_without_hours_of_work_wins_grow_with_the_volume(one_stage_of_module) -> None:
     """d: 6 % of the wins."""
     case = one_stage_of_module
@@ -71,6 +73,7 @@ def test_without_hours_of_work_wins_grow_with_the_volume(one_stage_of_module) ->
         assert abs(won.value - expected) < 4 * won.standard_error
 
 
+@pytest.mark.thorough
 def test_with_patience_neglect_takes_what_the_reps_cannot(one_stage_of_module) -> None:
     """Neglected deals fill the gap between leads and hours; at the usual load the forecast stays."""
     case = one_stage_of_module

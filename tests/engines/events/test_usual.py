@@ -97,6 +97,7 @@ def test_at_the_usual_load_the_forecast_is_about_that_without_work(
     assert twice < -4 * error - 2.0, (twice, error)
 
 
+@pytest.mark.thorough
 def test_the_split_makes_the_stays_that_were_seen(world: tuple[fs.Funnel, fs.Pipeline]) -> None:
     """Customer's own delay and waiting, simulated at the usual load, against the history's stays. d: 6 %."""
     engine = fs.Events(TEAM, WORK, n_futures=2, n_draws=2)
@@ -117,6 +118,7 @@ def test_over_many_pipelines_the_usual_load_changes_nothing() -> None:
     assert 7 * error < 0.04 * 53
 
 
+@pytest.mark.thorough
 def test_the_usual_load_may_not_be_more_than_the_usual_team_can_do(
     world: tuple[fs.Funnel, fs.Pipeline],
 ) -> None:
@@ -169,6 +171,7 @@ def split_with_waits(rng: np.random.Generator) -> StageSplit:
 
 
 @pytest.mark.parametrize("age", [0, 7, 60])
+@pytest.mark.thorough
 def test_open_deals_stay_as_their_queue_makes_them_and_over_all_queues_as_ever(age: int) -> None:
     """Parts add up to the stay; long queues make long stays; over all queues stays are as ever. d: 2.5 %."""
     rng, n = np.random.default_rng(SEED), 20_000
@@ -198,6 +201,7 @@ def open_deals_of_steady_state(rng: np.random.Generator, per_day: float, stays: 
 
 
 @pytest.mark.parametrize(("n", "d"), [(30, 0.13), pytest.param(100, 0.07, marks=pytest.mark.slow)])
+@pytest.mark.thorough
 def test_near_full_load_open_deals_wait_as_in_the_queue_they_stand_in(case_of, n: int, d: float) -> None:
     """One queue at 97 %: of 8 deals a day as many are won in the first weeks as without work.
 

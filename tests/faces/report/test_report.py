@@ -115,6 +115,7 @@ def test_what_changed_since_the_last_one(
         fs.write_report(tmp_path / "page.docx", better, scenario.funnel)
 
 
+@pytest.mark.thorough
 def test_it_speaks_chinese(tmp_path: Path) -> None:
     scenario = fs.read_scenario("account_selling", lang="zh")
     comparison = fs.compare_levers(

@@ -98,6 +98,7 @@ def test_the_fairest_quotas_add_up_whatever_the_laws(total: int, seed: int) -> N
         ("region", 1_234_567.89),
     ],
 )
+@pytest.mark.thorough
 def test_quotas_reconcile_to_the_cent(history: fs.DealHistory, by: str, target: float) -> None:
     kept = {"by": by, "periods": "1Q" if by == "week" else "4Q", "n_draws": 2, "n_futures": 20}
     split = fs.split_target(fs.fit(history), history.pipeline(), target, **kept)  # type: ignore[arg-type]
@@ -237,6 +238,7 @@ def test_a_deal_won_in_one_month_is_not_won_in_another() -> None:
     assert chances.tolist() == pytest.approx(by_hand, abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_the_fairest_split_has_equal_chances(history: fs.DealHistory) -> None:
     split = fs.split_target(
         fs.fit(history, classes="region"), history.pipeline(), 5.5e6, by="region", n_draws=40, n_futures=4000
@@ -327,6 +329,7 @@ def test_attainable_targets_are_reached_with_their_chance(history: fs.DealHistor
         fs.attainable(outlook, (80,))
 
 
+@pytest.mark.thorough
 def test_the_error_of_an_attainable_target_is_its_spread_over_seeds() -> None:
     """Standard errors over 24 seeds: their root mean square within a factor of 2 of the spread."""
     history = fs.simulate_history(seed=2)

@@ -277,6 +277,7 @@ def changes_known(halves: list[fs.DealHistory]) -> pd.DataFrame:
         ("yield", fs.Yield(1 / 1.5)),
     ],
 )
+@pytest.mark.thorough
 def test_a_plan_that_was_wrong_in_one_factor_is_told_so(
     cause: str, lever: fs.Lever, halves: list[fs.DealHistory], changes_known: pd.DataFrame
 ) -> None:
@@ -289,6 +290,7 @@ def test_a_plan_that_was_wrong_in_one_factor_is_told_so(
     assert explained[cause] == pytest.approx(-difference["aim"], rel=0.25)
 
 
+@pytest.mark.thorough
 def test_chance_alone_is_uniform_where_the_funnel_is_known() -> None:
     """d = 0.2: over 100 histories of a known funnel shares below .1 and .5 pass an exact binomial test.
 

@@ -195,6 +195,7 @@ def test_chance_is_named_only_for_what_it_does(
 
 
 @pytest.mark.parametrize("since", ["2026-04-01", "2026-06-01", "2026-07-01"])
+@pytest.mark.thorough
 def test_wins_of_twice_the_amount_are_yield(since: str) -> None:
     """All wins since a day bring twice as much, 21 of them or more, while the plan is what was expected."""
     sample = fs.simulate_history(seed=0)

@@ -28,7 +28,9 @@ _NO_MESSAGES = {"Exit", "Abort", "SystemExit"}
 # Messages that stay English, by their beginning, and why.
 STAY_ENGLISH = {"customer_share: '": "with the errors of nouns, which are not all said yet"}
 # English that is left where a sentence was said by halves; quotes, code and options are taken out first.
-_CODE = re.compile(r"'[^']*'|\"[^\"]*\"|\{[^{}]*\}|[\w.]+\([^()]*\)|--[\w-]+|\w+=\S*|\w*_\w+")
+_CODE = re.compile(
+    r"'[^']*'|\"[^\"]*\"|\{[^{}]*\}|[\w.]+\([^()]*\)|--[\w-]+|\w+=\S*|\w+ = \S+|\w+(\.\w+)+|\w*_\w+|a-z"
+)
 _ENGLISH = re.compile(
     r"\b(a|an|and|are|as|at|be|but|by|can|cannot|do|for|from|give|has|have|in|is|it|its|many|must|no|not|of|on|or"
     r"|than|that|the|there|they|this|to|use|was|were|which|with|write)\b"
@@ -92,7 +94,9 @@ class Texts:
             return self._each(node.values, depth)
         if depth < _DEEPEST and isinstance(node, ast.Name):
             values = self.local.get(node.id) or [self.known.texts.get(node.id)]
-            return self._each([value for value in values if value is not None], depth + 1)
+            others = {name: each for name, each in self.local.items() if name != node.id}  # not of itself
+            inner = Texts(self.known, {**others, node.id: [ast.Constant(value=None)]})
+            return inner._each([value for value in values if value is not None], depth + 1)
         if depth < _DEEPEST and isinstance(node, ast.Call):
             return self._called(node, depth + 1)
         return [_HOLE]
@@ -159,7 +163,7 @@ def messages(folders: tuple[str, ...]) -> dict[str, str]:
         for function, node in walked(tree, tree):
             for message in told_in(node):
                 for text in Texts(known, locals_of(function)).of(message):
-                    if not re.search(r"(: |^)(;|$)", text):  # a part that is never left empty
+                    if not re.search(r"^[:;]|: (;|$)|^$", text):  # a part that is never left empty
                         found.setdefault(text, f"{place}:{getattr(node, 'lineno', 0)}")
     return found
 

@@ -1,4 +1,4 @@
-"""Lint, types, tests (quick, then thorough), notebooks and documentation; stops at the first that fails. The second command of the README."""
+"""Lint, types, tests, then notebooks, documentation and long tests; the second command of the README."""
 
 import os
 import subprocess

@@ -224,7 +224,7 @@ def _belief(told: Told) -> list[Row]:
     what, said = tr("Have 80 % ranges held in the past?"), _said(told, "belief")
     if not isinstance(told.test, Backtest):
         return [(what, None, "share", said, "")]
-    share, low, high, n_cells = told.held
+    share, low, high, _ = told.held
     sure = tr("too few independent origins for an interval")
     if np.isfinite([low, high]).all():
         sure = tr(f"90 % interval {100 * low:.0f}-{100 * high:.0f}; four in five were meant to hold")

@@ -115,5 +115,6 @@ def test_a_printed_page_begins_with_the_answers(browser: Any, whole_reports: dic
         assert question in first
     assert "Can it be believed?" in first
     assert "Ranges by period" not in first
+    assert "Ranges by period" in pages[1].extract_text()  # so the fan, all outlines, stands on the first
     assert round(pages[0].mediabox.width) == 595  # A4
     page.close()

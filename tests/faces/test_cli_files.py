@@ -86,11 +86,11 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path):
 
 
 def test_csv_is_safe_in_a_spreadsheet_and_leaves_numbers_alone():
-    texts = ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", "plain", 'say "hi"', "a,b", "赢单"]
+    texts = ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", "＝1", "＠sum", "plain", 'say "hi"', "a,b", "赢单"]
     frame = pd.DataFrame({"=name": texts, "value": [-1.5] * len(texts)})
     header, *rows = csv.reader(io.StringIO(csv_bytes(frame).decode(), newline=""))
     assert header == ["'=name", "value"]
-    assert [row[0] for row in rows] == [*("'" + text for text in texts[:6]), *texts[6:]]
+    assert [row[0] for row in rows] == [*("'" + text for text in texts[:8]), *texts[8:]]
     assert {row[1] for row in rows} == {"-1.5"}
 
 

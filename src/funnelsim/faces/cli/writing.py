@@ -19,7 +19,8 @@ from funnelsim.faces.cli.failures import RequestError
 if TYPE_CHECKING:
     import pandas as pd
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The full-width forms begin a formula in spreadsheets set to Chinese or Japanese.
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _STREAM_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")  # their files are redirections, not files of their own
 
 
@@ -75,8 +76,8 @@ def iso(moment: Any) -> str:
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """A table as CSV (RFC 4180, UTF-8), safe to open in a spreadsheet.
 
-    Text that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, a tab or a
-    line break) gets an apostrophe in front; numbers stay numbers.
+    Text that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, their
+    full-width forms, a tab or a line break) gets an apostrophe in front; numbers stay numbers.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,8 @@ def address(row: int, column: int) -> str:
     return f"${letters}${row + 1}"
 
 
-def safe_text(text: object) -> str:
+@lru_cache(maxsize=4096)  # names of stages and reasons stand in thousands of rows
+def safe_text(text: str) -> str:
     """Text that a cell can hold, with what no reader sees written out."""
     plain = visible(text, keep="\n")
     return plain if len(plain) <= _MOST_CHARACTERS else plain[:_MOST_CHARACTERS] + "…"
@@ -269,13 +271,26 @@ class Sheet:
 
     def _widths(self) -> dict[int, int]:
         widths: dict[int, int] = dict(self.least_widths)
-        for _, column, value, style in self.cells:
+        for column, value, style in self._widest():
             kind = style.split(":")[0]
             most = _WIDEST_PROSE if kind == "prose" else _WIDEST
             least = _INDEX if kind in ("index", "head") else _NARROWEST
             width = min(max(self.book.width_of(value, style), least), most)
             widths[column] = max(widths.get(column, 0), width)
         return widths
+
+    def _widest(self) -> set[tuple[int, Cell, str]]:
+        """Cells that may set the width of a column: each text, and of figures of one style the extremes."""
+        texts: set[tuple[int, Cell, str]] = set()
+        ends: dict[tuple[int, str], tuple[float, float]] = {}
+        for _, column, cell, style in self.cells:
+            value = cell.value if isinstance(cell, Live) else cell
+            if not isinstance(value, int | float | np.number) or not math.isfinite(value):
+                texts.add((column, value[:200] if isinstance(value, str) else None, style))
+                continue
+            low, high = ends.get((column, style), (value, value))
+            ends[column, style] = (min(low, float(value)), max(high, float(value)))
+        return texts | {(column, value, style) for (column, style), two in ends.items() for value in two}
 
     def _write_line(self, row: int, text: str, style: str, n_shown: int, room: int) -> None:
         made = self.book.format(style)

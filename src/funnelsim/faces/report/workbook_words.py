@@ -122,7 +122,7 @@ def _definition(sheet: Sheet, told: Told) -> None:
     sheet.line(tr("Stages as defined"), "heading")
     columns = [
         Column(tr("stage")),
-        Column(tr("nominal win rate"), "share:left"),
+        Column(tr("nominal win rate"), "share"),
         Column(tr("promotion standard"), "prose"),
     ]
     rows: list[list[Cell]] = [

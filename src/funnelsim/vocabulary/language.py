@@ -36,7 +36,7 @@ _NOW = _Spoken()
 
 
 class use_language:  # noqa: N801  # reads as a verb, and works as a block too
-    """Speak a language in screens, charts and displays from now on, or within a ``with`` block.
+    """Speak a language in screens, charts, displays and errors from now on, or within a ``with`` block.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ class use_language:  # noqa: N801  # reads as a verb, and works as a block too
     Notes
     -----
     Columns of tables, CSV files and JSON keep their English names: programs read them.
+    An error that leaves a ``with`` block is told in the language of the block.
 
     Examples
     --------

@@ -74,16 +74,16 @@ def formulas_of(path: Path) -> Iterator[tuple[str, str]]:
 def test_the_first_sheet_answers(book: Path, case: Case) -> None:
     rows = sheets_of(book)["Answer"]
     base, test = case[2].base, case[3]
-    assert row_of(rows, "Chance of 5,500,000 EUR or more")[1] == pytest.approx(base.chance().value)
+    assert row_of(rows, "Chance to reach 5,500,000 EUR or more")[1] == pytest.approx(base.chance().value)
     p10, p50, p90 = base.quantile([0.1, 0.5, 0.9])
     assert row_of(rows, "Total, low end (P10)")[1] == pytest.approx(p10)
     assert row_of(rows, "Total, median (P50)")[1] == pytest.approx(p50)
     assert row_of(rows, "Total, high end (P90)")[1] == pytest.approx(p90)
     assert row_of(rows, "Have 80 % ranges held in the past?")[1] == pytest.approx(test.coverage().value)
     assert row_of(rows, "Since the last report")[2] == "No last report was given to compare with."
-    lever = next(str(row[0]) for row in rows if str(row[0]).startswith("Which lever first?"))
+    lever = next(str(row[0]) for row in rows if str(row[0]).startswith("The lever to pull first"))
     best = case[2].table().iloc[1:-1]["change_of_chance"].idxmax()
-    assert lever == f"Which lever first? {best}"
+    assert lever == f"The lever to pull first: {best}"
 
 
 def test_every_deal_is_there_with_its_chance(book: Path, case: Case) -> None:

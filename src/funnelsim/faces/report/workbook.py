@@ -136,14 +136,14 @@ def _chance(outlook: Forecast) -> list[Row]:
         )
         return [
             (
-                tr(f"Chance of {asked} or more"),
+                tr(f"Chance to reach {asked} or more"),
                 end,
                 "text",
                 tr("as far as it can be told from none or certain"),
                 meaning,
             )
         ]
-    return [(tr(f"Chance of {asked} or more"), chance.value, "share", sure, meaning)]
+    return [(tr(f"Chance to reach {asked} or more"), chance.value, "share", sure, meaning)]
 
 
 def _totals(outlook: Forecast, check: CheckPlaces) -> list[Row]:
@@ -212,12 +212,12 @@ def _said(told: Told, key: str) -> str:
 def _first_lever(told: Told) -> list[Row]:
     comparison, said = told.comparison, _said(told, "lever")
     if comparison is None or not comparison.levers:
-        return [(tr("Which lever first?"), None, "text", said, "")]
+        return [(tr("The lever to pull first"), None, "text", said, "")]
     effects = [comparison.effect(i) for i in range(len(comparison.levers))]
     best = max(range(len(effects)), key=lambda i: effects[i].value)
     sure = tr(f"± {number(100 * effects[best].standard_error, decimals=1)} points (one standard error)")
     name = known(comparison.levers[best].name)
-    return [(tr(f"Which lever first? {name}"), 100 * effects[best].value, "points", sure, said)]
+    return [(tr(f"The lever to pull first: {name}"), 100 * effects[best].value, "points", sure, said)]
 
 
 def _belief(told: Told) -> list[Row]:

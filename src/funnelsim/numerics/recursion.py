@@ -280,7 +280,12 @@ def won_from_age(stage: StageRates, ages: Ints, after_entry: Floats, is_won: Fla
     values = value.reshape(len(value), -1, len(ahead))
     survival, leaves = stage.by_age(int(ages.max()) + longest + 1)
     so_far = survival[:, ages]
-    if (stage.speed != 1.0).any() or so_far.min() < _LEAST_SURVIVAL:
+    pace = float(stage.speed[0]) if len(stage.speed) else 1.0
+    is_joint = bool((stage.speed == pace).all()) and so_far.min() >= _LEAST_SURVIVAL
+    if is_joint and pace != 1.0:
+        won[:, :, ahead] = _won_at_pace(stage, pace, ages, value, helps) / so_far[:, :, None]
+        return won
+    if not is_joint:
         leaving = stage.leaving(ages, longest)[:, helps].swapaxes(1, 2)
         won[:, :, ahead] = leaving.reshape(len(won), len(ages), -1) @ values
         return won
@@ -290,3 +295,51 @@ def won_from_age(stage: StageRates, ages: Ints, after_entry: Floats, is_won: Fla
         window = of_draw[:, ages + 1].swapaxes(0, 1).reshape(len(ages), -1)
         won[draw][:, ahead] = (window @ values[draw]) / so_far[draw][:, None]
     return won
+
+
+def _won_at_pace(stage: StageRates, pace: float, ages: Ints, value: Floats, helps: Ints) -> Floats:
+    """What leaving is worth, times the survival so far, where all causes run at one other pace.
+
+    Parameters
+    ----------
+    stage : StageRates
+    pace : float
+        The u-th step from the cutoff covers the ages from ``a + (u - 1) pace`` to ``a + u pace``.
+    ages : ndarray of int, shape (n_ages,)
+    value : ndarray of shape (n_draws, n_helps, n_steps, n_ahead)
+        Worth of leaving to each place in each step.
+    helps : ndarray of int, shape (n_helps,)
+        Exits that are worth something.
+
+    Returns
+    -------
+    ndarray of shape (n_draws, n_ages, n_ahead)
+
+    Notes
+    -----
+    Every age reads one curve: the chance H(x) to leave after age x. With H_u = H(a + u pace) the sum of
+    ``(H_(u-1) - H_u) value_u`` is, by parts, ``H_0 value_1`` plus the sum of ``H_u (value_(u+1) - value_u)``.
+    H is summed from its end, so that it keeps its digits at ages that few deals reach. Between whole ages the
+    rates are those of the age that follows, as :meth:`StageRates.step_rates` has them.
+    """
+    n_steps = value.shape[2]
+    reach = np.arange(n_steps + 1) * pace
+    whole = np.floor(reach).astype(np.int64)
+    parts = np.round(reach - whole, 12)  # at a pace of 1.1 ten of them come again and again
+    n_ages = int(ages.max()) + int(whole[-1]) + 2
+    survival, leaves = stage.by_age(n_ages)
+    leaves = leaves[:, helps]
+    later = np.cumsum(leaves[:, :, ::-1], axis=2)[:, :, ::-1] - leaves  # after each whole age
+    bin_of = np.searchsorted(stage.first_age, np.arange(1, n_ages), side="right") - 1
+    rates = stage.rates.swapaxes(1, 2)[:, :, bin_of]  # of the age that follows
+    steps = np.concatenate([value, np.zeros_like(value[:, :, :1])], axis=2)
+    change = np.diff(np.concatenate([np.zeros_like(value[:, :, :1]), steps], axis=2), axis=2)
+    worth = np.zeros((len(value), len(ages), value.shape[3]))
+    for part in np.unique(parts):
+        taken = chances_of(rates * part, axis=1)[:, helps] * survival[:, None, :-1]
+        curve = later[:, :, :-1] - taken
+        at = np.flatnonzero(parts == part)
+        for draw, of_draw in enumerate(curve):
+            window = of_draw[:, ages[:, None] + whole[at]].swapaxes(0, 1).reshape(len(ages), -1)
+            worth[draw] += window @ change[draw][:, at].reshape(window.shape[1], -1)
+    return worth

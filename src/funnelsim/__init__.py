@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from funnelsim.engines.exact import Exact as Exact
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
+    from funnelsim.faces.plots import alt_text as alt_text
     from funnelsim.faces.plots import plot_amounts as plot_amounts
     from funnelsim.faces.plots import plot_backtest as plot_backtest
     from funnelsim.faces.plots import plot_capacity as plot_capacity
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.plots import plot_revision as plot_revision
     from funnelsim.faces.plots import plot_segments as plot_segments
     from funnelsim.faces.plots import plot_shares as plot_shares
+    from funnelsim.faces.plots import save_picture as save_picture
     from funnelsim.faces.report import write_report as write_report
     from funnelsim.fitting.collections import fit_collections as fit_collections
     from funnelsim.fitting.fit import fit as fit
@@ -375,6 +377,8 @@ _HOME = {
     "plot_coverage": "faces.plots",
     "plot_open_deals": "faces.plots",
     "plot_capacity": "faces.plots",
+    "save_picture": "faces.plots",
+    "alt_text": "faces.plots",
     "aalen_johansen": "numerics.aalen_johansen",
     "Clock": "vocabulary.clock",
     "Periods": "vocabulary.periods",
@@ -388,7 +392,10 @@ def __getattr__(name: str) -> object:
     if name in _MODULES:
         return import_module(f"funnelsim.{_MODULES[name]}")
     if name not in _HOME:
-        raise AttributeError(f"module 'funnelsim' has no attribute {name!r}")
+        from funnelsim.vocabulary.words import did_you_mean
+
+        near = "" if name.startswith("_") else did_you_mean(name, __all__)
+        raise AttributeError(f"module 'funnelsim' has no attribute {name!r}{near}")
     return getattr(import_module(f"funnelsim.{_HOME[name]}"), name)
 
 

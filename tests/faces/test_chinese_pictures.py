@@ -166,5 +166,5 @@ def test_panels_of_all_stages_speak_too() -> None:
     assert figure.get_suptitle() == "各阶段的商机去向（按停留时间）"
     assert figure.get_supylabel() == "占进入该阶段商机的比例"
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()][-2:] == ["仍在本阶段", "向前推进，80% 区间"]
+    assert [text.get_text() for text in legend.get_texts()][-2:] == ["仍在本阶段", "向前推进，80 % 区间"]
     plt.close("all")

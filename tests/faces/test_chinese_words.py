@@ -39,9 +39,9 @@ def test_counts_of_wins_are_counted_in_orders() -> None:
 
 def test_lines_of_chinese_end_where_words_do() -> None:
     """Marks do not begin a line, a number stays with what it counts, and halves are about as long."""
-    text = "工作请求平均等待 1.0 ± 0.1 天，工时占用 84%。"
+    text = "工作请求平均等待 1.0 ± 0.1 天，工时占用 84 %。"
     lines = style.wrap(text, 32, 3).split("\n")
-    assert lines == ["工作请求平均等待 1.0\u00a0±\u00a00.1 天，", "工时占用 84%。"]
+    assert lines == ["工作请求平均等待 1.0\u00a0±\u00a00.1 天，", "工时占用 84 %。"]
     for width in range(14, 40):
         for line in style.wrap(text, width, 9).split("\n"):
             assert line[:1] not in "，。"
@@ -54,10 +54,10 @@ RARE = (  # of branches that the records of the other tests do not reach
     "1.4 times (1.2 to 1.6)",
     "One change after 2025-03-01 (2025-02-01 to 2025-04-01), from 0.8 to 1.2 times the usual; adjusted "
     "p-value 0.001.",
-    "follows about the last 12 weeks, swings by 8% from week to week",
+    "follows about the last 12 weeks, swings by 8 % from week to week",
     "weibull + never leaves, best of the families, fits",
     "cannot tell: too few exits, or as many bins as parameters",
-    "chance below 0.05%",
+    "chance below 0.05 %",
     "reached in all 10,000 futures",
     "reached in none of 10,000 futures",
     "3 more won",
@@ -68,7 +68,7 @@ RARE = (  # of branches that the records of the other tests do not reach
     "the 12 stages with most exits, of 200",
     "no hours at all",
     "No open deals",
-    "the 80% range held 82%",
+    "the 80 % range held 82 %",
     "Won amounts: tail heavier than log-normal",
     "above, if known when deals began",
 )

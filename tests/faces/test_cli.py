@@ -189,14 +189,40 @@ def test_a_chance_of_none_or_all_futures_is_a_bound(target, words):
 
 
 @pytest.mark.parametrize(
-    "text", ["5000000", "5_000_000", "5,000,000", "5M", "5m", "5000k", "0.005B", "5,000,000.0"]
-)
+    "text",
+    [
+        "5000000", "5_000_000", "5,000,000", "5M", "5m", "5000k", "0.005B", "5,000,000.0", "0.005bn", "500万",
+        "500萬", "0.05亿", "500万元", "５００万", "5000000元",
+    ],
+)  # fmt: skip
 def test_amounts_as_people_write_them(text):
     assert amount(text) == 5_000_000
 
 
+def test_a_fraction_of_an_amount_is_exact():
+    assert amount("1.1亿") == 110_000_000
+    assert amount("0.29M") == 290_000
+
+
 @pytest.mark.parametrize(
-    "text", ["", "0", "-5", "nan", "inf", "5,5M", "50,00", "five", "1e6", "5 M", "5MM", "1_0"]
+    "text",
+    [
+        "",
+        "0",
+        "-5",
+        "nan",
+        "inf",
+        "5,5M",
+        "50,00",
+        "five",
+        "1e6",
+        "5 M",
+        "5MM",
+        "1_0",
+        "万",
+        "12,34万",
+        "5万亿",
+    ],
 )
 def test_other_amounts_are_wrong_usage(text):
     assert "is no amount above 0" in run("forecast", f"--target={text}", code=2).stderr

@@ -27,7 +27,7 @@ def test_data_tail_and_rival_are_shown(history):
     assert (np.diff(points[:, 1]) < 0).all()
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert len(legend) == 4
-    assert "its 80% band" in legend
+    assert "its 80 % band" in legend
     said = alt_text(ax)
     assert f"{len(report.won_amounts):,} won deals" in said
     assert "shape" in said

@@ -43,7 +43,7 @@ def test_shares_by_tenth_add_up_and_ranges_are_counted(test: fs.Backtest) -> Non
     assert sum(bar.get_height() for bar in ax.containers[0]) == pytest.approx(100)
     scores = test.scores().query("measure == 'bookings' and part == 'total' and window == 'period'").iloc[0]
     wanted = ", ".join(f"{100 * scores[f'coverage_{share}']:.0f}" for share in (50, 80, 95))
-    assert f"held {wanted}% of {scores['n_cells']} cells" in ax.get_title(loc="left").replace("\n", " ")
+    assert f"held {wanted} % of {scores['n_cells']} cells" in ax.get_title(loc="left").replace("\n", " ")
     ax.figure.canvas.draw()
 
 

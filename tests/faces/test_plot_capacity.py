@@ -61,7 +61,7 @@ def test_bars_errors_and_waits_are_those_worked_out_by_hand(plain: fs.Forecast) 
     spans = [np.ptp(segment[:, 1]) for segment in whiskers.lines[2][0].get_segments()]
     assert spans == pytest.approx([200 * np.sqrt(1 / 60) / 2] * 3)
     assert ax.get_xticklabels()[0].get_text() == "2026-01\n3.0 ± 0.0"
-    assert "Hours used: 85% ± 6.5, a request for work waits 3.0 ± 0.0 days" in alt_text(ax)
+    assert "Hours used: 85 % ± 6.5, a request for work waits 3.0 ± 0.0 days" in alt_text(ax)
     (line,) = [line for line in ax.lines if line.get_label() == "all"]
     assert set(line.get_ydata()) == {100}
 

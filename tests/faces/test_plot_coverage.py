@@ -48,7 +48,7 @@ def test_dots_are_shares_counted_by_hand() -> None:
     came = [0.3, 0.4, 0.5, 0.6, 0.15, 0.2, 0.85, 0.05, 0.96, 0.999]
     ax = fs.plot_coverage(backtest_of(came), ax=axes())
     np.testing.assert_allclose(points(ax), [[50, 40], [80, 70], [95, 90]])
-    assert "the 80% range held 70% (" in alt_text(ax)
+    assert "the 80 % range held 70 % (" in alt_text(ax)
     assert "in 10 cells from 10 origins" in alt_text(ax)
     (line,) = [line for line in ax.lines if line.get_label() == "honest"]
     np.testing.assert_allclose(line.get_xdata(), line.get_ydata())

@@ -26,7 +26,7 @@ def test_curves_are_those_of_the_incidence(found):
     for name, line in drawn.items():
         np.testing.assert_allclose(line.get_ydata()[:-1], curves[name])
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend == ["observed, 80% interval", *best]
+    assert legend == ["observed, 80 % interval", *best]
     assert "age in stage (days)" in ax.get_xlabel()
     ax.figure.canvas.draw()
     for tick in ax.get_xticklabels():  # age above, stays at risk below

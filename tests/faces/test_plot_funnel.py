@@ -69,7 +69,7 @@ def test_bars_and_dots_are_those_worked_out_by_hand() -> None:
     assert dots.get_xdata() == pytest.approx([100 / 6, 100 / 3])
     (ticks,) = [c for c in ax.collections if c.get_label() == "nominal"]
     assert [segment[0, 0] for segment in ticks.get_segments()] == pytest.approx([0.5, 1.0])
-    assert any(text.get_text() == "↓ 50%" for text in ax.texts)
+    assert any(text.get_text() == "↓ 50 %" for text in ax.texts)
     assert "Of 100 deals that enter, 17 are won" in alt_text(ax)
 
 
@@ -86,7 +86,8 @@ def test_steps_are_the_conversions_of_the_table_where_nothing_goes_back() -> Non
     bars = np.array(widths(ax))
     np.testing.assert_allclose(bars[1:] / bars[:-1], table["conversion"], rtol=1e-9)
     for row in table.itertuples():
-        told = f"↓ {row.conversion:.0%} ({100 * row.conversion_low:.0f} to {100 * row.conversion_high:.0f})"
+        low, share, high = (100 * x for x in (row.conversion_low, row.conversion, row.conversion_high))
+        told = f"↓ {share:.0f} % ({low:.0f} to {high:.0f})"
         assert told in [text.get_text() for text in ax.texts]
     (dots,) = [line for line in ax.lines if line.get_label() == "win rate"]
     np.testing.assert_allclose(dots.get_xdata(), 100 * table["win_rate"], rtol=1e-9)

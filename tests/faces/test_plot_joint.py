@@ -51,7 +51,7 @@ def test_a_grid_is_drawn_also_where_the_chance_hardly_changes() -> None:
         ax = fs.plot_lever_grid(grid, ax=axes())
         ax.figure.draw_without_rendering()
         (bar,) = [other for other in ax.figure.axes if other is not ax]
-        assert [label.get_text() for label in bar.get_yticklabels()][::5] == ["0%", "100%"]
+        assert [label.get_text() for label in bar.get_yticklabels()][::5] == ["0 %", "100 %"]
         assert f"{chance[-1, -1]:.0%} with volume +50 %" in alt_text(ax)
         ax.figure.canvas.draw()
 

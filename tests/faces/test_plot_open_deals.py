@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import funnelsim as fs
 from funnelsim.faces.plots import alt_text
-from funnelsim.faces.plots.units import step_of
+from funnelsim.vocabulary.periods import step_of
 
 HOSTILE = r"Negotiation of <b>terms</b> & $\frac{a}{b$ " * 7  # 300 characters, unclosed formulas and markup
 

@@ -22,9 +22,12 @@ def test_bars_lead_from_one_forecast_to_the_other(revised: fs.Revision) -> None:
     table = revised.table()
     bars = sorted((bar for bar in ax.patches if bar.get_height() > 0), key=lambda bar: bar.get_y())
     ends = [bar.get_x() + bar.get_width() for bar in bars]
-    np.testing.assert_allclose(ends, table["level"], rtol=1e-9)
-    starts = [bar.get_x() for bar in bars[1:-1]]
+    np.testing.assert_allclose(ends, table["level"].iloc[1:-1], rtol=1e-9)
+    starts = [bar.get_x() for bar in bars]
     np.testing.assert_allclose(starts, table["level"].iloc[:-2], rtol=1e-9)
+    dots = [(line.get_ydata()[0], line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
+    last = len(table) - 1
+    np.testing.assert_allclose(sorted(dots), [(0, table["level"].iloc[0]), (last, table["level"].iloc[-1])])
     assert "lost −" in alt_text(ax)
     start = revised.before.mean().value / 1e6
     assert alt_text(ax).startswith(f"Expected bookings: {start:.2f} M EUR on 2026-06-30")
@@ -37,3 +40,13 @@ def test_given_axes_are_used(revised: fs.Revision) -> None:
     assert fs.plot_revision(revised, ax=ax) is ax
     assert not plt.get_fignums()
     ax.figure.canvas.draw()
+
+
+def test_an_axis_that_does_not_begin_at_zero_says_so(revised: fs.Revision) -> None:
+    """Bars are changes, so they may; a reader who takes the way from 0 for an amount must be told."""
+    ax = fs.plot_revision(revised, ax=Figure(figsize=(6.4, 4), layout="constrained").add_subplot())
+    left, right = ax.get_xlim()
+    ranges = [outlook.quantile([0.1, 0.9]) for outlook in (revised.before, revised.after)]
+    assert left < np.min(ranges)
+    assert right > np.max(ranges)
+    assert ("does not begin at 0" in ax.get_xlabel().replace("\n", " ")) == (left > 0)

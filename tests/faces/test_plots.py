@@ -146,7 +146,7 @@ def test_fan_tells_the_chance_of_the_target_with_its_error(sample: Sample) -> No
     outlook, ax = sample.outlook, plot_fan(sample.outlook)
     hit = (outlook.draws().sum(axis=1) >= TARGET).reshape(50, -1).mean(axis=1)
     groups = hit.reshape(5, 10).mean(axis=1)  # draws come in independent groups of ten
-    told = f"{hit.mean():.1%} ± {100 * groups.std(ddof=1) / np.sqrt(5):.1f} points (SE)"
+    told = f"{100 * hit.mean():.1f} % ± {100 * groups.std(ddof=1) / np.sqrt(5):.1f} points (SE)"
     assert any("target 5.50 M EUR" in text and told in text for text in words(ax))
     assert set(line(ax, "target")[:, 1]) == {TARGET}
     assert told in alt_text(ax)
@@ -185,8 +185,8 @@ def test_chance_curve_is_the_share_of_futures_that_reach_the_amount(sample: Samp
     assert drawn[0, 1] == 1
     for share in (0.9, 0.8, 0.5):
         amount = np.quantile(total, 1 - share)
-        assert tuple(line(ax, f"{share:.0%}")[0]) == pytest.approx((amount, share))
-        assert any(text.startswith(f"{share:.0%}: {amount / 1e6:.2f} M EUR (") for text in words(ax))
+        assert tuple(line(ax, f"{100 * share:.0f} %")[0]) == pytest.approx((amount, share))
+        assert any(text.startswith(f"{100 * share:.0f} %: {amount / 1e6:.2f} M EUR (") for text in words(ax))
 
 
 def test_chance_band_is_one_standard_error(sample: Sample) -> None:
@@ -296,7 +296,9 @@ def test_lever_bars_and_whiskers_are_those_of_the_table(sample: Sample) -> None:
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # largest first, from the top
     for change, error in zip(table["change_of_chance"], table["change_se"], strict=True):
         assert f"{100 * change:+.1f} ± {100 * error:.1f}" in words(ax)
-    assert f"{sample.outlook.chance(TARGET).value:.1%} ± " in ax.get_title(loc="left").replace("\u00a0", " ")
+    assert f"{100 * sample.outlook.chance(TARGET).value:.1f} % ± " in ax.get_title(loc="left").replace(
+        "\u00a0", " "
+    )
 
 
 def test_many_levers_are_cut_to_the_twenty_that_matter_most(sample: Sample) -> None:
@@ -543,7 +545,7 @@ def test_edge_cases_are_drawn(name: str) -> None:
 def test_no_future_reaching_the_target_is_told_as_a_count_not_as_certainty() -> None:
     ax = plot_chance(edge_case("target far away"))
     assert any("none of 200 futures" in text for text in words(ax))
-    assert not any("0.0%" in text for text in words(ax))
+    assert not any("0.0 %" in text for text in words(ax))
 
 
 def test_a_single_parameter_draw_claims_no_standard_error(sample: Sample) -> None:

@@ -6,11 +6,12 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.clock import Clock, Step
 from funnelsim.vocabulary.errors import FunnelsimError
 
 _MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}
@@ -164,3 +165,13 @@ def _edge(date: object) -> np.datetime64:
     if np.isnat(edge) or len(text) < len("2026"):
         raise PeriodsError(f"period edge {text!r:.60} is no ISO date; write it as 2026-03-05")
     return edge
+
+
+def step_of(periods: Periods) -> str:
+    """The step of the clock that periods are counted in: that which puts them in the years of their names."""
+    year = re.search(r"\d{4}", periods.labels[0])
+    for step in get_args(Step) if year else ():
+        start = Clock(step).start_of(periods.edges[:1]).astype("datetime64[Y]").astype(int)[0] + 1970
+        if abs(int(start) - int(year[0])) <= 1:  # type: ignore[index]  # it is there
+            return str(step)
+    return "step"

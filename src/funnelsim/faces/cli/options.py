@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,24 +31,29 @@ Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
 
 _FILE = click.Path(path_type=Path)
-_AMOUNT = re.compile(r"(\d+|\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)(\.\d+)?([kmb]?)")
+_AMOUNT = re.compile(r"(\d+|\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)(\.\d+)?(k|m|bn?|万|亿)?元?")
 _PICTURES = (".png", ".svg", ".pdf")
 _LEAST_FUTURES = 100
-_FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+_FACTORS = {None: 1, "k": 1000, "m": 1000**2, "b": 1000**3, "bn": 1000**3, "万": 10**4, "亿": 10**8}
 
 
 def amount(text: str) -> float:
-    """An amount as people write it: 5000000, 5_000_000, 5,000,000, 5M, 500k.
+    """An amount as people write it: 5000000, 5_000_000, 5,000,000, 5M, 500k, 550万, 1.2亿.
 
     Examples
     --------
-    >>> amount("5,500,000"), amount("5.5M")
-    (5500000.0, 5500000.0)
+    >>> amount("5,500,000"), amount("5.5M"), amount("550万")
+    (5500000.0, 5500000.0, 5500000.0)
     """
-    match = _AMOUNT.fullmatch(text.strip().lower())
-    value = float(re.sub("[,_]", "", match[1]) + (match[2] or "")) * _FACTORS[match[3]] if match else 0.0
+    plain = unicodedata.normalize("NFKC", text).strip().lower().replace("萬", "万").replace("億", "亿")
+    match = _AMOUNT.fullmatch(plain)
+    # As decimals: 1.1亿 in binary is a fraction of a cent too much.
+    digits = Decimal(re.sub("[,_]", "", match[1]) + (match[2] or "")) if match else Decimal(0)
+    value = float(digits * _FACTORS[match[3]]) if match else 0.0
     if not 0 < value < math.inf:
-        raise click.BadParameter(f"{text!r} is no amount above 0; write it as 5000000, 5,000,000, 5M or 500k")
+        raise click.BadParameter(
+            f"{text!r} is no amount above 0; write it as 5000000, 5,000,000, 5M, 500k or 550万"
+        )
     return value
 
 
@@ -262,7 +269,10 @@ question_options = bundled(
         help="Month in which the fiscal year begins.",
     ),
     click.option(
-        "--target", type=amount, metavar="AMOUNT", help="Wanted in all periods together: 5000000, 5M, 500k."
+        "--target",
+        type=amount,
+        metavar="AMOUNT",
+        help="Wanted in all periods together: 5000000, 5M, 500k, 550万.",
     ),
     click.option(
         "--measure",

@@ -36,6 +36,8 @@ def write_backtest(test: Backtest, path: Path, output: Output) -> None:
 
 
 def _write(axes: Any, path: Path, output: Output) -> None:
-    figure, kind = axes.get_figure(), path.suffix.lower().lstrip(".")
-    write_whole(path, lambda file: figure.savefig(file, format=kind, bbox_inches="tight"), force=output.force)
+    from funnelsim.faces.plots.saving import picture_bytes
+
+    content = picture_bytes(axes, path.suffix.lower().lstrip("."))
+    write_whole(path, lambda file: file.write_bytes(content), force=output.force)
     output.say(f"wrote {path}")

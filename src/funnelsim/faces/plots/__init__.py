@@ -4,7 +4,8 @@ Each function draws on the axes it is given, or on a new pyplot figure, and retu
 draw many pictures pass axes of their own (``Figure(layout="constrained").add_subplot()``): pyplot keeps every
 figure it makes until it is closed. Axes of a figure without a layout (plain ``plt.subplots()``) get a
 constrained one, so that names, numbers and legends beside the axes are not cut off; a layout, margins or
-axes placed by hand stay as they are. ``alt_text(ax)`` tells in one sentence the numbers that a picture shows.
+axes placed by hand stay as they are. ``alt_text(ax)`` tells in one sentence the numbers that a picture
+shows, and ``save_picture(ax, path)`` writes it into the file.
 Colours are those of Okabe and Ito, on a light ground: dark styles of matplotlib are not provided for.
 """
 
@@ -25,6 +26,7 @@ from funnelsim.faces.plots.open_deals import plot_open_deals
 from funnelsim.faces.plots.quotas import plot_quotas
 from funnelsim.faces.plots.receivables import plot_receivables
 from funnelsim.faces.plots.revision import plot_revision
+from funnelsim.faces.plots.saving import save_picture
 from funnelsim.faces.plots.segments import plot_segments
 from funnelsim.faces.plots.sheet import PlotError, alt_text
 
@@ -50,6 +52,7 @@ __all__ = [
     "plot_coverage",
     "plot_open_deals",
     "plot_capacity",
+    "save_picture",
     "alt_text",
     "PlotError",
 ]

@@ -38,6 +38,7 @@ def plot_amounts(report: AmountsReport, *, ax: Axes | None = None, lang: Languag
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A straight line is a power law; a curve that bends down ever more steeply is lighter. The tail runs
         beyond the largest win, where there is no data. Only the data where the tail cannot be told.
 
@@ -104,7 +105,7 @@ def _tail(sheet: Sheet, scale: style.Scale, report: AmountsReport, tail: Tail) -
     ax.axvline(tail.threshold / scale.factor, color=style.GREY, linewidth=0.8, linestyle=":", zorder=1)
     return [
         (Line2D([], [], color=style.BLUE, linewidth=2.0), f"fitted tail, from {scale.text(tail.threshold)}"),
-        (Patch(color=style.tint(style.BLUE, 0.3), linewidth=0), f"its {report.interval:.0%} band"),
+        (Patch(color=style.tint(style.BLUE, 0.3), linewidth=0), f"its {100 * report.interval:.0f} % band"),
         (Line2D([], [], color=style.VERMILLION, linestyle="--"), "log-normal of all amounts"),
     ]
 
@@ -113,7 +114,7 @@ def _axes(sheet: Sheet) -> None:
     ax = sheet.ax
     ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if sheet.is_small else (1.0, 3.0), numticks=8))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:,.4g}%"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:,.4g} %"))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter(NullFormatter())
     ax.grid(color=style.PALE, linewidth=float(mpl.rcParams["grid.linewidth"]))

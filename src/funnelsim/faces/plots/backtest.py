@@ -46,6 +46,7 @@ def plot_backtest(
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         By origin the ranges of 50, 80 and 95 %, and a dot for what came: filled where the 80 % range held.
 
     Raises
@@ -107,6 +108,7 @@ def plot_pit(
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Shares of the randomised probability integral transform by tenth, with the share that is due and the
         band that holds eight in ten bars of independent honest forecasts (binomial); those of one origin go
         together, and stray more. High at both ends: ranges too narrow; high in the middle: too wide; a
@@ -142,7 +144,7 @@ def plot_pit(
         for _, low, high in _RANGES
     ]
     held = style.enumerated(f"{got:.0f}" for got in inside)
-    says = f"Ranges of 50, 80, 95% held {held}% of {len(cells)} cells"
+    says = f"Ranges of 50, 80, 95 % held {held} % of {len(cells)} cells"
     sheet.title(says)
     by_chance = "where 8 in 10 bars would be then"
     entries: list[Entry] = [(bars, "forecasts"), (line, "if ranges were honest"), (band, by_chance)]
@@ -169,7 +171,7 @@ def _ranges(sheet: Sheet, days: np.ndarray, cells: pd.DataFrame) -> list[Entry]:
     for share, low, high in _RANGES[::-1]:
         colour = style.tint(style.BLUE, {95: 0.18, 80: 0.36, 50: 0.6}[share])
         bars = sheet.ax.vlines(days, cells[low], cells[high], color=colour, linewidth=widths[share])
-        entries.append((bars, f"{share}% range"))
+        entries.append((bars, f"{share} % range"))
     return entries[::-1]
 
 
@@ -180,7 +182,7 @@ def _ordinal(n: int) -> str:
 
 
 def _held_words(held: np.ndarray, ahead: int, part: str, method: str) -> str:
-    says = tr(f"80% ranges held {int(held.sum())} of {len(held)} times, {_ordinal(ahead)} period")
+    says = tr(f"80 % ranges held {int(held.sum())} of {len(held)} times, {_ordinal(ahead)} period")
     if part != "total":
         says += style.aside(tr("of deals open then")) if language() == "zh" else " of deals open then"
     return says if method == OURS else style.joined(":", [known(style.plain(method)), says])

@@ -32,6 +32,7 @@ def plot_capacity(forecast: Forecast, *, ax: Axes | None = None, lang: Language 
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Bars of hours worked over hours available, with one standard error, against the line of all hours;
         below each period the steps that a request for work waits, with its standard error.
 
@@ -68,7 +69,7 @@ def _percent(row: pd.Series[float]) -> str:
     if np.isnan(row["use"]):
         return tr("no hours at all")
     error = "" if np.isnan(row["use_se"]) else f" ± {100 * row['use_se']:.1f}"
-    return f"{100 * row['use']:.0f}%{error}"
+    return f"{100 * row['use']:.0f} %{error}"
 
 
 def _wait(row: pd.Series[float]) -> str:
@@ -92,7 +93,7 @@ def _bars(sheet: Sheet, periods: pd.DataFrame) -> list[Entry]:
     line = ax.axhline(_FULL, color=style.VERMILLION, linewidth=1.5, linestyle=(0, (5, 2)), label="all")
     top = float(np.nan_to_num(share + error).max(initial=0.0))
     ax.set_ylim(0, 1.08 * max(top, _FULL))
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     ax.grid(axis="y", color=style.PALE, linewidth=0.8)
     ax.set_axisbelow(True)
     return [(bars, "hours used (± one SE)"), (line, "all hours of the reps")]

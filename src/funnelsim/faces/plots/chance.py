@@ -69,6 +69,7 @@ def plot_chance(forecast: Forecast, *, ax: Axes | None = None, lang: Language | 
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         The curve with a band of one standard error (simulation and finite parameter draws); the amounts
         reached with chances of 90, 80 and 50 %, each with the range that the band leaves it; the target with
         its chance.
@@ -84,7 +85,7 @@ def plot_chance(forecast: Forecast, *, ax: Axes | None = None, lang: Language | 
     what = during(forecast.measure, forecast)
     n_lines = sheet.axis_names(scale.axis(what), "chance of reaching it")
     amount_ticks(sheet.ax.xaxis, scale)
-    sheet.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    sheet.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     sheet.title(f"Chance that {what} reach an amount")
     sheet.legend(entries, lines_above=n_lines + 1)
     words = [*ranges, *(mark.text.replace("：\n", "：").replace("\n", " ") for mark in marks[3:])]
@@ -118,8 +119,10 @@ def _sure_amounts(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> tuple
     for share in (0.9, 0.8, 0.5):
         amount = float(forecast.quantile(1 - share))
         error = forecast.chance(amount).standard_error
-        text = f"{share:.0%}: {scale.text(amount)}"
-        sheet.ax.plot([amount], [share], "o", color=style.BLUE, markersize=5, zorder=6, label=f"{share:.0%}")
+        text = f"{100 * share:.0f} %: {scale.text(amount)}"
+        sheet.ax.plot(
+            [amount], [share], "o", color=style.BLUE, markersize=5, zorder=6, label=f"{100 * share:.0f} %"
+        )
         full = text
         if np.isfinite(error):
             low, high = forecast.quantile([max(1 - share - error, 0.0), min(1 - share + error, 1.0)])

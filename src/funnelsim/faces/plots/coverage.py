@@ -45,6 +45,7 @@ def plot_coverage(
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Shares of totals by period, with 90 % intervals by block bootstrap over origins (none where these are
         too few). Below the diagonal ranges are too narrow, above it too wide.
 
@@ -60,14 +61,14 @@ def plot_coverage(
     n_lines = sheet.axis_names("share that a range should hold", "share that it held")
     sheet.legend(entries, lines_above=n_lines + 1, most=2)
     held = style.enumerated(f"{100 * one.value:.0f}" for one in found.values())
-    says = [tr(f"Ranges of 50, 80, 95% held {held}% of {len(cells)} cells")]
+    says = [tr(f"Ranges of 50, 80, 95 % held {held} % of {len(cells)} cells")]
     if method != OURS:
         says.insert(0, known(style.plain(method)))
     sheet.title(style.joined(":", says), n_lines=3)
     told = style.joined(";", (_told(share, one) for share, one in found.items()))
     head = tr(
         f"How often ranges of forecasts of {test.measure} held what came, in {len(cells)} cells from "
-        f"{cells['origin'].nunique()} origins, with 90% intervals"
+        f"{cells['origin'].nunique()} origins, with 90 % intervals"
     )
     return sheet.finish(style.sentence(style.joined(":", [head, told])))
 
@@ -92,7 +93,7 @@ def _bounds(one: BlockInterval) -> str:
 
 
 def _told(share: int, one: BlockInterval) -> str:
-    return tr(f"the {share}% range held {100 * one.value:.0f}%{_bounds(one)}")
+    return tr(f"the {share} % range held {100 * one.value:.0f} %{_bounds(one)}")
 
 
 def _mark(sheet: Sheet, share: float, value: float, text: str) -> None:
@@ -114,13 +115,13 @@ def _points(sheet: Sheet, found: dict[int, BlockInterval]) -> list[Entry]:
         label="held",
     )  # fmt: skip
     for share, value, one in zip(wanted, values, found.values(), strict=True):
-        _mark(sheet, share, value, f"{value:.0f}%" + ("" if sheet.is_small else _bounds(one)))
+        _mark(sheet, share, value, f"{value:.0f} %" + ("" if sheet.is_small else _bounds(one)))
     ax.set_xlim(*_ACROSS)
     ax.set_ylim(0, 112)
     ax.set_yticks(np.arange(0, 101, 20))
     ax.set_xticks(wanted)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(lambda tick, _: f"{tick:.0f}%")
+        axis.set_major_formatter(lambda tick, _: f"{tick:.0f} %")
     ax.grid(color=style.PALE, linewidth=0.8)
     ax.set_axisbelow(True)
-    return [(dots, "held, 90% interval"), (line, "if ranges were honest")]
+    return [(dots, "held, 90 % interval"), (line, "if ranges were honest")]

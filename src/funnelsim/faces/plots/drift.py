@@ -42,6 +42,7 @@ def plot_drift(
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A dot a period, larger where more is expected (a triangle at the edge where it lies beyond); the
         level that the filter follows over the latest periods with its 80 % band; and, if the verdict is a
         move, the levels before and after with the 80 % interval of its time.
@@ -122,11 +123,11 @@ def _legend(sheet: Sheet, course: Course, n_lines: int, *, has_moved: bool) -> N
     band = Patch(color=style.BLUE, alpha=_BAND, linewidth=0)
     n, n_all = len(course.level), len(course.series.observed)
     latest = f", latest {n} periods" if n < n_all else ""
-    entries: list[Entry] = [(dot, "observed / expected"), ((band, line), f"level, 80% band{latest}")]
+    entries: list[Entry] = [(dot, "observed / expected"), ((band, line), f"level, 80 % band{latest}")]
     if has_moved:
         step = Line2D([], [], color=style.VERMILLION, linewidth=2.0)
         span = Patch(color=style.VERMILLION, alpha=_SPAN, linewidth=0)
-        entries += [(step, "one change"), (span, "its time, 80% interval")]
+        entries += [(step, "one change"), (span, "its time, 80 % interval")]
     sheet.legend(entries, lines_above=1 + n_lines, most=2)
 
 

@@ -42,6 +42,7 @@ def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None, lang: Langua
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Kaplan-Meier with its pointwise interval as a band, the hazards by age bin, and the family of smallest
         AIC with the verdict of its check; no family where none can be fitted. Ages in steps of the clock go
         to little more than the age by which 95 % of those who leave have left; below them stand the stays
@@ -64,7 +65,7 @@ def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None, lang: Langua
         colour, width, dashes = looks.get(name, (style.BLUE, 1.6, "-"))
         line = Line2D([], [], color=colour, linewidth=width, linestyle=dashes)
         axes.step(ages, held[name], where="post", label=name, color=colour, linewidth=width, linestyle=dashes)
-        words = f"observed, {dwell.interval:.0%} interval" if name == "observed" else name
+        words = f"observed, {100 * dwell.interval:.0f} % interval" if name == "observed" else name
         handle = (Patch(color=style.GREY, alpha=_BAND, linewidth=0), line) if name == "observed" else line
         entries.append((handle, words))
     n_lines = _axis(sheet, curves["observed"].to_numpy(), curves["at_risk"].to_numpy(), step)
@@ -76,7 +77,7 @@ def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None, lang: Langua
     marks = _marks(curves["observed"].to_numpy(), step)
     said = (
         f"Share of {n_stays:,} stays in {style.plain(stage)} that have left, observed with "
-        f"{dwell.interval:.0%} interval, against models",
+        f"{100 * dwell.interval:.0f} % interval, against models",
         f"Observed: {marks}",
         told,
     )
@@ -93,8 +94,8 @@ def _headline(models: list[str], verdict: pd.Series[str]) -> str:
 def _marks(observed: Floats, step: str) -> str:
     """Ages by which quarters have left, in words."""
     found = [(share, int(np.argmax(observed >= share))) for share in (0.25, 0.5, 0.75, 0.95)]
-    reached = [tr(f"{100 * share:.0f}% by {step} {age:,}") for share, age in found if observed[age] >= share]
-    last = tr(f"{100 * observed[-1]:.1f}% by {step} {len(observed) - 1:,}")
+    reached = [tr(f"{100 * share:.0f} % by {step} {age:,}") for share, age in found if observed[age] >= share]
+    last = tr(f"{100 * observed[-1]:.1f} % by {step} {len(observed) - 1:,}")
     return style.joined(",", [*reached, last])
 
 

@@ -36,6 +36,7 @@ def plot_effects(effects: Effects, *, ax: Axes | None = None, lang: Language | N
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A filled triangle marks an effect that is clear, a hollow circle one that is not; the odds ratio of
         moving forward stands beside. Of more than 40 effects, the 40 furthest from none by their interval.
     """
@@ -52,7 +53,9 @@ def plot_effects(effects: Effects, *, ax: Axes | None = None, lang: Language | N
     ]
     kinds = [_kind(verdict) for verdict in chosen["verdict"]]
     _rows(sheet, _labels(sheet, chosen, names, levels), chosen, kinds)
-    label = f"change of a new deal's chance of winning, in points, with {effects.interval:.0%} intervals"
+    label = (
+        f"change of a new deal's chance of winning, in points, with {100 * effects.interval:.0f} % intervals"
+    )
     n_lines = sheet.axis_names(label, "")
     some = [f"{len(chosen)} {tr('of')} {len(table)}"] if len(chosen) < len(table) else []
     n_clear = int((table["verdict"] != NO_EFFECT).sum())
@@ -61,9 +64,9 @@ def plot_effects(effects: Effects, *, ax: Axes | None = None, lang: Language | N
     sheet.title(style.joined(":", [head, told_clear]), share=0.85, n_lines=2)
     _legend(sheet, set(kinds), n_lines)
     head = style.joined(",", [tr("Change of the chance of winning in points"), *some])
-    base = tr(f"of {effects.win_rate:.1%} for a deal of average attributes")
+    base = tr(f"of {100 * effects.win_rate:.1f} % for a deal of average attributes")
     said = style.sentence(style.joined(";", [style.joined(",", [head, base]), told_clear]))
-    with_bounds = tr(f"With {effects.interval:.0%} intervals")
+    with_bounds = tr(f"With {100 * effects.interval:.0f} % intervals")
     told = style.joined(";", (_told(name, row) for name, row in zip(names, chosen.itertuples(), strict=True)))
     rest = style.sentence(style.joined(":", [with_bounds, told]))
     return sheet.finish(style.sentences([said, rest]))

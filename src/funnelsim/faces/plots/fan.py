@@ -62,6 +62,7 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None, lang: Language | Non
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         With the target and the chance (± standard error) of reaching it, and, a little to the right of the
         last period's end, the classical weighted pipeline with its coin-flip 80 % range.
     """
@@ -87,7 +88,7 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None, lang: Language | Non
 def _fan_bands(sheet: Sheet, fan: _Fan, scale: style.Scale) -> list[Entry]:
     entries: list[Entry] = []
     n = len(fan.LEVELS)
-    for low, share, strength in ((0, "95%", 0.18), (1, "80%", 0.36), (2, "50%", 0.6)):
+    for low, share, strength in ((0, "95 %", 0.18), (1, "80 %", 0.36), (2, "50 %", 0.6)):
         lower, upper = fan.quantiles[low], fan.quantiles[n - 1 - low]
         colour = style.tint(style.BLUE, strength)
         text = share if sheet.is_small else f"{share} of futures: {scale.range(lower[-1], upper[-1])}"
@@ -128,7 +129,7 @@ def _classical_points(
         low, high = figure.interval80
         text = name = style.shorten(style.plain(figure.label.replace("_", " ")), 40)
         if not sheet.is_small:
-            text = f"{name}: {scale.number(figure.figure)}\n(coin-flip 80% range: {scale.range(low, high)})"
+            text = f"{name}: {scale.number(figure.figure)}\n(coin-flip 80 % range: {scale.range(low, high)})"
         bar = sheet.ax.errorbar(
             [fan.edges[-1] + (i + 1) * beside],
             [figure.figure],
@@ -218,7 +219,7 @@ def _fan_sentence(forecast: Forecast, fan: _Fan, classical: Sequence[Classical],
     what = during(f"Cumulative {forecast.measure}", forecast)
     told = [
         f"{what}: {scale.text(fan.realised)} are realised at the cutoff; by the end the median is "
-        f"{scale.text(middle)}, the 80% range {scale.span(low80, high80)}, the 95% range "
+        f"{scale.text(middle)}, the 80 % range {scale.span(low80, high80)}, the 95 % range "
         f"{scale.span(low95, high95)}"
     ]
     if forecast.target is not None:
@@ -226,7 +227,7 @@ def _fan_sentence(forecast: Forecast, fan: _Fan, classical: Sequence[Classical],
         told.append(f"target {scale.text(forecast.target)}: {chance}")
     told += [
         f"{style.plain(figure.label.replace('_', ' '))}: {scale.text(figure.figure)}, coin-flip "
-        f"80% range {scale.span(*figure.interval80)}"
+        f"80 % range {scale.span(*figure.interval80)}"
         for figure in classical
     ]
     return style.sentence(style.joined(";", map(tr, told)))

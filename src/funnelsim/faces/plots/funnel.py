@@ -94,6 +94,7 @@ def plot_funnel(
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Bars: of 100 deals that enter, at the mean mix of the stages in which they enter, those that ever
         stand in the stage or beyond it; last, those won. Between bars, the share that goes on. Dots: of 100
         deals in the stage, those won in the end; the nominal win rate as a tick beside. All with 80 %
@@ -117,7 +118,7 @@ def plot_funnel(
     entries = _bars(sheet, figures.reach) + _win_rates(sheet, figures.win_rate, nominal)
     _steps(sheet, figures.step)
     _frame(sheet, names)
-    n_lines = sheet.axis_names("of 100 deals, with 80% intervals", "")
+    n_lines = sheet.axis_names("of 100 deals, with 80 % intervals", "")
     sheet.legend(entries, lines_above=1 + n_lines, most=1 if sheet.is_small else 2)
     some = [tr(f"{len(rows)} of {n_open} stages")] if len(rows) < n_open else []
     won = tr(f"Of 100 deals that enter, {_number(figures.reach[:, -1])} are won")
@@ -152,7 +153,7 @@ def _percent(bounds: Floats) -> str:
     low, value, high = 100 * bounds
     if np.isnan(value):
         return "–"
-    return f"{value:.0f}%" + (style.aside(f"{low:.0f} {tr('to')} {high:.0f}") if low < high else "")
+    return f"{value:.0f} %" + (style.aside(f"{low:.0f} {tr('to')} {high:.0f}") if low < high else "")
 
 
 def _bars(sheet: Sheet, reach: Floats) -> list[Entry]:
@@ -226,9 +227,9 @@ def _alt(names: list[str], figures: _Figures, nominal: Floats, head: list[str]) 
         ]
         words.append(f"{tr('win rate')} {_percent(figures.win_rate[:, row])}")
         if np.isfinite(nominal[row]):
-            words.append(tr(f"nominal {nominal[row]:.0f}%"))
+            words.append(tr(f"nominal {nominal[row]:.0f} %"))
         told.append(style.joined(",", words))
     by_stage = style.joined(
-        ":", [tr("Deals that reach each stage, with 80% intervals"), style.joined(";", told)]
+        ":", [tr("Deals that reach each stage, with 80 % intervals"), style.joined(";", told)]
     )
     return style.sentence(style.joined(";", [*head, by_stage]))

@@ -137,6 +137,7 @@ def plot_incidence(
     Returns
     -------
     Axes, or ndarray of Axes when `stage` is None
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Stacked shares over age in steps of the clock, up to little more than the age by which 95 % of those
         who leave have left (the data of the curves go on to the oldest exit). Lines show the share moved
         forward (later stages and won) with its 80 % interval. Shares in words are those by the oldest exit.
@@ -266,8 +267,8 @@ def _draw_stack(sheet: Sheet, bands: Sequence[_Band], incidence: _Incidence) -> 
         ax.plot(ages, bound, color=style.INK, linewidth=0.8, linestyle=(0, (2, 1.5)), drawstyle="steps-post")
     ax.set_xlim(0, min(1.3 * incidence.usual_age, ages[-1]))
     ax.set_ylim(0, 1)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    return [*entries, (Line2D([], [], color=style.INK, linewidth=1.4), "forward, 80% interval")]
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    return [*entries, (Line2D([], [], color=style.INK, linewidth=1.4), "forward, 80 % interval")]
 
 
 def _shares_in_words(bands: Sequence[_Band], incidence: _Incidence) -> list[str]:
@@ -285,7 +286,7 @@ def _shares_in_words(bands: Sequence[_Band], incidence: _Incidence) -> list[str]
 
 def _share(value: float, low: float, high: float) -> str:
     bounds = style.aside(f"{100 * low:.0f} {tr('to')} {100 * high:.0f}") if low < high else ""
-    return f"{value:.0%}{bounds}"
+    return f"{100 * value:.0f} %{bounds}"
 
 
 def _draw_stage(
@@ -298,7 +299,7 @@ def _draw_stage(
     if sheet.is_small:
         sheet.legend(entries, lines_above=2)
     else:
-        note = "as given" if funnel.hazards[stage].is_certain else "80% interval"
+        note = "as given" if funnel.hazards[stage].is_certain else "80 % interval"
         told = [(handle, text) for (handle, _), text in zip(entries, words, strict=True)]
         sheet.legend(told, title=tr(f"by {step} {oldest:,}") + f"\n{style.aside(tr(note)).strip()}")
     return sheet.finish(_stage_sentence(funnel, stage, words, oldest))
@@ -308,8 +309,8 @@ def _stage_sentence(funnel: Funnel, stage: int, words: Sequence[str], oldest: in
     listed = style.joined(";", (word.replace("\n", " ") for word in words[::-1]))
     n_exits, step = funnel.hazards[stage].n_exits, funnel.clock.step
     head = tr(
-        f"Of deals that enter {style.plain(funnel.stages.names[stage])}, share by {step} {oldest:,} with 80% "
-        f"interval, from {n_exits:,.0f} exits"
+        f"Of deals that enter {style.plain(funnel.stages.names[stage])}, share by {step} {oldest:,} with "
+        f"80 % interval, from {n_exits:,.0f} exits"
     )
     return style.sentence(style.joined(":", [head, listed]))
 
@@ -337,7 +338,7 @@ def _draw_panels(funnel: Funnel, n_draws: int, seed: int) -> npt.NDArray[np.obje
     title = tr("Where deals go, by age in stage")
     if len(stages) < len(exits):
         title += style.aside(tr(f"the {len(stages)} stages with most exits, of {len(exits)}"))
-    order = [*(band.label for band in all_bands[int(stages[0])]), "still there", "forward, 80% interval"]
+    order = [*(band.label for band in all_bands[int(stages[0])]), "still there", "forward, 80 % interval"]
     entries = [(handles[label], known(label)) for label in order if label in handles]
     _frame_panels(figure, title, entries)
     return grid[: len(stages)]

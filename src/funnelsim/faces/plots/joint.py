@@ -37,6 +37,7 @@ def plot_shares(
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Steps in percentage points with their standard errors, the numbers beside; a dot marks what the lever
         does alone.
     """
@@ -104,7 +105,7 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
     if within:
         lines = sheet.ax.contour(x, y, grid.chance.T, levels=within, colors=style.INK, linewidths=0.8)
         bar.add_lines(lines)  # a line too short for its number is read here
-        marks = sheet.ax.clabel(lines, fmt=lambda level: f"{level:.0%}", fontsize=0.85 * sheet.size)
+        marks = sheet.ax.clabel(lines, fmt=lambda level: f"{100 * level:.0f} %", fontsize=0.85 * sheet.size)
         for mark in marks:
             mark.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     for axis in (sheet.ax.xaxis, sheet.ax.yaxis):
@@ -115,9 +116,9 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
     sheet.title(f"Chance of {target} by {first} and {second}")
     low, high = grid.chance[0, 0], grid.chance[-1, -1]
     return sheet.finish(
-        f"Chance of {target}: {low:.0%} as it is, {high:.0%} with {first} {x[-1]:+.0f} % and {second} "
-        f"{y[-1]:+.0f} %; {grid.chance[-1, 0]:.0%} with {first} alone, {grid.chance[0, -1]:.0%} with "
-        f"{second} alone."
+        f"Chance of {target}: {100 * low:.0f} % as it is, {100 * high:.0f} % with {first} {x[-1]:+.0f} % "
+        f"and {second} {y[-1]:+.0f} %; {100 * (grid.chance[-1, 0]):.0f} % with {first} alone, "
+        f"{100 * (grid.chance[0, -1]):.0f} % with {second} alone."
     )
 
 
@@ -150,5 +151,7 @@ def plot_frontier(
     sheet.axis_names(scale.axis("spent on the best mix"), "chance of the target (± one SE)")
     target = scale_of(plan.situation.base).text(plan.situation.target)
     sheet.title(f"What money buys: chance of {target}")
-    points = style.joined(";", (f"{scale.text(c)} {p:.0%}" for c, p in zip(cost, chance, strict=True)))
+    points = style.joined(
+        ";", (f"{scale.text(c)} {100 * p:.0f} %" for c, p in zip(cost, chance, strict=True))
+    )
     return sheet.finish(f"Best chance of {target} by money spent: {points}.")

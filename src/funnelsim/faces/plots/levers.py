@@ -34,6 +34,7 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None, lang: La
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Bars in percentage points, with error bars of one standard error of the paired difference, and the
         numbers beside. Of more than 20 levers, the 20 with the largest changes.
     """

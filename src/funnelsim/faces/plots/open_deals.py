@@ -15,9 +15,10 @@ from matplotlib.lines import Line2D
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, readable, share_of_width, spoken
-from funnelsim.faces.plots.units import during, step_of
+from funnelsim.faces.plots.units import during
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.vocabulary.language import Language, tr
+from funnelsim.vocabulary.periods import step_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -45,6 +46,7 @@ def plot_open_deals(forecast: Forecast, *, ax: Axes | None = None, lang: Languag
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A disc a deal: its area is the amount (all alike where there are no amounts), its colour the stage,
         from light (early) to dark (late); of more than six stages with deals, neighbours share a colour. The
         line through it is the chance plus or minus one standard deviation over draws of the parameters. The
@@ -130,7 +132,7 @@ def _frame(sheet: Sheet, table: pd.DataFrame) -> None:
     top = 100 * float((table["chance"] + table["chance_sd"].fillna(0)).max()) if len(table) else 100.0
     ax.set_xlim(-0.03 * max(oldest, 1.0), 1.08 * max(oldest, 1.0))
     ax.set_ylim(0, min(max(1.12 * top, 1.0), 104.0))
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}%")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.3g} %")
     ax.grid(color=style.PALE, linewidth=0.8)
     ax.set_axisbelow(True)
 
@@ -203,6 +205,6 @@ def _told(row: dict[Any, Any], scale: style.Scale, step: str) -> str:
     """One deal in words."""
     amount = [scale.text(row["amount"])] if row["amount"] else []
     chance, sd = 100 * row["chance"], 100 * row["chance_sd"]
-    chance_words = f"{chance:.0f}%" + ("" if np.isnan(sd) else f" ± {sd:.0f}")
+    chance_words = f"{chance:.0f} %" + ("" if np.isnan(sd) else f" ± {sd:.0f}")
     age = tr(f"{row['age_steps']:,} {step}s in {style.plain(row['stage'])}")
     return style.joined(",", [style.plain(row["deal_id"]), *amount, chance_words, age])

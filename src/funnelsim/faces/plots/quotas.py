@@ -42,6 +42,7 @@ def plot_quotas(split: TargetSplit, *, ax: Axes | None = None, lang: Language | 
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A bar from P10 to P90 for each part, a tick at its median, and a mark at its quota: a circle where it
         is attainable, a diamond where it is a stretch, a cross where it is infeasible. Chances are of single
         parts; that of all parts together stands in the title. Of more than 40 parts, those with the largest
@@ -73,12 +74,12 @@ def plot_quotas(split: TargetSplit, *, ax: Axes | None = None, lang: Language | 
     longest = max((style.width_of(line) for name in fitted for line in name.split("\n")), default=0)
     room = 0.92 - min(longest / sheet.columns(relative=0.9), 0.4)  # what names leave to the title
     words = style.joined(";", [tr(f"Chance of {target}: {whole}"), *every])
-    sheet.title(words.replace(" %", "\u00a0%"), share=room, n_lines=3)
+    sheet.title(words, share=room, n_lines=3)
     told = style.joined(
         ";", (_part(name, row, scale) for name, (_, row) in zip(names, shown.iterrows(), strict=True))
     )
     head = tr(
-        f"Quotas that share out {target} by {_plain_by(split)}, each against its 80% range, with one "
+        f"Quotas that share out {target} by {_plain_by(split)}, each against its 80 % range, with one "
         "standard error of the chance"
     )
     parted = style.joined(":", [head, style.joined(",", [told or tr("no part"), *some])])
@@ -124,7 +125,7 @@ def _rows(sheet: Sheet, shown: pd.DataFrame) -> list[Entry]:
     low, middle, high, quota = (shown[c].to_numpy(float) for c in ("p10", "p50", "p90", "quota"))
     bars = ax.barh(rows, high - low, left=low, height=0.6, color=style.tint(style.BLUE, 0.36))
     ticks = ax.vlines(middle, rows - 0.3, rows + 0.3, color=style.INK, linewidth=1.8)
-    entries: list[Entry] = [(bars, "80% range (P10 to P90)"), (ticks, "median")]
+    entries: list[Entry] = [(bars, "80 % range (P10 to P90)"), (ticks, "median")]
     for verdict, (marker, colour) in _MARKS.items():
         here = (shown["verdict"] == verdict).to_numpy()
         if here.any():

@@ -32,6 +32,7 @@ def plot_receivables(forecast: Forecast, *, ax: Axes | None = None, lang: Langua
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Columns of means, one upon the other, for means add up; each bar beside them is the 80 % range (P10 to
         P90) of what is overdue, and of all that is unpaid. Balances of periods do not add.
 
@@ -52,7 +53,7 @@ def plot_receivables(forecast: Forecast, *, ax: Axes | None = None, lang: Langua
     sheet.legend(entries, lines_above=n_lines, most=2)
     sheet.title(during("Unpaid invoices", forecast))
     told = style.joined(";", (_sentence(label, table.iloc[k], scale) for k, label in enumerate(labels)))
-    head = tr("Unpaid invoices at the end of each period, mean and 80% range")
+    head = tr("Unpaid invoices at the end of each period, mean and 80 % range")
     return sheet.finish(style.sentence(style.joined(":", [head, told])))
 
 
@@ -80,7 +81,7 @@ def _columns(sheet: Sheet, table: pd.DataFrame) -> list[Entry]:
     return [
         (usual, "unpaid, due or overdue by up to 30 days"),
         (late, "overdue by more than 30 days"),
-        (ranges, "80% range: of all unpaid (right), of overdue (left)"),
+        (ranges, "80 % range: of all unpaid (right), of overdue (left)"),
     ]
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Sheet, safe, spoken
 from funnelsim.faces.plots.units import during, scale_of
+from funnelsim.nouns.forecast import Forecast
 from funnelsim.questions.revision import Revision
 from funnelsim.vocabulary.language import Language, known, tr
 
+_FAR = 0.3  # of the most: what begins beyond leaves room for nothing but the way from 0
 Floats = npt.NDArray[np.float64]
 
 
@@ -31,22 +35,18 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language 
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A row a cause, from where the causes above have brought the total to where it goes; the numbers, and
-        of how many deals, beside. The first and last rows are the two forecasts, with their 80 % ranges.
+        of how many deals, beside. The first and last rows are the two forecasts as dots with their 80 %
+        ranges: lengths of bars are changes, so the axis need not begin at 0, and says where it does not.
     """
     sheet, table = Sheet.on(ax, (6.4, 5.2)), revision.table()
     scale = scale_of(revision.before)
     rows, change, level = np.arange(len(table)), *(table[c].to_numpy(float) for c in ("change", "level"))
     ends = [0, len(table) - 1]
     _bars(sheet, change[1:-1], level[1:-1])
-    for row, outlook in zip(ends, (revision.before, revision.after), strict=True):
-        low, high = outlook.quantile([0.1, 0.9])
-        sheet.ax.barh(row, level[row], height=0.6, color=style.GREY)
-        sheet.ax.errorbar(
-            level[row], row, xerr=[[max(level[row] - low, 0)], [max(high - level[row], 0)]], fmt="none",
-            ecolor=style.INK, elinewidth=1.4, capsize=3,
-        )  # fmt: skip
-        sheet.beside(float(row), scale.number(level[row]))
+    sides = (revision.before, revision.after)
+    ranges = [_end(sheet, row, level[row], o, scale) for row, o in zip(ends, sides, strict=True)]
     words = []
     for row, cause, n_deals in zip(rows[1:-1], table.index[1:-1], table["n_deals"][1:-1], strict=True):
         signed = f"{'+' if change[row] >= 0 else '−'}{scale.number(abs(change[row]))}"
@@ -55,11 +55,15 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language 
     sheet.ax.set_ylim(len(table) - 0.4, -0.6)
     sheet.ax.set_yticks(rows, [safe(known(str(name))) for name in table.index])
     sheet.ax.tick_params(axis="y", length=0)
-    sheet.ax.set_xlim(left=0)
+    starts_late = _frame(sheet, np.concatenate([level, *ranges]))
     sheet.ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     sheet.ax.xaxis.set_major_formatter(scale.tick)
     what = revision.before.measure
-    sheet.axis_names(scale.axis(f"expected {what}"), "")
+    name = scale.axis(f"expected {what}")
+    note = [tr("the axis does not begin at 0")] if starts_late else []
+    sheet.axis_names(style.joined(";", [name, *note]), "")
+    _legend(sheet)
+    told = [scale.range(*bounds) for bounds in ranges]
     difference = level[-1] - level[0]
     sheet.title(
         f"{during(f'Expected {what}', revision.before)}: {'+' if difference >= 0 else '−'}"
@@ -67,9 +71,39 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language 
         share=0.9,
     )
     return sheet.finish(
-        f"Expected {what}: {scale.text(level[0])} on {revision.days[0]}, {scale.text(level[-1])} on "
-        f"{revision.days[1]}; in between: {style.joined(',', words)}."
+        f"Expected {what}: {scale.text(level[0])} on {revision.days[0]} (80 % range {told[0]}), "
+        f"{scale.text(level[-1])} on {revision.days[1]} (80 % range {told[1]}); in between: "
+        f"{style.joined(',', words)}."
     )
+
+
+def _end(sheet: Sheet, row: int, level: float, outlook: Forecast, scale: style.Scale) -> Floats:
+    """A forecast as a dot with its 80 % range, which is given back."""
+    low, high = (float(bound) for bound in outlook.quantile([0.1, 0.9]))
+    sheet.ax.errorbar(
+        level, row, xerr=[[max(level - low, 0)], [max(high - level, 0)]], fmt="o", color=style.INK,
+        ecolor=style.INK, elinewidth=1.4, capsize=3, markersize=6, zorder=5,
+    )  # fmt: skip
+    sheet.beside(float(row), scale.number(level))
+    return np.array([low, high])
+
+
+def _frame(sheet: Sheet, shown: Floats) -> bool:
+    """From 0, or from near the least where all that is shown lies far from it; whether that is so."""
+    low, high = float(shown.min()), float(shown.max())
+    starts_late = low > _FAR * high
+    room = 0.04 * (high - low if starts_late else high) or 1.0
+    sheet.ax.set_xlim(low - room if starts_late else 0.0, high + room)
+    sheet.ax.grid(axis="x", color=style.PALE, linewidth=0.8)
+    sheet.ax.set_axisbelow(True)
+    return starts_late
+
+
+def _legend(sheet: Sheet) -> None:
+    dot = Line2D([], [], marker="o", color=style.INK, linewidth=1.4, markersize=6)
+    more, less = Patch(color=style.BLUE), Patch(color=style.ORANGE)
+    entries = [(dot, "forecast, 80 % range"), (more, "adds"), (less, "takes away")]
+    sheet.legend(entries, lines_above=3)
 
 
 def _bars(sheet: Sheet, change: Floats, level: Floats) -> None:

@@ -38,6 +38,7 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None, lang: Language 
     Returns
     -------
     Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Highest first, estimates with their intervals and the overall rate as a line; a triangle marks a group
         whose win rate differs by more than luck. Groups whose deals leave their stages sooner or later than
         all deals, by more than luck, are called faster or slower beside their number of deals: that is no
@@ -54,7 +55,9 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None, lang: Language 
     names = drawable([str(name) for name in chosen.index], "group")
     _rows(sheet, style.short_names(names, sheet.columns(0.3, 0.9)), chosen)
     sheet.ax.axvline(segments.overall_win_rate, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
-    n_lines = sheet.axis_names(f"win rate at the common pace, with {segments.interval:.0%} intervals", "")
+    n_lines = sheet.axis_names(
+        f"win rate at the common pace, with {100 * segments.interval:.0f} % intervals", ""
+    )
     sheet.ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     some = [f"{len(chosen)} {tr('of')} {len(league)}"] if len(chosen) < len(league) else []
     by = (" and " if language() == "en" else "、").join(drawable(segments.by, "attribute"))
@@ -65,8 +68,8 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None, lang: Language 
     sheet.title(style.joined(":", [head, differ]), share=0.85, n_lines=3)
     _legend(sheet, segments, set(chosen["verdict"]), n_lines)
     head = style.joined(",", [tr(f"Win rate at the common pace by {by}"), *some])
-    overall = tr(f"overall {segments.overall_win_rate:.1%}")
-    shrunk = tr(f"Pulled towards the average, with {segments.interval:.0%} intervals")
+    overall = tr(f"overall {100 * segments.overall_win_rate:.1f} %")
+    shrunk = tr(f"Pulled towards the average, with {100 * segments.interval:.0f} % intervals")
     told = style.joined(";", (_told(name, row) for name, row in zip(names, chosen.itertuples(), strict=True)))
     said = style.joined(";", [head, overall, differ]), style.joined(":", [shrunk, told])
     return sheet.finish(style.sentences(map(style.sentence, said)))
@@ -74,9 +77,9 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None, lang: Language 
 
 def _told(name: str, row: Any) -> str:
     """One group's win rate with its interval and verdicts."""
-    bounds = style.aside(f"{row.win_rate_low:.1%} {tr('to')} {row.win_rate_high:.1%}")
+    bounds = style.aside(f"{100 * row.win_rate_low:.1f} % {tr('to')} {100 * row.win_rate_high:.1f} %")
     pace = [tr(row.pace_verdict)] if row.pace_verdict != _LUCK else []
-    return style.joined(",", [f"{name} {row.win_rate:.1%}{bounds}", tr(row.verdict), *pace])
+    return style.joined(",", [f"{name} {100 * row.win_rate:.1f} %{bounds}", tr(row.verdict), *pace])
 
 
 def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
@@ -131,6 +134,6 @@ def _legend(sheet: Sheet, segments: Segments, verdicts: set[str], n_lines: int) 
         if verdict in verdicts
     ]
     entries.append((handle("o", style.GREY, "white"), "the group on its own"))
-    overall = f"overall {segments.overall_win_rate:.1%}"
+    overall = f"overall {100 * segments.overall_win_rate:.1f} %"
     entries.append((handle("", style.INK, style.INK, "--"), overall))
     sheet.legend(entries, lines_above=1 + n_lines, most=2)

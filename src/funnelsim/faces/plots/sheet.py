@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
 from funnelsim.faces.plots import fonts, style
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.language import checked_language, known, language, tr, use_language
 
@@ -34,7 +35,8 @@ class PlotError(FunnelsimError):
 
 
 def spoken(plot: Callable[P, R]) -> Callable[P, R]:
-    """A picture whose words are in the language given as `lang`; by default in the one spoken now."""
+    """A picture of a noun of the right kind, in the language given as `lang`; else in the one spoken now."""
+    plot = checked(plot)
 
     @wraps(plot)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:

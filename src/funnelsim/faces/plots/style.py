@@ -77,11 +77,11 @@ def wrap(text: str, width: int, n_lines: int) -> str:
     >>> wrap("conversion of Proof, odds +10 %", 20, 2)
     'conversion of Proof,\nodds +10 %'
     """
-    room = width * n_lines
+    room, unbroken = width * n_lines, text.replace(" %", "\u00a0%")
     while room > 1:
-        lines = _lines(shorten(text, room), width)
+        lines = _lines(shorten(unbroken, room), width)
         if len(lines) <= n_lines:
-            return "\n".join(lines)
+            return "\n".join(lines).replace("\u00a0%", " %")
         room -= max(width // 8, 1)
     return shorten(text, width)
 
@@ -227,21 +227,21 @@ def chance_words(chance: Estimate, n_futures: int | None, *, lead: str = "") -> 
     Examples
     --------
     >>> chance_words(Estimate(0.314, 0.019), 10_000, lead="chance ")
-    'chance 31.4% ± 1.9 points (SE)'
+    'chance 31.4 % ± 1.9 points (SE)'
     >>> chance_words(Estimate(0.0, 0.0), 10_000)
     'reached in none of 10,000 futures'
     >>> chance_words(Estimate(1e-7, 1e-8), None)
-    'chance below 0.05%'
+    'chance below 0.05 %'
     """
     if n_futures is None and min(chance.value, 1 - chance.value) < 5e-4:
-        return tr("chance below 0.05%" if chance.value < 0.5 else "chance above 99.95%")
+        return tr("chance below 0.05 %" if chance.value < 0.5 else "chance above 99.95 %")
     if n_futures is not None and chance.value == 0.0:
         return tr(f"reached in none of {n_futures:,} futures")
     if n_futures is not None and chance.value == 1.0:
         return tr(f"reached in all {n_futures:,} futures")
     is_known = not np.isnan(chance.standard_error)
     error = f" ± {100 * chance.standard_error:.1f} points (SE)" if is_known else ""
-    return tr(f"{lead}{chance.value:.1%}{error}")
+    return tr(f"{lead}{100 * chance.value:.1f} %{error}")
 
 
 def in_points(change: float, error: float) -> tuple[float, float]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import get_args
 
 import matplotlib.dates as mdates
 from matplotlib.axis import Axis
@@ -13,9 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import readable
 from funnelsim.nouns.forecast import Forecast
-from funnelsim.vocabulary.clock import Clock, Step
 from funnelsim.vocabulary.language import language, tr
-from funnelsim.vocabulary.periods import Periods
 
 _CHINESE_DATES = ["%Y年", "%m月", "%m-%d", "%H:%M", "%H:%M", "%S.%f"]
 
@@ -68,13 +64,3 @@ def date_ticks(axis: Axis, n_most: int) -> None:
 def steps(step: str) -> str:
     """Several steps of a clock: "days"."""
     return f"{step}s" if language() == "en" else tr(step)
-
-
-def step_of(periods: Periods) -> str:
-    """The step of the clock that periods are counted in: that which puts them in the years of their names."""
-    year = re.search(r"\d{4}", periods.labels[0])
-    for step in get_args(Step) if year else ():
-        start = Clock(step).start_of(periods.edges[:1]).astype("datetime64[Y]").astype(int)[0] + 1970
-        if abs(int(start) - int(year[0])) <= 1:  # type: ignore[index]  # it is there
-            return str(step)
-    return "step"

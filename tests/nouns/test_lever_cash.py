@@ -84,7 +84,7 @@ def test_what_cannot_be_meant_is_refused() -> None:
         fs.Collection()
     with pytest.raises(LeverError, match="pace of payments must be a finite factor"):
         fs.Collection(faster=0.0)
-    with pytest.raises(LeverError, match=r"10\.0% are never paid"):
+    with pytest.raises(LeverError, match=r"10\.0 % are never paid"):
         fs.Collection(never_paid=10.0).apply(funnel())
     with pytest.raises(LeverError, match="terms_days must be a number"):
         fs.Collection(terms_days=-5.0).apply(funnel())

@@ -463,7 +463,7 @@ def test_a_conversion_beyond_those_who_ever_leave_is_refused_with_the_limit() ->
     stage = StageHazards(np.array([0, 1, 20]), hazards, np.ones(3), np.array([0, 0.4, 0.6]), True)
     funnel = replace(geometric_funnel(), hazards=(stage,))
     most = 1 - 0.95**20
-    with pytest.raises(LeverError, match=r"'deal'.*90\.0%.*64\.2%.*35\.8%"):
+    with pytest.raises(LeverError, match=r"'deal'.*90\.0 %.*64\.2 %.*35\.8 %"):
         fs.Conversion.to(0.9, funnel, "deal")
     assert fs.Conversion.to(most - 0.01, funnel, "deal").odds > 10
 

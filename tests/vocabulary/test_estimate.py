@@ -6,7 +6,7 @@ from funnelsim.vocabulary.estimate import Estimate
 
 
 def test_estimate_prints_value_and_error_in_the_same_format() -> None:
-    assert f"{Estimate(0.6213, 0.0048):.1%}" == "62.1% ± 0.5%"
+    assert f"{Estimate(0.6213, 0.0048):.1%}" == "62.1 % ± 0.5 %"
     assert f"{Estimate(1234.5, 67.8):,.0f}" == "1,234 ± 68"
     assert str(Estimate(1234.5, 67.8)) == "1234 ± 68"
 

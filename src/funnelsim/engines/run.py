@@ -17,6 +17,7 @@ from funnelsim.nouns.forecast import JOINT_NOTE, Classical, Forecast, ForecastEr
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA, weighted_pipeline
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.periods import Periods, PeriodsError
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
@@ -27,6 +28,7 @@ _DAYS_UNTIL_INVOICED = 45  # a month's wins may be invoiced at its end
 _MOST_BLURRED = 0.002
 
 
+@checked
 def forecast(
     funnel: Funnel,
     pipeline: Pipeline,

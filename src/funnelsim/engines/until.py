@@ -125,14 +125,14 @@ def _note(
     error, of_draws, of_engine = (found[name] for name in ("standard_error", "of_draws", "of_engine"))
     wish = engine.until_se or 0.0
     took = f"{outlook.n_futures:,} futures in {outlook.n_draws:,} draws ({n_rounds} rounds)"
-    words = f"the chance of the target has a standard error of {error:.2%}"
+    words = f"the chance of the target has a standard error of {100 * error:.2f} %"
     if error <= wish:
-        return f"{words}, not more than the {wish:.2%} asked for, after {took}"
-    parts = f"{of_draws:.2%} from the draws and {of_engine:.2%} from simulating"
+        return f"{words}, not more than the {100 * wish:.2f} % asked for, after {took}"
+    parts = f"{100 * of_draws:.2f} % from the draws and {100 * of_engine:.2f} % from simulating"
     way_out = "take the exact engine, which has no such part"
     if of_draws > of_engine:
         way_out = "give fewer futures for each draw (n_futures), so that more draws fit"
     return (
-        f"{words} ({parts}), more than the {wish:.2%} asked for: most_futures={engine.most_futures:,} came "
-        f"first, after {took}; raise it, or {way_out}"
+        f"{words} ({parts}), more than the {100 * wish:.2f} % asked for: "
+        f"most_futures={engine.most_futures:,} came first, after {took}; raise it, or {way_out}"
     )

@@ -12,6 +12,7 @@ from funnelsim.nouns.invoices import Invoices, InvoicesError
 from funnelsim.numerics.collections import ENDS, PAID, WRITTEN_OFF
 from funnelsim.numerics.hazards import Spells, StageHazards, bin_ages, count_ages
 from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.door import checked
 
 Flags = npt.NDArray[np.bool_]
 
@@ -19,6 +20,7 @@ LEAST_SETTLED = 50  # invoices of a class, or under dispute, whose delays are le
 _USUAL_TERMS_DAYS = 30.0
 
 
+@checked
 def fit_collections(
     invoices: Invoices,
     *,

@@ -22,6 +22,7 @@ from funnelsim.numerics.by_time import StepCounts
 from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages, with_prior_split
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock, end_of_day
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.stages import Stages
 
 Floats = npt.NDArray[np.float64]
@@ -69,6 +70,7 @@ class Setting:
         )
 
 
+@checked
 def fit(
     history: DealHistory,
     *,

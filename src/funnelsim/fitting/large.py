@@ -32,6 +32,7 @@ from funnelsim.nouns.records import Records
 from funnelsim.numerics.by_time import StepCounts
 from funnelsim.numerics.hazards import Spells, StageHazards
 from funnelsim.vocabulary.clock import Clock, Step, end_of_day
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.stages import Stages
 
 Moment = str | dt.date | np.datetime64
@@ -45,6 +46,7 @@ _LEAST_BYTES = 64 * 2**20
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)i?B?\s*", re.IGNORECASE)
 
 
+@checked
 def fit_log(
     deals: LogSource,
     history: LogSource,

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.display import Shown
 from funnelsim.numerics.calendar import Factors, by_step, categories
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.stages import Stages
 
 Floats = npt.NDArray[np.float64]
@@ -60,6 +60,18 @@ class Calendar(Shown):
     def moves_deals(self) -> bool:
         """Whether anything but arrivals follows the calendar."""
         return any(group != "arrivals" for group in self.factors)
+
+    def __repr__(self) -> str:
+        if not self.factors:
+            return "Calendar(no kind tells)"
+        told = ", ".join(
+            f"{group} follow {' and '.join(f.kind for f in of_group)}"
+            for group, of_group in self.factors.items()
+        )
+        return f"Calendar({told})"
+
+    def _shown_notes(self) -> tuple[str, ...]:
+        return self.tried
 
     def table(self) -> pd.DataFrame:
         """Every factor with its standard error; index: group, kind, category."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.display import Shown
+from funnelsim.vocabulary.display import Shown, several
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
 
@@ -133,9 +134,12 @@ class CapacityUse(Shown):
             rows.append(_flat(figures))
         return pd.DataFrame(rows, index=pd.Index(self.rep_names, name="rep"))
 
+    def _column_units(self) -> Mapping[str, str]:
+        return {"wait": several(self.step)}
+
     def __repr__(self) -> str:
         use = self.use()
-        return f"CapacityUse({len(self.rep_names)} reps, {use.value:.0%} of their hours used)"
+        return f"CapacityUse({len(self.rep_names)} reps, {100 * use.value:.0f} % of their hours used)"
 
     def _row(self, period: str | None) -> dict[str, float]:
         columns = self._columns(period)

@@ -10,12 +10,12 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.nouns.display import Shown
 from funnelsim.numerics.collections import ENDS, delay_by_terms, never_paid_share
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.recursion import StageRates
 from funnelsim.numerics.strata import stratum
 from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 
@@ -302,8 +302,8 @@ class Collections(Shown):
         )
 
     def __repr__(self) -> str:
-        parts = ", ".join(f"{share:.0%} after {days:g} days" for share, days in self.instalments)
+        parts = ", ".join(f"{100 * share:.0f} % after {days:g} days" for share, days in self.instalments)
         return (
-            f"Collections({parts.replace('%', ' %')}; due in {self.terms_days:g} days; "
+            f"Collections({parts}; due in {self.terms_days:g} days; "
             f"{100 * self.never_paid:.1f} % never paid; {self.origin})"
         )

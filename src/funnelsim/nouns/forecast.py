@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.capacity import CapacityUse
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.flows import Flows
 from funnelsim.nouns.law import Futures, Law, Measure, Outcome, over_draws
 from funnelsim.nouns.open_deals import OpenDeals
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.periods import Periods
@@ -282,6 +282,11 @@ class Forecast(Shown):
         of_draws = np.sqrt(max(chance.standard_error**2 - of_engine**2, 0.0))
         parts = {"of_draws": float(of_draws), "of_engine": of_engine}
         return pd.Series({"chance": chance.value, "standard_error": chance.standard_error, **parts})
+
+    def _column_units(self) -> Mapping[str, str]:
+        unit = self.unit if self.is_money else "wins"
+        figures = ("realised", "won_before", "open_deals", "new_deals", "mean", "sd", "p10", "p50", "p90")
+        return dict.fromkeys((*figures, *(figure.label for figure in self.classical)), unit)
 
     def table(self, measure: Measure | None = None) -> pd.DataFrame:
         """Realised, mean, spread and range by period and in total, beside the classical figure.

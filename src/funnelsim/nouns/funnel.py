@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from funnelsim.nouns.calendar import Calendar
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import UNKNOWN, Classes
 from funnelsim.nouns.collections import Collections
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts
@@ -30,6 +29,7 @@ from funnelsim.numerics.recursion import StageRates
 from funnelsim.numerics.strata import stratum
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.display import Shown, several
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Stages
@@ -424,6 +424,10 @@ class Funnel(Shown):
         columns = ("conversion", "win_rate", "nominal", "median_dwell")
         shown = [f"{name}{end}" for name in columns for end in ("", "_low", "_high")]
         return table[[name for name in shown if name in table]]
+
+    def _column_units(self) -> Mapping[str, str]:
+        step = several(self.clock.step)
+        return {"median_dwell": step, "p90_dwell": step}
 
     def __repr__(self) -> str:
         names = " > ".join(stage.name for stage in self.stages.open)

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.paths import Paths, clean_paths
 from funnelsim.nouns.records import Records, issues_frame
 from funnelsim.numerics.hazards import Spells
 from funnelsim.vocabulary.clock import Clock, end_of_day
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.stages import Stages

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.display import Shown
 from funnelsim.vocabulary.clock import Clock, end_of_day
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.receivables import Receivables
 
@@ -113,6 +114,25 @@ class Invoices(Shown):
             invoiced_step=invoiced[is_sent],
             invoiced_amount=amount[is_sent],
         )
+
+    def _shown_table(self) -> pd.DataFrame:
+        """How many invoices, and how much, are paid, due later, overdue and written off."""
+        is_paid = self.table["paid_at"].notna()
+        is_off, is_late = self.table["written_off_at"].notna(), self.table["due_at"] < self.cutoff
+        states = {
+            "paid": is_paid,
+            "unpaid, not due yet": ~is_paid & ~is_off & ~is_late,
+            "unpaid, overdue": ~is_paid & ~is_off & is_late,
+            "written off": is_off & ~is_paid,
+        }
+        amounts = self.table["amount"]
+        rows = {name: (int(which.sum()), float(amounts[which].sum())) for name, which in states.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["invoices", "amount"]).rename_axis(
+            "state"
+        )
+
+    def _column_units(self) -> Mapping[str, str]:
+        return {"amount": self.unit}
 
     def __repr__(self) -> str:
         is_open = self.table["paid_at"].isna() & self.table["written_off_at"].isna()

@@ -103,7 +103,9 @@ class Pace:
             if self.levels.discount[i] < 1.0:
                 text += f", following about the last {self.levels.memory[i]:.0f} {period}s"
             if self.levels.transient[i] > 0.0:
-                text += f", swinging by {np.sqrt(self.levels.transient[i]):.0%} from {period} to {period}"
+                text += (
+                    f", swinging by {100 * np.sqrt(self.levels.transient[i]):.0f} % from {period} to {period}"
+                )
             said.append(text)
         return "; ".join(said)
 

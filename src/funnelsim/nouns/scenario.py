@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.nouns.levers.protocol import Lever
 from funnelsim.nouns.team import Team, Work
+from funnelsim.vocabulary.display import Rows, Shown
+from funnelsim.vocabulary.language import language
 from funnelsim.vocabulary.pipeline import Pipeline
 
 
@@ -137,6 +138,13 @@ class Scenario(Shown):
         """The target with its unit."""
         is_count = self.measure == "wins" or self.funnel.amounts is None
         return f"{self.target:,.0f} {'wins' if is_count else self.funnel.unit}".rstrip()
+
+    def _shown_rows(self) -> Rows:
+        return self.funnel.stages._shown_rows()
+
+    def _shown_notes(self) -> tuple[str, ...]:
+        levers = tuple(f"lever: {lever.name}" for lever in self.levers)
+        return (self.title(language()), *levers)
 
     def title(self, lang: str = "en") -> str:
         """What it is called in a language; its short name where no title is given."""

@@ -9,6 +9,9 @@ from datetime import date
 from numbers import Integral, Real
 from typing import Literal, get_args
 
+import pandas as pd
+
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Stages
 from funnelsim.vocabulary.words import did_you_mean
@@ -135,7 +138,7 @@ class Rep:
 
 
 @dataclass(frozen=True)
-class Team:
+class Team(Shown):
     """The reps, their working week, how much of it they sell, and what happens when one leaves.
 
     Parameters
@@ -246,6 +249,35 @@ class Team:
         """Hours a week that all reps together work on deals, ramps and holidays apart."""
         return len(self.reps) * len(self.working_days) * self.hours_per_day * self.selling_share
 
+    def _shown_sentence(self) -> str:
+        return f"Team({len(self.reps):,} reps, {self.selling_hours_per_week:,.1f} selling hours a week)"
+
+    def _shown_table(self) -> pd.DataFrame:
+        """One row a rep: what sets reps apart, and nothing that is the same for nobody."""
+        rows = [
+            {
+                "skills": ", ".join(rep.skills),
+                "start": rep.start,
+                "leave": rep.leave,
+                "ramp_days": rep.ramp_days,
+            }
+            for rep in self.reps
+        ]
+        table = pd.DataFrame(rows, index=pd.Index([rep.name for rep in self.reps], name="rep"))
+        return table.loc[:, [any(value for value in table[name]) for name in table]]
+
+    def _shown_notes(self) -> tuple[str, ...]:
+        share, hours, n_days = 100 * self.selling_share, self.hours_per_day, len(self.working_days)
+        notes = [f"{share:.3g} % of {hours:g} hours a day are spent on deals; {n_days} working days a week"]
+        if self.holidays:
+            notes.append(f"holidays: {', '.join(self.holidays)}")
+        if self.attrition_per_year:
+            notes.append(
+                f"{self.attrition_per_year:g} departures a rep and year; {100 * self.lost_with_leaver:.3g} % "
+                "of a leaver's open deals are lost"
+            )
+        return tuple(notes)
+
 
 @dataclass(frozen=True)
 class Parking:
@@ -328,7 +360,7 @@ _PARTS = {"parking": Parking, "qualification": Qualification, "leads_from_wins":
 
 
 @dataclass(frozen=True)
-class Work:
+class Work(Shown):
     """What deals ask of reps, and how the queue for them is kept.
 
     Parameters
@@ -387,6 +419,33 @@ class Work:
         _check(self.spread, "spread of hours", 0, 20)
         if self.rule not in get_args(Rule):
             raise TeamError(f"rule {self.rule!r} is unknown; use one of {', '.join(get_args(Rule))}")
+
+    def _shown_sentence(self) -> str:
+        hours = ", ".join(f"{stage} {hours:g}" for stage, hours in self.hours.items()) or "none"
+        return f"Work(selling hours by stage: {hours}; first in the queue: {self.rule})"
+
+    def _shown_table(self) -> pd.DataFrame:
+        """Hours and patience of each stage that is named."""
+        stages = list(dict.fromkeys([*self.hours, *self.patience_days]))
+        columns = {"hours": self.hours, "patience_days": self.patience_days}
+        rows = {name: [given.get(stage) for stage in stages] for name, given in columns.items() if given}
+        return pd.DataFrame(rows, index=pd.Index(stages, name="stage"), dtype=float)
+
+    def _shown_notes(self) -> tuple[str, ...]:
+        notes = []
+        if self.parking is not None:
+            share, days = 100 * self.parking.share, self.parking.wake_up_days
+            notes.append(f"{share:.3g} % of lost deals come back to {self.parking.stage} after {days:g} days")
+        if self.qualification is not None:
+            check = self.qualification
+            notes.append(
+                f"leads judged at {check.stage}: {100 * check.catches:.3g} % of the bad dropped, and "
+                f"{100 * check.mistakes:.3g} % of the good"
+            )
+        if self.leads_from_wins is not None:
+            bring = self.leads_from_wins
+            notes.append(f"every win brings {bring.per_win:g} leads, after {bring.lag_days:g} days")
+        return tuple(notes)
 
     @property
     def needs_reps(self) -> bool:

@@ -453,7 +453,8 @@ def _doubts(mixture: _Mixture, best: Maximum, optima: tuple[Optimum, ...]) -> li
         warnings.append(f"{len(optima)} optima, the second {gap:.3g} lower in log-likelihood{hardly}")
     left = np.exp(-((np.exp(mixture.log_age.max()) / optima[0].scale) ** optima[0].shape))
     warnings += [
-        f"time to {end}: {share:.0%} lies beyond the oldest age seen; its scale and chance rest on the form"
+        f"time to {end}: {100 * share:.0f} % lies beyond the oldest age seen; its scale and chance rest "
+        "on the form"
         for end, share in zip(mixture.destinations, left, strict=True)
         if share > _MOSTLY_BEYOND
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,13 @@ import pandas as pd
 
 from funnelsim.fitting.groups import attribute_names
 from funnelsim.nouns.classes import MISSING
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.bootstrap import bootstrap_summary
 from funnelsim.numerics.tail import Tail, TailError, fit_tail
 from funnelsim.questions.amount_size import by_size
 from funnelsim.questions.columns_of_deals import words_of
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
@@ -99,6 +100,9 @@ class AmountsReport(Shown):
             for name, part in self._groups.items()
             if not len(_known_amounts(part))
         }
+
+    def _column_units(self) -> Mapping[str, str]:
+        return dict.fromkeys(("mean", "p10", "median", "p90"), self.history.unit)
 
     def table(self) -> pd.DataFrame:
         """Amounts of won deals by group, largest group first; groups in :attr:`left_out` are not shown.
@@ -211,7 +215,7 @@ class AmountsReport(Shown):
         alike = expected / (expected + tail.n_amounts)
         words = (
             f"chance that one of about {expected:,.0f} wins exceeds {tail.largest:,.6g}, the largest seen; "
-            f"{alike:.1%} without a model, if all wins are of one law"
+            f"{100 * alike:.1f} % without a model, if all wins are of one law"
         )
         return float(chance.mean()), float(low), float(high), words
 
@@ -317,6 +321,7 @@ class AmountsReport(Shown):
         return f"AmountsReport({len(amount):,} wins, median {np.median(amount):,.6g}{unit}; tail: {said})"
 
 
+@checked
 def amounts(
     history: DealHistory,
     by: str | Sequence[str] | None = None,
@@ -387,7 +392,7 @@ def _known_amounts(deals: pd.DataFrame) -> Floats:
 def _threshold_words(tail: Tail) -> str:
     return (
         f"the tail: {tail.n_above:,} of {tail.n_amounts:,} amounts lie above this, the "
-        f"{1 - tail.share_above:.0%} quantile"
+        f"{100 * (1 - tail.share_above):.0f} % quantile"
     )
 
 
@@ -409,6 +414,6 @@ def _mean_words(tail: Tail | str) -> str:
     if chance < _UNLIKELY:
         return _shape_words(tail)
     return (
-        f"with a chance of {chance:.0%} amounts have no finite variance: then their mean is badly known and "
-        "its interval is too narrow"
+        f"with a chance of {100 * chance:.0f} % amounts have no finite variance: then their mean is badly "
+        f"known and its interval is too narrow"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -13,7 +13,6 @@ import pandas as pd
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
@@ -22,6 +21,8 @@ from funnelsim.nouns.levers.rates import three_levers
 from funnelsim.questions.shapley import shapley_shares
 from funnelsim.questions.situation import Situation
 from funnelsim.questions.targets.attainable import quantiles_with_errors
+from funnelsim.vocabulary.display import POINTS, Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.progress import watched
@@ -66,6 +67,11 @@ class LeverComparison(Shown):
     def __repr__(self) -> str:
         levers = f"{len(self.levers)} lever{'s' if len(self.levers) != 1 else ''}"
         return f"LeverComparison({levers}, chance of {self.target:,.0f}: {self.base.chance(self.target):.1%})"
+
+    def _column_units(self) -> Mapping[str, str]:
+        unit = self.base.unit if self.base.is_money else "wins"
+        shares = dict.fromkeys(("change_of_chance", "change"), POINTS)
+        return shares | dict.fromkeys(("change_of_mean", "p10", "p50", "p90"), unit)
 
     def table(self) -> pd.DataFrame:
         """Levers by their effect on the chance of the target, largest first.
@@ -165,6 +171,7 @@ class LeverComparison(Shown):
         }
 
 
+@checked
 def compare_levers(
     funnel: Funnel,
     pipeline: Pipeline,

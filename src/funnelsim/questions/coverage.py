@@ -16,6 +16,7 @@ from funnelsim.nouns.forecast import Forecast, ForecastError, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.nouns.levers.rates import Volume
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
@@ -25,6 +26,7 @@ _NEXT_TO_NOTHING = 1e-3  # the least factor of a lever on volume
 _STEPS = 6  # of bisection: a multiple below 2 is known to a sixtieth
 
 
+@checked
 def coverage(
     funnel: Funnel,
     pipeline: Pipeline,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,14 @@ import pandas as pd
 from funnelsim.engines.chances import Positions, chances_without_shock
 from funnelsim.engines.exact import Exact, ExactLaw, ExactOutcome
 from funnelsim.engines.run import forecast
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.numerics.leave_one_out import LeaveOneOut
 from funnelsim.numerics.strata import error_over_draws
-from funnelsim.vocabulary.periods import Periods
+from funnelsim.vocabulary.display import POINTS, Shown, several
+from funnelsim.vocabulary.door import checked
+from funnelsim.vocabulary.periods import Periods, step_of
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
@@ -78,6 +79,15 @@ class DealOutlook(Shown):
         by = "costs_if_lost" if "costs_if_lost" in frame else None
         return frame.sort_values(by, ascending=False, ignore_index=True) if by else frame
 
+    def _column_units(self) -> Mapping[str, str]:
+        in_points = dict.fromkeys(("costs_if_lost", "gains_if_won"), POINTS)
+        unit = self.outlook.unit
+        return in_points | {
+            "amount": unit,
+            "expected": unit,
+            "age_steps": several(step_of(self.outlook.periods)),
+        }
+
     def _effects(self, target: float) -> dict[str, npt.NDArray[Any]]:
         """What each deal does to the chance of the target."""
         law = self.outlook.law()
@@ -118,6 +128,7 @@ class DealOutlook(Shown):
         )
 
 
+@checked
 def deal_outlook(
     funnel: Funnel,
     pipeline: Pipeline,

@@ -15,7 +15,6 @@ from scipy import special
 from funnelsim.fitting.fit import fit
 from funnelsim.fitting.pace import LEVEL_STEPS, LevelPeriod  # the one table of periods by clock
 from funnelsim.fitting.tally import count_by_step
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.pace import period_name
@@ -32,6 +31,8 @@ from funnelsim.numerics.level import (
     fit_levels,
 )
 from funnelsim.questions.given import fitting
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 
@@ -126,7 +127,7 @@ class Course:
         memory, transient = float(self.levels.memory[likeliest]), float(self.levels.transient[likeliest])
         said = [] if np.isinf(memory) else [f"follows about the last {memory:.0f} {period}s"]
         if transient > 0:
-            said.append(f"swings by {np.sqrt(transient):.0%} from {period} to {period}")
+            said.append(f"swings by {100 * np.sqrt(transient):.0f} % from {period} to {period}")
         return ", ".join(said) or "steady"
 
     def verdict(self, *, is_sure: bool) -> str:
@@ -243,6 +244,7 @@ class Drift(Shown):
         return f"Drift({len(self.courses)} series by {self.period}; {said})"
 
 
+@checked
 def drift(
     history: DealHistory,
     *,

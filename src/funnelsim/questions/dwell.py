@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.dwell import BestDwell
@@ -21,6 +20,8 @@ from funnelsim.numerics.strata import stratum
 from funnelsim.questions.given import fitting
 from funnelsim.questions.stays import BINNED, Models, StageStays, StayError, families_table, next_steps
 from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Stages
@@ -141,8 +142,8 @@ class Dwell(Shown):
         if undecided <= _MUCH_UNDECIDED:
             return ""
         return (
-            f"{undecided:.0%} of entering deals are still there at the oldest age at which anyone left "
-            f"({self._oldest(stage):,} {self.clock.step}s); the dwell is that of moves by then"
+            f"{100 * undecided:.0f} % of entering deals are still there at the oldest age at which anyone "
+            f"left ({self._oldest(stage):,} {self.clock.step}s); the dwell is that of moves by then"
         )
 
     def fits(self, stage: str, destination: str | None = None) -> BestDwell:
@@ -365,6 +366,7 @@ class Dwell(Shown):
         return f"Dwell(usual days of those who move on: {told})"
 
 
+@checked
 def dwell(
     history: DealHistory,
     *,

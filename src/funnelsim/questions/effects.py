@@ -15,7 +15,6 @@ from scipy import special
 from threadpoolctl import threadpool_limits
 
 from funnelsim.fitting.fit import fit
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.hazard_regression import joint_covariance
@@ -27,6 +26,8 @@ from funnelsim.questions.effect_value import out_of_sample_value
 from funnelsim.questions.given import fitting
 from funnelsim.questions.leaks import uneven_filling
 from funnelsim.questions.watched import families, recording_dates
+from funnelsim.vocabulary.display import PERCENTAGE_POINTS, Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
@@ -76,6 +77,9 @@ class Effects(Shown):
     def left_out(self) -> dict[str, str]:
         """Attributes that are not used, and why."""
         return dict(self.learnt.columns.left_out)
+
+    def _column_units(self) -> Mapping[str, str]:
+        return {"win_change": PERCENTAGE_POINTS}
 
     def table(self) -> pd.DataFrame:
         """Effect of every column: odds of moving forward, pace, chance of winning, each with its interval.
@@ -268,6 +272,7 @@ class Effects(Shown):
         return f"Effects({len(self.learnt.columns.attributes)} attributes; with a clear effect: {named})"
 
 
+@checked
 def effects(
     history: DealHistory,
     attributes: str | Sequence[str] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from funnelsim.engines.protocol import EngineError
 from funnelsim.engines.run import forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.shock import ShockByPeriod
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -21,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class FuturePaths:
+class FuturePaths(Shown):
     """What each of some futures has won by the end of each of many short periods.
 
     Parameters
@@ -45,6 +47,13 @@ class FuturePaths:
     unit: str
     seed: int
 
+    def __repr__(self) -> str:
+        first, last = (np.datetime_as_string(moment, unit="D") for moment in self.by[[0, -1]])
+        return f"FuturePaths({len(self.wins):,} futures, {len(self.by):,} moments from {first} to {last})"
+
+    def _column_units(self) -> Mapping[str, str]:
+        return {"bookings": self.unit}
+
     def table(self) -> pd.DataFrame:
         """One row a future and moment: ``future``, ``draw``, ``by``, ``wins``, and ``bookings`` if known."""
         n_futures, n_points = self.wins.shape
@@ -59,6 +68,7 @@ class FuturePaths:
         return pd.DataFrame(columns)
 
 
+@checked
 def future_paths(
     funnel: Funnel,
     pipeline: Pipeline,

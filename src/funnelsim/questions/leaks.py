@@ -133,6 +133,7 @@ def uneven_filling(deals: pd.DataFrame, name: str) -> str:
     if gap < _GAP and not is_twice:
         return ""
     return (
-        f"{name!r} is filled in for {by_kind[most]:.0%} of {most} and {by_kind[least]:.0%} of {least} deals: "
-        "if it is written down as deals move on, what it tells is their progress; recorded_at is the cure"
+        f"{name!r} is filled in for {100 * by_kind[most]:.0f} % of {most} and {100 * by_kind[least]:.0f} "
+        f"% of {least} deals: if it is written down as deals move on, what it tells is their progress; "
+        "recorded_at is the cure"
     )

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from funnelsim.nouns.levers.protocol import Lever, LeverError, is_between, told
+import numpy as np
+import pandas as pd
+
+from funnelsim.nouns.levers.protocol import Lever, LeverError, in_percent, is_between, told
+from funnelsim.vocabulary.display import Shown
 
 
 @dataclass(frozen=True)
-class Option:
+class Option(Shown):
     """A lever that costs money.
 
     Parameters
@@ -69,6 +73,16 @@ class Option:
                 f"{self.name!r}: a factor of {told(factor)} is not to be had: from 1 to most={self.most:g}"
             )
         return float(round(self.cost * ((factor - 1.0) / (self.most - 1.0)) ** self.growth, 6))
+
+    def _shown_sentence(self) -> str:
+        most, cost = in_percent(self.most), f"{self.cost:,.0f}"
+        return f"Option({self.name}: {self.lever(self.most).name}; at most {most} for {cost})"
+
+    def _shown_table(self) -> pd.DataFrame:
+        """What a quarter, half, three quarters and all of the way cost."""
+        factors = np.linspace(1.0, self.most, 5)[1:]
+        rows = [(in_percent(factor), self.cost_of(float(factor))) for factor in factors]
+        return pd.DataFrame(rows, columns=["step", "cost"])
 
     def affordable(self, budget: float) -> float:
         """Share of the way from 1 to `most` that a budget buys."""

@@ -18,11 +18,13 @@ from funnelsim.nouns.levers.classes import OutsideTop, expected_wins
 from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.nouns.levers.rates import Conversion
 from funnelsim.questions.situation import Situation
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 
 _DAYS_A_YEAR = 365.25
 
 
+@checked
 def others_improve(
     funnel: Funnel,
     pipeline: Pipeline,

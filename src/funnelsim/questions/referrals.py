@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.fitting.groups import SegmentError, attribute_names
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.pooling import poisson_interval
 from funnelsim.numerics.recurrence import cluster_rate_draws, lag_summary, seen_lags
 from funnelsim.questions.columns_of_deals import words_of
 from funnelsim.questions.dwell import DAYS_PER_STEP
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
@@ -178,6 +179,7 @@ class Referrals(Shown):
         )
 
 
+@checked
 def referrals(
     history: DealHistory,
     customer: str = "customer",

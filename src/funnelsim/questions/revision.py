@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ import pandas as pd
 from funnelsim.engines.exact import Exact, ExactOutcome
 from funnelsim.engines.run import forecast
 from funnelsim.fitting.fit import fit as fit_funnel
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.law import Measure
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
@@ -71,12 +72,17 @@ class Revision(Shown):
         frame.loc[self.days[1]] = [0.0, 0, float(self.after.mean().value)]
         return frame.astype({"n_deals": int})[["change", "level", "n_deals"]].rename_axis("cause")
 
+    def _column_units(self) -> Mapping[str, str]:
+        unit = self.before.unit if self.before.is_money else "wins"
+        return {"change": unit, "level": unit}
+
     def __repr__(self) -> str:
         first, last = (f"{side.mean().value:,.0f}" for side in (self.before, self.after))
         largest = self.table()["change"].abs().idxmax()
         return f"Revision({self.days[0]}: {first} to {self.days[1]}: {last}; most of it: {largest})"
 
 
+@checked
 def revision(
     history: DealHistory,
     since: object,

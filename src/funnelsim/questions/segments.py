@@ -14,7 +14,6 @@ from scipy import stats
 
 from funnelsim.fitting.fit import fit
 from funnelsim.fitting.groups import Groups, SegmentError, SegmentWarning, group_deals
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
@@ -22,6 +21,8 @@ from funnelsim.numerics.multipliers import multiplied_win_rates, routes_at_commo
 from funnelsim.numerics.pooling import Pool, more_than_luck, poisson_interval, pool
 from funnelsim.questions.given import fitting
 from funnelsim.questions.leaks import leak
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 
@@ -269,10 +270,12 @@ class Segments(Shown):
         n_rates, n_paces = (int((league[name] != VERDICTS[0]).sum()) for name in ("verdict", "pace_verdict"))
         return (
             f"Segments(by {' / '.join(self.by)}: {len(self.groups.names):,} groups; by more than luck "
-            f"{n_rates:,} differ from the overall win rate {self.overall_win_rate:.1%}, {n_paces:,} in pace)"
+            f"{n_rates:,} differ from the overall win rate {100 * self.overall_win_rate:.1f} %, "
+            f"{n_paces:,} in pace)"
         )
 
 
+@checked
 def segments(
     history: DealHistory,
     by: str | Sequence[str],

@@ -13,7 +13,6 @@ from scipy import optimize
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
 from funnelsim.nouns.levers.cash import Collection
@@ -21,6 +20,8 @@ from funnelsim.nouns.levers.people import Hire, SellingTime
 from funnelsim.nouns.levers.protocol import Lever, LeverError
 from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, Yield
 from funnelsim.questions.situation import Situation
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 
 Floats = npt.NDArray[np.float64]
@@ -38,6 +39,7 @@ def usual_levers(funnel: Funnel) -> dict[str, LeverOf]:
     return levers if funnel.amounts is None else levers | {"yield": Yield}
 
 
+@checked
 def solve_for(
     funnel: Funnel,
     pipeline: Pipeline,
@@ -193,6 +195,7 @@ def down(chance: float) -> str:
     return f"{np.floor(1000.0 * chance) / 10.0:.1f}"
 
 
+@checked
 def elasticities(
     funnel: Funnel,
     pipeline: Pipeline,
@@ -304,6 +307,7 @@ class LeverGrid(Shown):
         return pd.DataFrame(self.chance, index=rows, columns=columns)
 
 
+@checked
 def lever_grid(
     funnel: Funnel,
     pipeline: Pipeline,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -14,7 +14,6 @@ from scipy import optimize, special
 
 from funnelsim.engines.choose import EngineName
 from funnelsim.engines.protocol import Engine
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
@@ -23,6 +22,8 @@ from funnelsim.questions.option import Option as Option
 from funnelsim.questions.situation import Situation
 from funnelsim.questions.solve import down, stepped_up
 from funnelsim.questions.surface import Surface, climb
+from funnelsim.vocabulary.display import POINTS, Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 
 Floats = npt.NDArray[np.float64]
@@ -57,6 +58,9 @@ class SpendingPlan(Shown):
         )
         chance = 100 * self.situation.base.chance().value
         return f"SpendingPlan({names}; chance of {self.situation.target:,.0f} without: {chance:.1f} %)"
+
+    def _column_units(self) -> Mapping[str, str]:
+        return {"cost": self.situation.base.unit, "behind": POINTS}
 
     def _shown_table(self) -> pd.DataFrame:
         return self.frontier()
@@ -320,6 +324,7 @@ def _verdict(behind: float, noise: float, cost: float) -> str:
     return f"as good within the noise, and {'simpler' if cost > 0 else 'costs nothing'}"
 
 
+@checked
 def spend(
     funnel: Funnel,
     pipeline: Pipeline,

@@ -193,7 +193,7 @@ class Models:
             gap = (survival - np.cumprod(1 - hazard))[:n_seen]  # fitted less observed incidence
             age = int(np.abs(gap).argmax())
             seen = 1 - float(survival[age])
-            said = f"by {step} {age:,} it says {seen + gap[age]:.1%} left, seen {seen:.1%}"
+            said = f"by {step} {age:,} it says {100 * (seen + gap[age]):.1f} % left, seen {100 * seen:.1f} %"
             verdict = (
                 "cannot tell: too few exits, or as many bins as parameters"
                 if check.df == 0

@@ -14,6 +14,7 @@ from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.numerics.portfolio import Portfolio
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_interval
@@ -21,6 +22,7 @@ from funnelsim.vocabulary.uncertainty import check_interval
 Floats = npt.NDArray[np.float64]
 
 
+@checked
 def width_split(
     funnel: Funnel,
     pipeline: Pipeline,

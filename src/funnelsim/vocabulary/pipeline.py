@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from html import escape
 
 import numpy as np
 import numpy.typing as npt
 
 from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
-from funnelsim.vocabulary.language import tr
 from funnelsim.vocabulary.receivables import InvoiceTable, Receivables
 
 
@@ -20,7 +19,7 @@ class PipelineError(FunnelsimError):
 
 
 @dataclass(frozen=True, eq=False)
-class Pipeline:
+class Pipeline(Shown):
     """Open deals and recent wins at the cutoff: what an engine starts from.
 
     Parameters
@@ -115,9 +114,6 @@ class Pipeline:
             amount=self.amount[which],
             attributes={name: column[which] for name, column in self.attributes.items()},
         )
-
-    def _repr_html_(self) -> str:
-        return f"<p><strong>{escape(tr(repr(self)))}</strong></p>"
 
     def __repr__(self) -> str:
         missing = int(np.isnan(self.amount).sum())

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.vocabulary.display import Rows, Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 
 OnUnusualMove = Literal["allow", "merge", "reject"]
@@ -31,6 +32,11 @@ def name_key(name: str) -> str:
 
 class StagesError(FunnelsimError):
     """A definition of stages that contradicts itself."""
+
+
+def _filled(value: object) -> object:
+    """A value; None for an empty text."""
+    return None if value == "" else value
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Stages:
+class Stages(Shown):
     """The funnel's open stages in order, its outcomes, and the rules for unusual moves.
 
     Parameters
@@ -191,6 +197,21 @@ class Stages:
     def is_lost(self) -> npt.NDArray[np.bool_]:
         """Whether each code is an outcome of kind "lost"; shape (n_places,)."""
         return np.array([False] * self.n_open + [outcome.kind == "lost" for outcome in self.outcomes])
+
+    def _shown_sentence(self) -> str:
+        open_names, ends = (" > ".join(stage.name for stage in self.open), self.names[self.n_open :])
+        return f"Stages({open_names}; outcomes {', '.join(ends)})"
+
+    def _shown_rows(self) -> Rows:
+        """Open stages with what is set for them; columns that nobody filled in are left out."""
+        names = ("nominal_win_rate", "necessary_days", "usual_days", "gate")
+        columns = [(name, [_filled(getattr(stage, name)) for stage in self.open]) for name in names]
+        filled = [(name, values) for name, values in columns if any(value is not None for value in values)]
+        return Rows(("stage",), [(stage.name,) for stage in self.open], filled)
+
+    def _shown_notes(self) -> tuple[str, ...]:
+        rules = (("skipped", self.skipped), ("backward", self.backward), ("reopened", self.reopened))
+        return tuple(f"rule for unusual moves: {name} = {rule}" for name, rule in rules)
 
     def is_forward(self, stage_code: int) -> npt.NDArray[np.bool_]:
         """Whether each code lies ahead of a stage: a later open stage, or won; shape (n_places,)."""

@@ -160,7 +160,7 @@ def test_what_cannot_be_honoured_is_refused_with_the_way_out(one_stage) -> None:
         with pytest.raises(error, match=words):
             one_stage.run(engine)
     impatient = fs.Events(replace(TEAM, reps=TEAM.reps[:2]), fs.Work({"s": 4.0}, patience_days={"s": 1.0}))
-    with pytest.raises(EngineError, match="would have been lost by neglect, but the history lost 60%"):
+    with pytest.raises(EngineError, match="would have been lost by neglect, but the history lost 60 %"):
         one_stage.run(impatient)
     crowd = replace(one_stage.funnel, arrivals=replace(one_stage.funnel.arrivals, mean_per_block=50.0))
     with pytest.raises(EngineError, match="use MonteCarlo"):
@@ -300,7 +300,7 @@ def test_leads_that_would_feed_themselves_are_refused_before_the_run(one_stage) 
         one_stage.run(fs.Events(work=fs.Work(leads_from_wins=brought, **work), **FEW), periods="1M")
 
     with pytest.raises(
-        EngineError, match=r"10 leads per win, of which 40\.0% are won: each win brings 4 fur"
+        EngineError, match=r"10 leads per win, of which 40\.0 % are won: each win brings 4 fur"
     ):
         run(10.0)
     with pytest.raises(EngineError, match=r"give fewer than 2\.5 leads per win"):
@@ -308,10 +308,10 @@ def test_leads_that_would_feed_themselves_are_refused_before_the_run(one_stage) 
     run(2.4)
     run(2.51, qualification=fs.Qualification("s", 0.0, mistakes=0.1))
     # Half of the lost come back: 0.4 / (1 - 0.6 * 0.5) = 57 % are won in the end.
-    with pytest.raises(EngineError, match=r"2 leads per win, of which 57\.1% are won"):
+    with pytest.raises(EngineError, match=r"2 leads per win, of which 57\.1 % are won"):
         run(2.0, parking=fs.Parking(0.5, 10.0, "s"))
     better = fs.Conversion(3.0).apply(one_stage.funnel)
-    with pytest.raises(EngineError, match=r"2 leads per win, of which 66\.7% are won"):
+    with pytest.raises(EngineError, match=r"2 leads per win, of which 66\.7 % are won"):
         one_stage.run(
             fs.Events(work=fs.Work(leads_from_wins=fs.LeadsFromWins(2.0, 5.0, False)), **FEW), funnel=better
         )

@@ -131,7 +131,7 @@ def test_steps_that_are_none_are_refused(steps: tuple[tuple[float, float], ...])
     for unclear in (5, "5 %", ((0, 0.05, 1),), ((0, "5 %"),)):
         with pytest.raises(TargetError, match="a threshold and a rate"):
             fs.commission(outlook, unclear)  # type: ignore[arg-type]
-    with pytest.raises(TargetError, match=r"pays 500% of the amount; write 5 % as 0\.05"):
+    with pytest.raises(TargetError, match=r"pays 500 % of the amount; write 5 % as 0\.05"):
         fs.commission(outlook, ((0, 5),))
     per_win = fs.commission(replace(outlook, asked="wins"), ((0, 500),)).loc["total"]
     assert per_win["mean"] == pytest.approx(500 * outlook.mean(measure="wins").value)

@@ -93,7 +93,7 @@ def _load(funnel: Funnel, work: Work, hours: Floats, staff: Staff, flow: Flow) -
     if have == 0.0 or (need > _MOST_LOAD * have and not work.patience_days):
         raise EngineError(
             f"the history's deals need {need:.3g} selling hours a {funnel.clock.step}, the usual team has "
-            f"{have:.3g}, and beyond {_MOST_LOAD:.0%} of them queues grow without "
+            f"{have:.3g}, and beyond {100 * _MOST_LOAD:.0f} % of them queues grow without "
             f"end: state fewer hours of work, a larger selling_share, the team as it was "
             "(usual_team=), or the part of a stay that no rep changes (customer_share=)"
         )
@@ -125,8 +125,9 @@ def _split(
     for s, name in enumerate(names):
         if neglected[s] > flow.lost_share[s]:
             raise EngineError(
-                f"with this patience {neglected[s]:.0%} of the deals in {name!r} would have been lost by "
-                f"neglect, but the history lost {flow.lost_share[s]:.0%} in all: give more patience or hours"
+                f"with this patience {100 * neglected[s]:.0f} % of the deals in {name!r} would have been "
+                f"lost by neglect, but the history lost {100 * flow.lost_share[s]:.0f} % in all: give "
+                "more patience or hours"
             )
         split = by_usual_waits(flow.leaving[s], parts[s], float(neglected[s]), rng) if hours[s] > 0 else None
         splits.append(split)

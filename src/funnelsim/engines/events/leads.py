@@ -54,7 +54,7 @@ def check_leads(work: Work, funnel: Funnel) -> None:
     chance = chance_of_a_lead(work, funnel)
     if bring.per_win * chance >= 1.0:
         raise EngineError(
-            f"{bring.per_win:g} leads per win, of which {chance:.1%} are won: each win brings "
+            f"{bring.per_win:g} leads per win, of which {100 * chance:.1f} % are won: each win brings "
             f"{bring.per_win * chance:.3g} further wins, these as many again, and so on without end; give "
             f"fewer than {1.0 / chance:.3g} leads per win"
         )

@@ -12,10 +12,12 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.questions.compare import LeverComparison
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.language import Language, language, use_language
 from funnelsim.vocabulary.whole_file import write_whole_bytes
 
 
+@checked
 def write_report(
     path: str | Path,
     outlook: Forecast,

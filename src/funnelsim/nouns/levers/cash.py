@@ -7,7 +7,7 @@ from numbers import Real
 
 from funnelsim.nouns.collections import CollectionsError
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.levers.protocol import LeverError, check_factor, in_percent
+from funnelsim.nouns.levers.protocol import LeverError, ShownByName, check_factor, in_percent
 from funnelsim.vocabulary.errors import english
 
 _LEAST_STEP = 1e-12
@@ -15,7 +15,7 @@ _MOST_DAYS = 3652.5  # ten years
 
 
 @dataclass(frozen=True)
-class Collection:
+class Collection(ShownByName):
     """Better (or worse) collection of what is won; wins and bookings stay as they are.
 
     Parameters
@@ -95,5 +95,7 @@ class Collection:
             return 1.0
         wanted = self.never_paid * share
         if wanted >= 1.0:
-            raise LeverError(f"{self.name}: {share:.1%} are never paid, and that many times as many are all")
+            raise LeverError(
+                f"{self.name}: {100 * share:.1f} % are never paid, and that many times as many are all"
+            )
         return self.never_paid * (1.0 - share) / max(1.0 - wanted, _LEAST_STEP)

@@ -11,7 +11,14 @@ import numpy.typing as npt
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import Classes
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.levers.protocol import Lever, LeverError, check_share, checked_levers, moves_people
+from funnelsim.nouns.levers.protocol import (
+    Lever,
+    LeverError,
+    ShownByName,
+    check_share,
+    checked_levers,
+    moves_people,
+)
 from funnelsim.numerics.multipliers import multiplied_win_rates
 from funnelsim.vocabulary.words import did_you_mean
 
@@ -54,7 +61,7 @@ def expected_wins(funnel: Funnel, attribute: str) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True)
-class Subset:
+class Subset(ShownByName):
     """A lever for some deals only: those of some regions, sources or reps.
 
     Parameters
@@ -133,7 +140,7 @@ class Subset:
 
 
 @dataclass(frozen=True)
-class OutsideTop:
+class OutsideTop(ShownByName):
     """A lever for all but the best: "if the other 80 % of the reps improved by 30 %".
 
     Who is best is judged by the wins expected of the new deals of a year at each one's own rates, after the
@@ -189,7 +196,7 @@ class OutsideTop:
         order = np.argsort(-expected_wins(funnel, self.attribute)[0], kind="stable")
         n_best = int(np.ceil(self.share * len(labels)))
         if n_best >= len(labels):
-            raise LeverError(f"the top {self.share:.0%} of {len(labels)} leave nobody to improve")
+            raise LeverError(f"the top {100 * self.share:.0f} % of {len(labels)} leave nobody to improve")
         return tuple(labels[code] for code in order[n_best:])
 
     def apply(self, funnel: Funnel) -> Funnel:
@@ -198,7 +205,7 @@ class OutsideTop:
 
 
 @dataclass(frozen=True)
-class Standardise:
+class Standardise(ShownByName):
     """One way of working for all: a share of the differences between reps is taken away.
 
     Each class moves towards the mean of all on a logarithmic scale, weighted by new deals. The mean itself
@@ -225,7 +232,7 @@ class Standardise:
     @property
     def name(self) -> str:
         """What the lever does, in words."""
-        return f"differences between {self.attribute} less {self.share:.0%}".replace("%", " %")
+        return f"differences between {self.attribute} less {100 * self.share:.0f} %"
 
     def apply(self, funnel: Funnel) -> Funnel:
         """The funnel after the change."""

@@ -14,6 +14,7 @@ from funnelsim.nouns.levers.classes import OutsideTop, Standardise, Subset
 from funnelsim.nouns.levers.people import Hire, MoreReferrals, Qualify, Ramp, SellingTime
 from funnelsim.nouns.levers.protocol import Lever, LeverError, Together
 from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, WinRate, Yield
+from funnelsim.vocabulary.door import checked
 
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
@@ -277,6 +278,7 @@ def lever_to_dict(lever: Lever) -> dict[str, Any]:
     return row
 
 
+@checked
 def lever_from_dict(row: dict[str, Any], funnel: Funnel) -> Lever:
     """A lever from plain names and numbers, as :func:`lever_to_dict` and scenarios write it.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.levers.protocol import LeverError, check_factor, check_share, in_percent
+from funnelsim.nouns.levers.protocol import LeverError, ShownByName, check_factor, check_share, in_percent
 from funnelsim.nouns.team import LeadsFromWins, Qualification, Rep, Team, Work
 
 
-class OnPeople:
+class OnPeople(ShownByName):
     """What levers on people share: they leave the funnel as it is."""
 
     def apply(self, funnel: Funnel) -> Funnel:

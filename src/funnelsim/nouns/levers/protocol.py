@@ -12,6 +12,7 @@ import numpy as np
 from funnelsim.nouns.changes import FACTORS
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.team import Team, Work
+from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.words import did_you_mean
 
@@ -109,8 +110,15 @@ def stage_codes(funnel: Funnel, stage: str | None) -> Codes:
     return np.array([code])
 
 
+class ShownByName(Shown):
+    """A lever that notebooks show by what it does, in words."""
+
+    def _shown_sentence(self) -> str:
+        return str(getattr(self, "name", ""))
+
+
 @dataclass(frozen=True)
-class Together:
+class Together(ShownByName):
     """Several levers at once.
 
     Parameters
@@ -162,7 +170,7 @@ class Together:
 
 
 @dataclass(frozen=True)
-class Custom:
+class Custom(ShownByName):
     """A lever of your own: any function from a funnel to a funnel.
 
     Parameters

@@ -15,6 +15,7 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.levers.protocol import (
     Lever,
     LeverError,
+    ShownByName,
     check_factor,
     check_share,
     in_percent,
@@ -31,7 +32,7 @@ def _aim(now: float, wanted: float) -> str:
 
 
 @dataclass(frozen=True)
-class Volume:
+class Volume(ShownByName):
     """More (or fewer) new deals: arrivals times `factor`. Deals already open are not touched.
 
     Examples
@@ -58,7 +59,7 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class Conversion:
+class Conversion(ShownByName):
     """Higher (or lower) conversion: the odds of leaving a stage forward times `odds`.
 
     The chance to leave at each age stays; losses and backward moves give up what forward moves gain. So odds
@@ -132,15 +133,16 @@ class Conversion:
         lowest, highest = reached(-30.0), reached(30.0)
         if not lowest < conversion < highest:
             raise LeverError(
-                f"conversion of {stage!r} cannot be {conversion:.1%}: within the ages seen it lies "
-                f"between {lowest:.1%} and {highest:.1%}, because {1 - highest:.1%} are not decided by then"
+                f"conversion of {stage!r} cannot be {100 * conversion:.1f} %: within the ages seen it lies "
+                f"between {100 * lowest:.1f} % and {100 * highest:.1f} %, because "
+                f"{100 * (1 - highest):.1f} % are not decided by then"
             )
         log_odds = optimize.brentq(lambda x: reached(x) - conversion, -30.0, 30.0, xtol=1e-10)
         return cls(float(np.exp(log_odds)), stage, _aim(reached(0.0), conversion))
 
 
 @dataclass(frozen=True)
-class Speed:
+class Speed(ShownByName):
     """A shorter (or longer) cycle: deals leave stages `factor` times as fast, from the cutoff on.
 
     Open deals keep the age they have, and who leaves within the step of entry stays. Where deals finally go
@@ -196,7 +198,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class WinRate:
+class WinRate(ShownByName):
     """A higher (or lower) win rate of a stage: the odds of moving forward from it and every later stage.
 
     The same factor at each of these steps; the steps before are as they were.
@@ -270,16 +272,16 @@ class WinRate:
         lowest, highest = reached(-30.0), reached(30.0)
         if not lowest < win_rate < highest:
             raise LeverError(
-                f"the win rate of {stage!r} cannot be {win_rate:.1%}: with any odds from there on it lies "
-                f"between {lowest:.1%} and {highest:.1%}, because some deals are never decided in "
-                f"{', '.join(names[first:])}"
+                f"the win rate of {stage!r} cannot be {100 * win_rate:.1f} %: with any odds from there on "
+                f"it lies between {100 * lowest:.1f} % and {100 * highest:.1f} %, because some deals are "
+                f"never decided in {', '.join(names[first:])}"
             )
         log_odds = optimize.brentq(lambda x: reached(x) - win_rate, -30.0, 30.0, xtol=1e-10)
         return cls(float(np.exp(log_odds)), stage, _aim(reached(0.0), win_rate))
 
 
 @dataclass(frozen=True)
-class Yield:
+class Yield(ShownByName):
     """More (or less) per win: amounts times `factor`. What is booked already stays.
 
     Parameters

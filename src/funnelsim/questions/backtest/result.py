@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.law import Counted
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.block_bootstrap import BlockInterval, bootstrap_share, bootstrap_skill
@@ -16,6 +16,7 @@ from funnelsim.numerics.deal_scores import auc, brier_skill, expected_calibratio
 from funnelsim.numerics.scores import covered, pinball
 from funnelsim.questions.backtest.origins import BacktestError
 from funnelsim.questions.backtest.rows import LEVELS, PINBALL_LEVELS, RANGES
+from funnelsim.vocabulary.display import PERCENT, Shown
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_interval
 
@@ -72,6 +73,10 @@ class Backtest(Shown):
     def methods(self) -> tuple[str, ...]:
         """Ours first, then the rivals."""
         return tuple(self.cells["method"].unique())
+
+    def _column_units(self) -> Mapping[str, str]:
+        shares = ("bias", "error", "coverage_50", "coverage_80", "coverage_95", "width_80", "our_skill")
+        return dict.fromkeys(shares, PERCENT)
 
     def _shown_table(self) -> pd.DataFrame:
         return self.scores()

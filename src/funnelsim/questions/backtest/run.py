@@ -23,6 +23,7 @@ from funnelsim.questions.backtest.origins import BacktestError, Origin, origins_
 from funnelsim.questions.backtest.result import OURS, Backtest
 from funnelsim.questions.backtest.rows import deal_rows, floor_rows, rows_of
 from funnelsim.questions.baselines.protocol import Rival, RivalError, Samples
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.progress import watched
 from funnelsim.vocabulary.randomness import Streams
@@ -34,6 +35,7 @@ _Answer = tuple[Samples, np.random.Generator]  # the generator goes on for the s
 _LEAST_WINS = 5
 
 
+@checked
 def backtest(
     history: DealHistory,
     *,
@@ -135,6 +137,7 @@ def backtest(
     )
 
 
+@checked
 def calibrate(
     history: DealHistory,
     funnel: Funnel,

@@ -16,6 +16,7 @@ from funnelsim.nouns.law import Measure
 from funnelsim.numerics.incidence import observed_routes
 from funnelsim.questions.targets.course import Course, as_written
 from funnelsim.questions.targets.quotas import TargetError
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
 from funnelsim.vocabulary.words import did_you_mean
@@ -25,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 LEADS, VISITS, WINS, BOOKINGS = "new deals", "visits", "wins", "bookings"
 
 
+@checked
 def activity_plan(
     funnel: Funnel,
     target: float,

@@ -11,12 +11,14 @@ import pandas as pd
 from funnelsim.nouns.forecast import Forecast, Window
 from funnelsim.nouns.law import Measure
 from funnelsim.questions.targets.quotas import TargetError
+from funnelsim.vocabulary.door import checked
 
 Floats = npt.NDArray[np.float64]
 
 _BESIDE = 0.02  # chances on both sides that tell how steeply the target falls
 
 
+@checked
 def attainable(
     outlook: Forecast,
     chances: Sequence[float] = (0.5, 0.8, 0.9),

@@ -14,6 +14,7 @@ from funnelsim.nouns.law import Law, over_draws, slack
 from funnelsim.questions.targets.parts import chance_of
 from funnelsim.questions.targets.quotas import TargetError
 from funnelsim.questions.targets.split import TargetSplit
+from funnelsim.vocabulary.door import checked
 
 Floats = npt.NDArray[np.float64]
 Steps = Sequence[tuple[float, float]]
@@ -84,6 +85,7 @@ class PaySteps:
         return PaySteps(self.thresholds * amount, self.rates, self.is_on_whole)
 
 
+@checked
 def commission(
     outlook: Forecast | TargetSplit,
     steps: Steps = ((0, 0.05), (100_000, 0.07)),
@@ -132,7 +134,8 @@ def commission(
     if measure != "wins" and (plan.rates > 1.0).any():
         rate = float(plan.rates.max())
         raise TargetError(
-            f"steps={tuple(steps)!r}: a rate of {rate:g} pays {rate:,.0%} of the amount; write 5 % as 0.05"
+            f"steps={tuple(steps)!r}: a rate of {rate:g} pays {100 * rate:,.0f} % of the amount; write 5 "
+            "% as 0.05"
         )
     if isinstance(outlook, TargetSplit):
         return _of_split(outlook, plan, of_quota)

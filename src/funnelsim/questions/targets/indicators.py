@@ -10,12 +10,14 @@ import pandas as pd
 
 from funnelsim.nouns.history import DealHistory
 from funnelsim.questions.targets.quotas import TargetError
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.words import did_you_mean
 
 Every = Literal["week", "month"]
 _FREQUENCY = {"week": "W-SUN", "month": "M"}
 
 
+@checked
 def indicators(
     history: DealHistory, *, every: Every = "week", intent: str | None = None, last: int | None = 26
 ) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from funnelsim.engines.exact import Exact
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine
 from funnelsim.engines.run import forecast
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
@@ -23,6 +22,8 @@ from funnelsim.questions.targets.by_time import DAYS, calendar_parts, parts_by_t
 from funnelsim.questions.targets.fairest import equal_chances
 from funnelsim.questions.targets.parts import Parts, chance_of
 from funnelsim.questions.targets.quotas import TargetError, amount_of, is_paid_later, share_out, whole_units
+from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
@@ -65,6 +66,10 @@ class TargetSplit(Shown):
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
         return self.parts.notes
+
+    def _column_units(self) -> Mapping[str, str]:
+        unit = "wins" if self.parts.measure == "wins" else self.parts.unit
+        return dict.fromkeys(("quota", "expected", "p10", "p50", "p90"), unit)
 
     def table(self) -> pd.DataFrame:
         """Quota of each part beside what is expected of it, and its chance.
@@ -179,7 +184,8 @@ class TargetSplit(Shown):
         whole, every = chance_of(self.parts.whole, self.target).value, self.chance_of_all().value
         return (
             f"TargetSplit({self.target:,.10g} {self.parts.unit} by {self.by} in {len(self.units)} parts: "
-            f"chance {whole:.1%}, of all parts {every:.1%}, infeasible {len(self.infeasible())})"
+            f"chance {100 * whole:.1f} %, of all parts {100 * every:.1f} %, infeasible "
+            f"{len(self.infeasible())})"
         )
 
 
@@ -195,6 +201,7 @@ def _given(holds: npt.NDArray[np.bool_], when: npt.NDArray[np.bool_]) -> float:
     return float(holds[when].mean()) if when.any() else np.nan
 
 
+@checked
 def split_target(
     funnel: Funnel,
     pipeline: Pipeline,

@@ -14,7 +14,6 @@ from funnelsim.engines.exact import Exact
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.run import forecast
 from funnelsim.fitting.fit import fit as fit_funnel
-from funnelsim.nouns.display import Shown
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
@@ -28,6 +27,8 @@ from funnelsim.questions.targets.paid import collected, known_by, paid_by_period
 from funnelsim.questions.targets.plan import Plan
 from funnelsim.questions.targets.quotas import TargetError, units_in_one
 from funnelsim.questions.targets.shares import fair_shares
+from funnelsim.vocabulary.display import PERCENT, Shown
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
@@ -85,6 +86,10 @@ class Track(Shown):
     def chance_alone(self) -> float:
         """Twice the smaller chance, above or below, of a total as far out in the plan date's forecast."""
         return two_sided(self.before.law(), float(self.actual.sum()))
+
+    def _column_units(self) -> Mapping[str, str]:
+        unit = self.before.unit if self.before.is_money else "wins"
+        return dict.fromkeys(("plan", "actual", "expected", "p10", "p90"), unit) | {"deviation": PERCENT}
 
     def table(self) -> pd.DataFrame:
         """Plan against actual by period that has begun, and so far in total.
@@ -267,6 +272,7 @@ class Track(Shown):
         return f"Track({self.plan.labels[0]} to {self.plan.labels[-1]}: {self.verdict()})"
 
 
+@checked
 def track(
     history: DealHistory,
     plan: Mapping[str, float],

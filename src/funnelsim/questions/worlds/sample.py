@@ -16,6 +16,7 @@ from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import hazards_by_hand
 from funnelsim.vocabulary.clock import Clock, end_of_day
+from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
@@ -78,6 +79,7 @@ class _Traits:
     amount_factor: Floats
 
 
+@checked
 def simulate_history(
     seed: int | np.random.Generator | None = 0,
     *,

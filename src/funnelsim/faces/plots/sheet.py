@@ -47,6 +47,7 @@ def spoken(plot: Callable[P, R]) -> Callable[P, R]:
     return drawn
 
 
+@checked
 def alt_text(ax: Axes) -> str:
     """One sentence with the numbers a picture shows, for readers who cannot see it.
 

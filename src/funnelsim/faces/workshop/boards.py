@@ -69,7 +69,7 @@ def _when(room: Room) -> str:
 def _parts(room: Room, numbers: Numbers) -> str:
     scale = scale_of(room.scenario, room.today.p90)
     done, of_open, of_new = (scale.number(part) for part in numbers.parts)
-    return tr(f"{done} realised + {of_open} open deals + {of_new} new deals")
+    return tr(f"{done} realised + {of_open} open + {of_new} new")
 
 
 def formula(room: Room, numbers: Numbers) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
+from math import isfinite
 
 import ipywidgets as widgets
 
@@ -97,8 +99,9 @@ class Card:
 
 def number_in(text: str) -> float | None:
     """A number as somebody types it; None where there is none."""
-    cleaned = text.replace(",", "").replace("，", "").replace("%", "").replace("％", "").strip()
+    plain = unicodedata.normalize("NFKC", text)  # digits and signs as Chinese keyboards write them
     try:
-        return float(cleaned)
+        number = float(plain.replace(",", "").replace("%", "").strip())
     except ValueError:
         return None
+    return number if isfinite(number) else None

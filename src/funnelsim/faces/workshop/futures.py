@@ -93,7 +93,7 @@ def _ticks(low: float, high: float, scale: Scale, x: Place) -> str:
     size = 10.0 ** np.floor(np.log10(rough))
     step = next(size * nice for nice in (1, 2, 5, 10) if size * nice >= rough)
     step = max(step, 1.0) if not scale.prefix and scale.unit == "wins" else step
-    at = np.arange(np.ceil(low / step) * step, high, step).tolist()
+    at = (np.arange(np.ceil(low / step), high / step) * step + 0.0).tolist()  # no minus zero
     marks = "".join(
         f'<text class="tick" x="{x(one):.1f}" y="{_FLOOR + 17}">{escape(scale.tick(one))}</text>'
         for one in at

@@ -38,7 +38,7 @@ from funnelsim.questions.targets.course import course_formula
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.randomness import Streams
 
-N_FUTURES = 2_000  # of cash, which only simulated futures follow
+N_FUTURES = 1_000  # of cash, which only simulated futures follow
 N_DOTS = 100  # equally likely futures that stand for all
 _KEPT = 64  # states of the sliders whose numbers are kept: a few kilobytes each
 
@@ -216,7 +216,7 @@ def _formula(values: dict[str, Range], steps: list[float]) -> dict[str, float]:
 
 
 def _parts(outlook: Forecast) -> tuple[float, float, float]:
-    """The mean as what is realised, and what deals open today and deals yet to come bring."""
-    total = outlook.table().loc["total"].to_dict()
-    before = float(total["realised"]) + float(total.get("won_before", 0.0))
-    return before, float(total["open_deals"]), float(total["new_deals"])
+    """The mean as what deals won before bring, and deals open today, and deals yet to come."""
+    columns = range(len(outlook.periods))
+    of_open, of_new = outlook.outcome.expected(columns, outlook.measure)
+    return outlook.mean().value - of_open - of_new, of_open, of_new

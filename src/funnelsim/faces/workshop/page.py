@@ -20,6 +20,7 @@ from funnelsim.faces.workshop.model import Room
 from funnelsim.faces.workshop.server import LANGUAGE
 from funnelsim.faces.workshop.wording import name_of, safe
 from funnelsim.intake.scenarios import read_scenario, shipped_scenarios
+from funnelsim.nouns.scenario import Scenario
 from funnelsim.vocabulary.language import Language, checked_language, language, tr, use_language
 
 FIRST = "activity_funnel"
@@ -27,9 +28,15 @@ _TONGUES = (("EN", "en"), ("中文", "zh"))
 
 
 @cache
+def scenario_of(name: str) -> Scenario:
+    """A shipped scenario with the names it was written in, read once."""
+    return read_scenario(name, lang="en")
+
+
+@cache
 def room_of(scenario: str) -> Room:
     """A shipped scenario in front of the room, today's numbers computed once."""
-    return Room(read_scenario(scenario, lang="en"))
+    return Room(scenario_of(scenario))
 
 
 def html(text: str = "", *classes: str) -> widgets.HTML:
@@ -87,7 +94,7 @@ class Workshop:
             slider.observe(lambda _: None if self._is_setting else self._draw(), "value")
 
     def _titles(self) -> list[tuple[str, str]]:
-        return [(read_scenario(name, lang="en").title(self.lang), name) for name in shipped_scenarios()]
+        return [(scenario_of(name).title(self.lang), name) for name in shipped_scenarios()]
 
     def _laid_out(self) -> widgets.Box:
         head = widgets.Box([self._title, self.chooser, self.reset, self.tongue])

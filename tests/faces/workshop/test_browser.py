@@ -1,0 +1,202 @@
+"""The workshop page in a browser: one server and one page for all of these tests, in their order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import funnelsim as fs
+from funnelsim.faces.workshop.server import HOST, next_free
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium")
+PATIENCE = 120_000  # milliseconds: a busy machine is no fault of the page
+WIDTHS = [(1280, 720), (390, 844)]
+
+
+@dataclass
+class Visit:
+    """A page, with all it has asked for and complained about."""
+
+    page: Any
+    server: subprocess.Popen[str]
+    asked: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def chance(self) -> float:
+        return float(self.page.locator("[data-number=chance]").get_attribute("data-value"))
+
+
+def started(port: int) -> subprocess.Popen[str]:
+    """A server that listens; Ctrl-C reaches it, however the tests were started."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "funnelsim", "workshop", "--no-browser", "--port", str(port)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+    )
+    while server.poll() is None:
+        try:
+            socket.create_connection((HOST, port)).close()
+            break
+        except OSError:
+            time.sleep(0.2)
+    return server
+
+
+@pytest.fixture(scope="module")
+def visit() -> Iterator[Visit]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    port = next_free(8866)
+    server = started(port)
+    try:
+        with playwright.sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=CHROMIUM)
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            page.set_default_timeout(PATIENCE)
+            playwright.expect.set_options(timeout=PATIENCE)
+            found = Visit(page, server)
+            page.on("request", lambda request: found.asked.append(request.url))
+            page.on("websocket", lambda opened: found.asked.append(opened.url))
+            page.on("pageerror", lambda error: found.errors.append(str(error)))
+            page.on("console", lambda said: found.errors.append(said.text) if said.type == "error" else None)
+            page.goto(f"http://{HOST}:{port}/")
+            page.locator(".fs-flow").wait_for()
+            yield found
+            browser.close()
+    finally:
+        if server.poll() is None:
+            server.terminate()
+        server.wait()
+
+
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as expected
+
+    return expected(locator)
+
+
+def test_today_is_what_the_engine_says(visit: Visit) -> None:
+    course = fs.read_scenario("activity_funnel")
+    outlook = fs.forecast(
+        course.funnel,
+        course.pipeline,
+        periods=course.periods,
+        measure="wins",
+        target=course.target,
+        engine=fs.Exact(n_draws=50),
+    )
+    assert visit.chance == pytest.approx(outlook.chance().value, abs=1e-9)
+
+
+def test_a_slider_moves_the_number_to_what_the_engine_says(visit: Visit) -> None:
+    course = fs.read_scenario("activity_funnel")
+    handle = visit.page.locator(".fs-slider .noUi-handle").nth(0)
+    handle.focus()
+    visit.page.keyboard.press("ArrowRight")  # new leads +5 %
+    expect(visit.page.locator("[data-formula=leads]")).to_have_text("581")  # 100 in 30 days, 166 days, +5 %
+    outlook = fs.forecast(
+        fs.Volume(1.05).apply(course.funnel),
+        course.pipeline,
+        periods=course.periods,
+        measure="wins",
+        target=course.target,
+        engine=fs.Exact(n_draws=50),
+    )
+    expect(visit.page.locator("[data-number=chance]")).to_have_text(f"{100 * outlook.chance().value:.0f} %")
+    assert visit.chance == pytest.approx(outlook.chance().value, abs=1e-9)
+
+
+def test_reset_goes_back_to_today(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Reset").click()
+    expect(visit.page.locator("[data-number=change]")).to_have_text("no change")
+    expect(visit.page.locator("[data-formula=leads]")).to_have_text("553")
+
+
+def test_another_scenario_is_another_target(visit: Visit) -> None:
+    chooser = visit.page.locator(".fs-chooser select")
+    chooser.select_option(label="Seven-step account selling")
+    expect(visit.page.locator(".fs-keys")).to_contain_text("Chance of 1.90 M EUR or more")
+    chooser.select_option(label="Five-step activity funnel 100-50-25-12-6")
+    expect(visit.page.locator(".fs-keys")).to_contain_text("Chance of 38 wins or more")
+
+
+def test_an_exercise_is_guessed_and_then_revealed(visit: Visit) -> None:
+    card = visit.page.locator(".fs-formula.fs-card")
+    expect(card.locator("[data-answer]")).to_have_count(0)
+    card.locator("input").fill("50000")
+    card.locator("input").press("Tab")
+    card.locator("button").click()
+    expect(card.locator("[data-answer=formula]")).to_have_text("43,200")
+    expect(card).to_contain_text("Your guess: 50,000.")
+
+
+def test_a_choice_is_told_right_from_wrong(visit: Visit) -> None:
+    card = visit.page.locator(".fs-equal.fs-card")
+    card.get_by_text("all the same").click()
+    card.locator("button").click()
+    expect(card).to_contain_text("You had it.")
+
+
+def test_the_whole_page_changes_its_language_and_keeps_what_was_revealed(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="中文").click()
+    expect(visit.page.locator("h1")).to_have_text("销售漏斗课堂")
+    expect(visit.page.locator(".fs-keys")).to_contain_text("达到 38 单的概率")
+    expect(visit.page.locator(".fs-stages").first).to_contain_text("目标客户")
+    expect(visit.page.locator(".fs-formula.fs-card")).to_contain_text("你猜的是：50,000。")
+    visit.page.get_by_role("button", name="EN").click()
+    expect(visit.page.locator("h1")).to_have_text("Funnel workshop")
+    expect(visit.page.locator(".fs-formula.fs-card")).to_contain_text("Your guess: 50,000.")
+
+
+@pytest.mark.parametrize("size", WIDTHS, ids=lambda size: f"{size[0]} pixels")
+def test_nothing_reaches_beyond_the_window(visit: Visit, size: tuple[int, int]) -> None:
+    visit.page.set_viewport_size({"width": size[0], "height": size[1]})
+    wide = visit.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= size[0]
+
+
+def test_the_pictures_stand_above_the_fold_of_a_projector(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 1280, "height": 720})
+    for what in (".fs-keys", ".fs-flow", ".fs-futures"):
+        box = visit.page.locator(what).bounding_box()
+        assert box["y"] + box["height"] <= 720, what
+
+
+def test_deals_stand_still_for_those_who_ask_for_less_motion(visit: Visit) -> None:
+    dot = visit.page.locator(".fs-tube i").first
+    name = "getComputedStyle(document.querySelector('.fs-tube i')).animationName"
+    assert dot.count() == 1
+    assert visit.page.evaluate(name) == "d0"
+    visit.page.emulate_media(reduced_motion="reduce")
+    assert visit.page.evaluate(name) == "none"
+
+
+def test_nothing_was_asked_beyond_this_machine_and_nothing_complained(visit: Visit) -> None:
+    places = (f"http://{HOST}:", f"ws://{HOST}:", "data:", "blob:")
+    assert [url for url in visit.asked if not url.startswith(places)] == []
+    assert any(url.startswith(f"ws://{HOST}:") for url in visit.asked)  # the list is of this page
+    assert visit.errors == []
+
+
+def test_ctrl_c_ends_it(visit: Visit) -> None:
+    visit.server.send_signal(signal.SIGINT)
+    _, said = visit.server.communicate()
+    assert visit.server.returncode == 0
+    assert "The workshop has ended." in said
+    assert "Traceback" not in said

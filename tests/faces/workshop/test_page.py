@@ -1,0 +1,119 @@
+"""The page as widgets, without a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import funnelsim as fs
+from funnelsim.faces.workshop.bars import Bar, bars
+from funnelsim.faces.workshop.card import Card, number_in
+from funnelsim.faces.workshop.lessons import LESSONS
+from funnelsim.faces.workshop.page import Workshop, style
+from funnelsim.vocabulary.language import LanguageError, language, missed_texts
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Workshop:
+    return Workshop("en")
+
+
+def texts(widget: object) -> str:
+    """All markup of a widget and of those within it."""
+    inside = "".join(texts(child) for child in getattr(widget, "children", ()))
+    return f"{getattr(widget, 'value', '')}{inside}"
+
+
+def test_everything_on_the_board_is_said_in_chinese(workshop: Workshop) -> None:
+    with missed_texts() as missed:
+        workshop.tongue.value = "zh"
+        for scenario in fs.shipped_scenarios():
+            workshop.chooser.value = scenario
+            for slider in workshop.sliders.values():
+                slider.value = slider.min
+        assert list(missed) == []
+    assert "最长停留" in texts(workshop.board)
+    workshop.tongue.value = "en"
+    workshop.chooser.value = "activity_funnel"
+    shown = re.sub(r"<style>.*?</style>", "", texts(workshop.board), flags=re.S)
+    assert not CHINESE.search(shown)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
+def test_every_lesson_is_told_and_answered_in_both_languages(lesson: object) -> None:
+    tongue = ["zh"]
+    card = Card(lesson, 1, lambda: tongue[0])  # type: ignore[arg-type, return-value]
+    with missed_texts() as missed:
+        card._on_reveal()
+        assert list(missed) == []
+    assert CHINESE.search(texts(card.box))
+    tongue[0] = "en"
+    card.say()
+    assert not CHINESE.search(texts(card.box))
+    assert f'data-answer="{card.lesson.key}"' in texts(card.box)
+
+
+def test_the_answer_waits_for_its_button(workshop: Workshop) -> None:
+    assert "fs-answer" not in texts(workshop.lesson("formula"))
+
+
+def test_reset_and_another_scenario_bring_all_sliders_to_rest(workshop: Workshop) -> None:
+    workshop.sliders["leads"].value = 20
+    assert "<s>" in texts(workshop.board)
+    workshop.reset.click()
+    assert {slider.value for slider in workshop.sliders.values()} == {0}
+    workshop.sliders["cycle"].value = -20
+    workshop.chooser.value = "lead_to_cash"
+    assert {slider.value for slider in workshop.sliders.values()} == {0}
+    assert "1,000 simulated futures" in texts(workshop.board)
+    workshop.chooser.value = "activity_funnel"
+
+
+def test_the_page_leaves_the_language_of_the_notebook_alone(workshop: Workshop) -> None:
+    workshop.tongue.value = "zh"
+    assert language() == "en"
+    workshop.tongue.value = "en"
+
+
+def test_a_language_that_is_not_spoken_is_refused() -> None:
+    with pytest.raises(LanguageError, match="'fr' is not"):
+        Workshop("fr")  # type: ignore[arg-type]
+
+
+def test_every_number_on_the_board_has_a_range_or_says_why_not(workshop: Workshop) -> None:
+    workshop.chooser.value = "account_selling"
+    shown = texts(workshop.board)
+    assert "±" in shown
+    assert "without a range" in shown
+    assert shown.count("(") >= 4  # leads, conversion, win rate, amount
+    workshop.chooser.value = "activity_funnel"
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("6", 6.0),
+        ("43,200", 43_200.0),
+        (" 3.5 % ", 3.5),
+        ("３．５％", 3.5),
+        ("", None),
+        ("six", None),
+        ("nan", None),
+    ],
+)
+def test_a_guess_is_read_as_it_is_typed(typed: str, number: float | None) -> None:
+    assert number_in(typed) == number
+
+
+def test_bars_escape_what_they_show() -> None:
+    shown = bars([Bar("<b>", 1.0, "<i>", (0.5, 1.5))], mark=(1.0, "<u>"))
+    assert "&lt;b&gt;" in shown
+    assert "<i>" not in shown
+
+
+def test_the_style_asks_for_nothing_outside() -> None:
+    assert "url(" not in style()
+    assert "@import" not in style()

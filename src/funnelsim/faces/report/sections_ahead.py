@@ -41,10 +41,7 @@ def periods(told: Told) -> Section:
     outlook = told.outlook
     notes = [
         tr("Ranges of the total come from joint draws: they are not sums of the ranges of the periods."),
-        tr(
-            "One future in ten ends below P10, one above P90. "
-            "The mean is realised, open and new deals together."
-        ),
+        tr("One future in ten ends below P10, one above P90. The columns before the mean add up to it."),
         *_classical(told),
     ]
     drawing = Drawing("chance", tr("Which target is attainable?"), plot_chance, outlook)

@@ -164,12 +164,12 @@ def _check_number(n_groups: int, n_deals: int, name: str) -> None:
         warnings.warn(
             f"all {n_deals:,} deals have one value of {name!r}: there is nothing to compare",
             SegmentWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
     elif n_groups > _TOO_MANY * n_deals:
         warnings.warn(
             f"{name!r} has {n_groups:,} values for {n_deals:,} deals, fewer than two deals a group: nearly "
             "all of what is shown comes from the other groups",
             SegmentWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

@@ -350,7 +350,7 @@ def segments(
     expected = groups.expected(mean)
     observed = groups.observed * (expected.sum(axis=0) > 0)
     if observed.any() and not observed[:, ~is_forward].any():
-        warnings.warn(_ONE_WAY, SegmentWarning, stacklevel=2)
+        warnings.warn(_ONE_WAY, SegmentWarning, stacklevel=3)
     rates = pool_groups(observed, expected, is_forward)
     multipliers = rates.draw(streams.generator("segments"), groups.expected(drawn))
     wins = _WinRates(history, common)
@@ -383,7 +383,7 @@ def _doubts(history: DealHistory, by: str | Sequence[str]) -> tuple[str, ...]:
             warnings.warn(
                 f"{found[-1]}; groups by it tell what became of deals, not which do better",
                 SegmentWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
     return tuple(found)
 

@@ -9,21 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
-from funnelsim.faces.cli.billing import Billing, billing_options
 from funnelsim.faces.cli.options import (
     Drawing,
-    Learning,
-    Question,
     drawing_options,
-    learning_options,
     output_options,
     plot_option,
-    question_options,
-    source_options,
 )
 from funnelsim.faces.cli.output import Output
-from funnelsim.faces.cli.situation import Case, case_of, scenario_option
-from funnelsim.faces.cli.source import Source
+from funnelsim.faces.cli.situation import Asked, Case, case_options
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
 from funnelsim.vocabulary.language import tr
@@ -46,11 +39,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG, short_help="Bookings by period, with ranges and the chance of a target.")
-@source_options
-@scenario_option
-@question_options
-@learning_options
-@billing_options
+@case_options
 @drawing_options
 @output_options
 @click.option(
@@ -68,11 +57,7 @@ Examples:
 )
 @plot_option("Also draw the ranges as a fan")
 def forecast(
-    source: Source,
-    scenario: str | None,
-    question: Question,
-    learning: Learning,
-    billing: Billing,
+    asked: Asked,
     drawing: Drawing,
     output: Output,
     funnel: Path | None,
@@ -86,17 +71,17 @@ def forecast(
     """
     from funnelsim.engines.run import forecast as run
 
-    output.check(plot, inputs=[*source.paths, funnel, billing.invoices])
-    case = case_of(scenario, source, question, learning, output, billing, funnel)
+    output.check(plot, inputs=[*asked.inputs, funnel])
+    case = asked.case(output, funnel)
     output.progress("forecasting")
-    asked = case.question
+    question = case.question
     outlook = run(
         case.funnel,
         case.pipeline,
-        periods=asked.edges,
-        target=asked.target,
-        measure=asked.measure,
-        fiscal_start_month=asked.fiscal_start_month,
+        periods=question.edges,
+        target=question.target,
+        measure=question.measure,
+        fiscal_start_month=question.fiscal_start_month,
         engine=case.engine(drawing),
         seed=drawing.seed,
     )

@@ -9,21 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
-from funnelsim.faces.cli.billing import Billing, billing_options
 from funnelsim.faces.cli.options import (
     Drawing,
-    Learning,
     Question,
     drawing_options,
-    learning_options,
     output_options,
     plot_option,
-    question_options,
-    source_options,
 )
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.reach import Reach, Reached, reach_options
-from funnelsim.faces.cli.situation import Case, case_of, scenario_option
+from funnelsim.faces.cli.situation import Asked, Case, case_options
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
@@ -44,11 +39,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG, short_help="Which change moves the chance of the target most?")
-@source_options
-@scenario_option
-@question_options
-@learning_options
-@billing_options
+@case_options
 @drawing_options
 @output_options
 @click.option(
@@ -59,11 +50,7 @@ Examples:
 @reach_options
 @plot_option("Also draw the effects as bars")
 def levers(
-    source: Source,
-    scenario: str | None,
-    question: Question,
-    learning: Learning,
-    billing: Billing,
+    asked: Asked,
     drawing: Drawing,
     output: Output,
     reach: Reach,
@@ -76,9 +63,9 @@ def levers(
     compared is the lever and not luck. --target is needed, except with the embedded sample. As CSV only
     the comparison is written.
     """
-    output.check(plot, inputs=source.paths)
-    target = None if scenario is not None else target_of(source, question, output)
-    case = case_of(scenario, source, question, learning, output, billing)
+    output.check(plot, inputs=asked.inputs)
+    target = None if asked.scenario is not None else target_of(asked.source, asked.question, output)
+    case = asked.case(output)
     wanted = target or case.question.target
     assert wanted is not None  # a scenario has one, and _target asks for it elsewhere
     chosen = levers_of(case, factor)

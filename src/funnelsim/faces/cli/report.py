@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from funnelsim.faces.cli.billing import Billing, billing_options
 from funnelsim.faces.cli.levers import compared, levers_of, target_of
 from funnelsim.faces.cli.options import (
     Drawing,
-    Learning,
-    Question,
     drawing_options,
     language_option,
-    learning_options,
-    question_options,
-    source_options,
 )
 from funnelsim.faces.cli.output import Output
-from funnelsim.faces.cli.situation import Case, case_of, scenario_option
-from funnelsim.faces.cli.source import Source
+from funnelsim.faces.cli.situation import Asked, Case, case_options
 from funnelsim.faces.cli.streams import is_stdout
 from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.language import language
@@ -44,11 +37,7 @@ Examples:
 @click.command(
     epilog=_EPILOG, short_help="A page, workbook or PDF to pass on: chance, ranges, levers, belief."
 )
-@source_options
-@scenario_option
-@question_options
-@learning_options
-@billing_options
+@case_options
 @drawing_options
 @click.option(
     "-o",
@@ -70,11 +59,7 @@ Examples:
 )
 @click.option("--title", default="", metavar="TEXT", help="Title of the report.")
 def report(
-    source: Source,
-    scenario: str | None,
-    question: Question,
-    learning: Learning,
-    billing: Billing,
+    asked: Asked,
     drawing: Drawing,
     files: tuple[Path, ...],
     force: bool,
@@ -95,32 +80,28 @@ def report(
         raise click.UsageError("a report is a file: name it with -o report.html, .xlsx or .pdf")
     for file in files:
         check_kind(file)
-    output.check_files(files, [*source.paths, billing.invoices, previous])
+    output.check_files(files, [*asked.inputs, previous])
     with output.warnings_told():
-        told = _told(scenario, source, question, learning, billing, drawing, output, previous)
+        told = _told(asked, drawing, output, previous)
         for file in files:
-            _write(file, told, title or _title_of(scenario), output)
+            _write(file, told, title or _title_of(asked.scenario), output)
 
 
-def _told(
-    scenario: str | None,
-    source: Source,
-    question: Question,
-    learning: Learning,
-    billing: Billing,
-    drawing: Drawing,
-    output: Output,
-    previous: Path | None,
-) -> Told:
+def _told(asked: Asked, drawing: Drawing, output: Output, previous: Path | None) -> Told:
     """What the files are made of, computed once."""
     from funnelsim.faces.report.content import Told
     from funnelsim.faces.report.last import last_facts
 
     facts = {} if previous is None else last_facts(previous)
-    case = case_of(scenario, source, question, learning, output, billing)
+    case = asked.case(output)
     target = case.question.target
-    if target is None and scenario is None and source.is_sample and question.measure != "wins":
-        target = target_of(source, question, output)
+    if (
+        target is None
+        and asked.scenario is None
+        and asked.source.is_sample
+        and asked.question.measure != "wins"
+    ):
+        target = target_of(asked.source, asked.question, output)
     comparison = None if target is None else compared(case, drawing, target, levers_of(case, None), output)
     outlook = _without_target(case, drawing, output) if comparison is None else comparison.base
     test = _checked(case, output)

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
-from funnelsim.faces.cli.billing import Billing
-from funnelsim.faces.cli.options import Command, Drawing, Learning, Question
+from funnelsim.faces.cli.billing import Billing, billing_options
+from funnelsim.faces.cli.options import (
+    Command,
+    Drawing,
+    Learning,
+    Question,
+    bundled,
+    learning_options,
+    question_options,
+    source_options,
+)
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.tables import flowed, paragraph
@@ -152,24 +161,47 @@ def _check_measure(scenario: Scenario, question: Question) -> None:
         )
 
 
-def case_of(
-    scenario: str | None,
-    source: Source,
-    question: Question,
-    learning: Learning,
-    output: Output,
-    billing: Billing,
-    saved: Path | None = None,
-) -> Case:
-    """The case a command is given: a scenario, or records with a fitted or saved funnel."""
-    if scenario is not None:
-        if saved is not None:
-            raise click.UsageError("--scenario has a funnel of its own: leave out --funnel")
-        case = Case.of_scenario(scenario, question, source, output)
-    else:
-        case = _of_records(source, question, learning, output, saved)
-    funnel, pipeline = billing.applied(case.funnel, case.pipeline, case.question.measure, case.cutoff, source)
-    return replace(case, funnel=funnel, pipeline=pipeline)
+@dataclass(frozen=True)
+class Asked:
+    """What a command is asked: of which records or scenario, which question, and how wins are paid.
+
+    Parameters
+    ----------
+    source : Source
+    scenario : str, optional
+        Instead of records.
+    question : Question
+    learning : Learning
+    billing : Billing
+    """
+
+    source: Source
+    scenario: str | None
+    question: Question
+    learning: Learning
+    billing: Billing
+
+    @property
+    def inputs(self) -> list[Path | None]:
+        """Files that are read."""
+        return [*self.source.paths, self.billing.invoices]
+
+    def case(self, output: Output, saved: Path | None = None) -> Case:
+        """The case: a scenario, or records with a fitted or saved funnel."""
+        if self.scenario is not None:
+            if saved is not None:
+                raise click.UsageError("--scenario has a funnel of its own: leave out --funnel")
+            case = Case.of_scenario(self.scenario, self.question, self.source, output)
+        else:
+            case = _of_records(self.source, self.question, self.learning, output, saved)
+        measure = case.question.measure
+        funnel, pipeline = self.billing.applied(case.funnel, case.pipeline, measure, case.cutoff, self.source)
+        return replace(case, funnel=funnel, pipeline=pipeline)
+
+
+case_options = bundled(
+    Asked, "asked", source_options, scenario_option, question_options, learning_options, billing_options
+)
 
 
 def _of_records(

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from funnelsim.faces.cli import facts, parts
-from funnelsim.faces.cli.billing import Billing, billing_options
 from funnelsim.faces.cli.options import (
     Drawing,
-    Learning,
     Question,
     drawing_options,
-    learning_options,
     output_options,
-    question_options,
-    source_options,
 )
 from funnelsim.faces.cli.output import Output
-from funnelsim.faces.cli.situation import Case, case_of, scenario_option
+from funnelsim.faces.cli.situation import Asked, Case, case_options
 from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
@@ -45,11 +40,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG, short_help="Which target is attainable, and what is each part's share?")
-@source_options
-@scenario_option
-@question_options
-@learning_options
-@billing_options
+@case_options
 @drawing_options
 @output_options
 @click.option(
@@ -82,11 +73,7 @@ Examples:
     help="Chance an attainable target shall have; may be repeated.",
 )
 def targets(
-    source: Source,
-    scenario: str | None,
-    question: Question,
-    learning: Learning,
-    billing: Billing,
+    asked: Asked,
     drawing: Drawing,
     output: Output,
     by: tuple[str, ...],
@@ -104,9 +91,9 @@ def targets(
     """
     from funnelsim.engines.run import forecast
 
-    output.check(None, inputs=[*source.paths, billing.invoices])
-    own = None if scenario is not None else _target(source, question, output)
-    case = case_of(scenario, source, question, learning, output, billing)
+    output.check(None, inputs=asked.inputs)
+    own = None if asked.scenario is not None else _target(asked.source, asked.question, output)
+    case = asked.case(output)
     target = case.question.target if own is None else own
     output.progress("forecasting")
     outlook = forecast(

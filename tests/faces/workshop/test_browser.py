@@ -131,9 +131,9 @@ def test_reset_goes_back_to_today(visit: Visit) -> None:
 def test_another_scenario_is_another_target(visit: Visit) -> None:
     chooser = visit.page.locator(".fs-chooser select")
     chooser.select_option(label="Seven-step account selling")
-    expect(visit.page.locator(".fs-keys")).to_contain_text("Chance of 1.90 M EUR or more")
+    expect(visit.page.locator(".fs-keys")).to_contain_text("The chance of 1.90 M EUR or more")
     chooser.select_option(label="Five-step activity funnel 100-50-25-12-6")
-    expect(visit.page.locator(".fs-keys")).to_contain_text("Chance of 38 wins or more")
+    expect(visit.page.locator(".fs-keys")).to_contain_text("The chance of 38 wins or more")
 
 
 def test_an_exercise_is_guessed_and_then_revealed(visit: Visit) -> None:

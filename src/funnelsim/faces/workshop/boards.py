@@ -41,7 +41,7 @@ def keys(room: Room, numbers: Numbers) -> str:
     moved = points(numbers.change)
     return (
         '<div class="fs-keys">'
-        f'<div class="fs-key main"><span>{safe(tr(f"Chance of {asked} or more"))}</span>'
+        f'<div class="fs-key main"><span>{safe(tr(f"The chance of {asked} or more"))}</span>'
         f"<p>{_from_to('chance', chances, numbers.chance.value)}<i>{safe(error_of(numbers.chance))}</i></p>"
         f"<em>{safe(tr('change'))} "
         f'<strong data-number="change">{safe(moved)}</strong></em></div>'
@@ -68,7 +68,7 @@ def _when(room: Room) -> str:
 
 def _parts(room: Room, numbers: Numbers) -> str:
     scale = scale_of(room.scenario, room.today.p90)
-    done, of_open, of_new = (scale.number(part) for part in numbers.parts)
+    done, of_open, of_new = (scale.number(round(part, 6)) for part in numbers.parts)
     return tr(f"{done} realised + {of_open} open + {of_new} new")
 
 

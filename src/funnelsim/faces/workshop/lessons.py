@@ -110,7 +110,7 @@ LESSONS = (
     ),
     Lesson(
         "lever",
-        "Which lever first?",
+        "Which lever comes first?",
         (
             "By the formula a tenth more of any factor brings the same. Within six months it does not.",
             "The target is 38 closed customers by the end of February.",

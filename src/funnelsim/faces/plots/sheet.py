@@ -81,16 +81,20 @@ class Sheet:
     def is_small(self) -> bool:
         return self.width < 3.4 or self.height < 2.2
 
+    @property
+    def weight(self) -> float:
+        """Factor for lines and marks, so that they grow and shrink with the letters."""
+        return self.size / float(mpl.rcParams["font.size"])
+
     def columns(self, share: float = 1.0, relative: float = 1.0) -> int:
         """Characters that fit on a share of the width, in letters of a relative size."""
         return max(int(share * self.width * 72 / (EM * relative * self.size)), 8)
 
     def title(self, text: str, *, share: float = 1.0, n_lines: int = 2) -> None:
-        unbroken = known(text).replace(" ± ", "\u00a0±\u00a0")
         relative = (
             1.3 if language() == "en" else 1.12
         )  # bold letters are wide, Chinese ones are as wide as ever
-        wrapped = style.wrap(unbroken, self.columns(share, relative), n_lines)
+        wrapped = style.wrap(known(text), self.columns(share, relative), n_lines)
         self.ax.set_title(
             safe(wrapped), loc="left", fontsize=1.1 * self.size, fontweight="bold", color=style.INK
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ _LEAST_POINTS = 0.05  # what reads 0.0
 # Where a line of Chinese may end: after any character, but not before closing or after opening marks, nor
 # between a number and what it counts.
 _CLOSING = "，。；：、！？）》」』】…"
+_ENDS = _CLOSING.replace("、", "") + ",;:"
 _PIECES = re.compile(
     "[（《「『【]*(?:[^ \u2e80-\uffff]*[0-9] [\u2e80-\uffff]|[^ \u2e80-\uffff]+|[\u2e80-\uffff])"
     f"[{_CLOSING}]*| +"
@@ -76,23 +76,22 @@ def wrap(text: str, width: int, n_lines: int) -> str:
     --------
     >>> wrap("conversion of Proof, odds +10 %", 20, 2)
     'conversion of Proof,\nodds +10 %'
+    >>> wrap("change of the chance of winning, in points, with 80 % intervals", 54, 2)
+    'change of the chance of winning,\nin points, with 80 % intervals'
     """
-    room, unbroken = width * n_lines, text.replace(" %", "\u00a0%")
+    room, unbroken = width * n_lines, text.replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0")
     while room > 1:
         lines = _lines(shorten(unbroken, room), width)
         if len(lines) <= n_lines:
-            return "\n".join(lines).replace("\u00a0%", " %")
+            return "\n".join(lines).replace("\u00a0", " ")
         room -= max(width // 8, 1)
     return shorten(text, width)
 
 
 def _lines(text: str, width: int) -> list[str]:
-    if width_of(text) == len(text):
-        return textwrap.wrap(text, width, break_on_hyphens=False)
-    # Wide characters, of which textwrap counts each as one column: as few lines as can be, about as long as
-    # one another, and no word torn apart where a mark or a space is near.
-    unbroken = text.replace(" ± ", "\u00a0±\u00a0")
-    pieces = [part for piece in _PIECES.findall(unbroken) for part in _parts(piece, width)]
+    # As few lines as can be, about as long as one another, so that no word is left alone on the last; a line
+    # ends at a mark where one is near, and no word of wide characters is torn apart where a space is.
+    pieces = [part for piece in _PIECES.findall(text) for part in _parts(piece, width)]
     best = [(0.0, 0)]  # least cost of lines that end before each piece, and where the last of them begins
     for end in range(1, len(pieces) + 1):
         options = []
@@ -100,7 +99,7 @@ def _lines(text: str, width: int) -> list[str]:
             line = "".join(pieces[start:end]).strip()
             if width_of(line) > width:
                 break
-            is_marked = end == len(pieces) or line[-1:] in _CLOSING.replace("、", "")
+            is_marked = end == len(pieces) or line[-1:] in _ENDS
             torn = 0.0 if is_marked else 0.2 if " " in pieces[end - 1 : end + 1] else 1.0
             cost = 100.0 + torn + (1 - width_of(line) / width) ** 2
             options.append((best[start][0] + cost, start))

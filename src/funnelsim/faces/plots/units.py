@@ -41,7 +41,7 @@ def during(what: str, forecast: Forecast) -> str:
     if language() == "zh":
         when = first if first == last else f"{start} 至 {end}"
         return f"{period_name(when)} {tr(what)}"
-    return f"{what} in {first}" if first == last else f"{what} from {start} to {end}"
+    return f"{what} in {first}" if start == end else f"{what} from {start} to {end}"
 
 
 def amount_ticks(axis: Axis, scale: style.Scale) -> None:

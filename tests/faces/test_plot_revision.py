@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import funnelsim as fs
@@ -50,3 +51,43 @@ def test_an_axis_that_does_not_begin_at_zero_says_so(revised: fs.Revision) -> No
     assert left < np.min(ranges)
     assert right > np.max(ranges)
     assert ("does not begin at 0" in ax.get_xlabel().replace("\n", " ")) == (left > 0)
+
+
+def drawn(revised: fs.Revision, width: float, height: float) -> plt.Axes:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = fs.plot_revision(revised, ax=figure.add_subplot())
+    figure.canvas.draw()
+    return ax
+
+
+@pytest.mark.parametrize("size", [(6.4, 4), (13.3, 7.5), (3.4, 2.6)])
+def test_the_legend_stands_right_below_the_name_of_the_axis(
+    revised: fs.Revision, size: tuple[float, float]
+) -> None:
+    """Below, not over it, and at most a line and a half of letters lower."""
+    ax = drawn(revised, *size)
+    above = ax.xaxis.label.get_window_extent().y0
+    top = ax.get_legend().get_window_extent().y1
+    assert above > top
+    assert above - top < 1.5 * ax.xaxis.label.get_fontsize() * ax.figure.dpi / 72
+
+
+@pytest.mark.parametrize("size", [(6.4, 4), (13.3, 7.5), (3.4, 2.6)])
+def test_numbers_beside_can_be_added_up_by_the_reader(
+    revised: fs.Revision, size: tuple[float, float]
+) -> None:
+    """All with as many decimals; rounded, so off by half a unit of the last for each of them at most."""
+    ax = drawn(revised, *size)
+    numbers = {text.xy[1]: text.get_text().split("  ")[0].replace("−", "-") for text in ax.texts}
+    first, *changes, last = (float(numbers[row]) for row in sorted(numbers))
+    decimals = {len(number.split(".")[1]) for number in numbers.values() if number != "0"}
+    assert len(decimals) == 1
+    slack = 0.5 * 10.0 ** -decimals.pop() * len(numbers)
+    assert first + sum(changes) == pytest.approx(last, abs=slack)
+
+
+def test_titles_are_whole_in_a_narrow_column(revised: fs.Revision) -> None:
+    title = drawn(revised, 3.4, 2.6).get_title(loc="left")
+    assert "…" not in title
+    assert title.replace("\n", " ").endswith("since 2026-06-30")

@@ -43,15 +43,13 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language 
     sheet, table = Sheet.on(ax, (6.4, 5.2)), revision.table()
     scale = scale_of(revision.before)
     rows, change, level = np.arange(len(table)), *(table[c].to_numpy(float) for c in ("change", "level"))
-    ends = [0, len(table) - 1]
+    ends, digits = [0, len(table) - 1], _digits(float(np.abs(level).max()) / scale.factor)
     _bars(sheet, change[1:-1], level[1:-1])
     sides = (revision.before, revision.after)
-    ranges = [_end(sheet, row, level[row], o, scale) for row, o in zip(ends, sides, strict=True)]
-    words = []
-    for row, cause, n_deals in zip(rows[1:-1], table.index[1:-1], table["n_deals"][1:-1], strict=True):
-        signed = f"{'+' if change[row] >= 0 else '−'}{scale.number(abs(change[row]))}"
-        sheet.beside(float(row), f"{signed}  ({n_deals})" if n_deals and not sheet.is_small else signed)
-        words.append(f"{tr(cause)} {signed}")
+    ranges = [_end(sheet, row, level[row], o, scale, digits) for row, o in zip(ends, sides, strict=True)]
+    signed = [_signed(by / scale.factor, digits) for by in change[1:-1].tolist()]
+    _beside(sheet, signed, table["n_deals"].tolist()[1:-1])
+    words = [f"{tr(cause)} {by}" for cause, by in zip(table.index[1:-1], signed, strict=True)]
     sheet.ax.set_ylim(len(table) - 0.4, -0.6)
     sheet.ax.set_yticks(rows, [safe(known(str(name))) for name in table.index])
     sheet.ax.tick_params(axis="y", length=0)
@@ -61,14 +59,15 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language 
     what = revision.before.measure
     name = scale.axis(f"expected {what}")
     note = [tr("the axis does not begin at 0")] if starts_late else []
-    sheet.axis_names(style.joined(";", [name, *note]), "")
-    _legend(sheet)
+    n_lines = sheet.axis_names(style.joined(";", [name, *note]), "")
+    _legend(sheet, 1 + n_lines)
     told = [scale.range(*bounds) for bounds in ranges]
     difference = level[-1] - level[0]
     sheet.title(
-        f"{during(f'Expected {what}', revision.before)}: {'+' if difference >= 0 else '−'}"
-        f"{scale.text(abs(difference))} since {revision.days[0]}",
+        f"{during(f'Expected {what}', revision.before)}: "
+        f"{f'{_signed(difference / scale.factor, digits)} {scale.name}'.strip()} since {revision.days[0]}",
         share=0.9,
+        n_lines=3,
     )
     return sheet.finish(
         f"Expected {what}: {scale.text(level[0])} on {revision.days[0]} (80 % range {told[0]}), "
@@ -77,14 +76,37 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language 
     )
 
 
-def _end(sheet: Sheet, row: int, level: float, outlook: Forecast, scale: style.Scale) -> Floats:
+def _digits(largest: float) -> int:
+    """Decimals of all numbers, that they can be seen to add up: three figures of the largest."""
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 2)) if largest >= 0.1 else 2
+
+
+def _signed(change: float, digits: int) -> str:
+    """A change with its sign; a plain 0 where nothing changed."""
+    if change == 0:
+        return "0"
+    return f"{'+' if change > 0 else '−'}{abs(change):,.{digits}f}"
+
+
+def _beside(sheet: Sheet, signed: list[str], n_deals: list[int]) -> None:
+    """Changes at the right and, where there is room, of how many deals; the first of them says so."""
+    is_first = True
+    for row, (words, n) in enumerate(zip(signed, n_deals, strict=True), start=1):
+        if n and not sheet.is_small:
+            counted = tr(f"{n:,} deals") if is_first else f"{n:,}"
+            words, is_first = f"{words}  ({counted})", False
+        sheet.beside(float(row), words)
+
+
+def _end(sheet: Sheet, row: int, level: float, outlook: Forecast, scale: style.Scale, digits: int) -> Floats:
     """A forecast as a dot with its 80 % range, which is given back."""
+    w = sheet.weight
     low, high = (float(bound) for bound in outlook.quantile([0.1, 0.9]))
     sheet.ax.errorbar(
         level, row, xerr=[[max(level - low, 0)], [max(high - level, 0)]], fmt="o", color=style.INK,
-        ecolor=style.INK, elinewidth=1.4, capsize=3, markersize=6, zorder=5,
+        ecolor=style.INK, elinewidth=1.4 * w, capsize=3 * w, markersize=6 * w, zorder=5,
     )  # fmt: skip
-    sheet.beside(float(row), scale.number(level))
+    sheet.beside(float(row), f"{level / scale.factor:,.{digits}f}")
     return np.array([low, high])
 
 
@@ -99,11 +121,12 @@ def _frame(sheet: Sheet, shown: Floats) -> bool:
     return starts_late
 
 
-def _legend(sheet: Sheet) -> None:
-    dot = Line2D([], [], marker="o", color=style.INK, linewidth=1.4, markersize=6)
+def _legend(sheet: Sheet, lines_above: int) -> None:
+    w = sheet.weight
+    dot = Line2D([], [], marker="o", color=style.INK, linewidth=1.4 * w, markersize=6 * w)
     more, less = Patch(color=style.BLUE), Patch(color=style.ORANGE)
     entries = [(dot, "forecast, 80 % range"), (more, "adds"), (less, "takes away")]
-    sheet.legend(entries, lines_above=3)
+    sheet.legend(entries, lines_above=lines_above)
 
 
 def _bars(sheet: Sheet, change: Floats, level: Floats) -> None:

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import funnelsim as fs
 from funnelsim.faces.plots import alt_text
@@ -123,3 +124,20 @@ def test_the_step_of_periods_is_found(step: str, text: str, fiscal: int) -> None
     clock = fs.Clock(step)  # type: ignore[arg-type]
     cutoff = int(clock.step_of("2026-09-27T23:00"))
     assert step_of(fs.Periods.parse(text, clock, cutoff, fiscal_start_month=fiscal)) == step
+
+
+@pytest.mark.parametrize("size", [(6.4, 4.0), (13.3, 7.5), (3.4, 2.6)])
+def test_words_hide_no_deal_and_no_other_word(outlook: fs.Forecast, size: tuple[float, float]) -> None:
+    """Names of the largest stand on free ground, though most deals are young and lie close together."""
+    ax = fs.plot_open_deals(outlook, ax=axes(*size))
+    ax.figure.draw_without_rendering()
+    inches = ax.figure.dpi / 72
+    found = discs(ax)
+    centres, radii = ax.transData.transform(found[:, :2]), np.sqrt(found[:, 2] / np.pi) * inches
+    boxes = [Text.get_window_extent(text) for text in ax.texts]
+    largest = list(outlook.by_deal().nlargest(5, "amount")["deal_id"])
+    assert {text.get_text() for text in ax.texts} >= set(largest)
+    for i, (text, box) in enumerate(zip(ax.texts, boxes, strict=True)):
+        nearest = np.clip(centres, [box.x0, box.y0], [box.x1, box.y1])
+        assert (np.hypot(*(centres - nearest).T) > radii - inches).all(), text
+        assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:i]), text

@@ -55,6 +55,18 @@ def missing(text: str) -> set[str]:
     return _lacking(text, families(text))
 
 
+def width_of(text: str, size: float, weight: str = "normal") -> float:
+    """Width in points of the widest line of a text that can be drawn, in letters of a size."""
+    paths = [font_manager.findfont(FontProperties(family=[name], weight=weight)) for name in families(text)]
+    font = font_manager.get_font(paths)
+    font.set_size(size, 72)
+    widths = []
+    for line in text.split("\n"):
+        font.set_text(line)
+        widths.append(font.get_width_height()[0] / 64)
+    return max(widths)
+
+
 def _lacking(text: str, order: Sequence[str]) -> set[str]:
     rare = {c for c in text if not c.isascii()}
     if not rare:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -12,9 +13,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, readable, share_of_width, spoken
+from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, readable, safe, share_of_width, spoken
 from funnelsim.faces.plots.units import during
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.vocabulary.language import Language, tr
@@ -22,7 +24,6 @@ from funnelsim.vocabulary.periods import step_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_Taken = tuple[float, float, float]  # left, right and height of words, as shares of the axes
 
 _MOST_COLOURS = 6
 _MOST_NAMED = 5
@@ -50,7 +51,7 @@ def plot_open_deals(forecast: Forecast, *, ax: Axes | None = None, lang: Languag
         A disc a deal: its area is the amount (all alike where there are no amounts), its colour the stage,
         from light (early) to dark (late); of more than six stages with deals, neighbours share a colour. The
         line through it is the chance plus or minus one standard deviation over draws of the parameters. The
-        five largest amounts are named where there is room, and "×30" counts deals that lie on one point.
+        five largest amounts are named, and "×30" counts deals that lie on one point, where there is room.
     """
     table = forecast.by_deal()
     sheet, scale = Sheet.on(ax), style.Scale.of(_amounts(table), readable(forecast.unit))
@@ -58,7 +59,10 @@ def plot_open_deals(forecast: Forecast, *, ax: Axes | None = None, lang: Languag
     entries = _discs(sheet, table, groups)
     _frame(sheet, table)
     largest = table.assign(amount=_amounts(table)).nlargest(_MOST_NAMED, "amount")
-    _stacks(sheet, table, _names(sheet, largest))
+    if len(table):
+        ground = _Ground.under(sheet, table)
+        _stacks(ground, table)
+        _names(ground, largest)
     step = step_of(forecast.periods)
     n_lines = sheet.axis_names(f"age in stage ({step}s)", "chance of winning (± one SD)")
     if "amount" in table and len(table):
@@ -101,7 +105,7 @@ def _area(amount: Floats) -> Floats:
 
 
 def _discs(sheet: Sheet, table: pd.DataFrame, groups: list[tuple[str, str, set[str]]]) -> list[Entry]:
-    area = _area(_amounts(table)) * (0.5 if sheet.is_small else 1.0)
+    area = _area(_amounts(table))
     entries: list[Entry] = []
     for words, colour, stages in groups:
         here = table["stage"].isin(stages).to_numpy()
@@ -132,59 +136,99 @@ def _frame(sheet: Sheet, table: pd.DataFrame) -> None:
     top = 100 * float((table["chance"] + table["chance_sd"].fillna(0)).max()) if len(table) else 100.0
     ax.set_xlim(-0.03 * max(oldest, 1.0), 1.08 * max(oldest, 1.0))
     ax.set_ylim(0, min(max(1.12 * top, 1.0), 104.0))
+    ax.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 3, 5, 10], integer=True))
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.3g} %")
     ax.grid(color=style.PALE, linewidth=0.8)
     ax.set_axisbelow(True)
 
 
-def _radius(sheet: Sheet, amount: float, largest: float) -> float:
-    """Radius of a disc, in letters."""
-    area = float(_area(np.array([amount, largest]))[0]) * (0.5 if sheet.is_small else 1.0)
-    return float(np.sqrt(area / np.pi)) / sheet.size
+@dataclass
+class _Ground:
+    """Where words would cover something: boxes as shares of the axes (left, right, bottom, top)."""
+
+    sheet: Sheet
+    boxes: Floats
+    largest: float
+
+    @classmethod
+    def under(cls, sheet: Sheet, table: pd.DataFrame) -> _Ground:
+        """With every disc, and the line through it."""
+        ground = cls(sheet, np.empty((0, 4)), float(np.max(_amounts(table), initial=0.0)))
+        percent, sd = (100 * np.nan_to_num(table[name].to_numpy(float)) for name in ("chance", "chance_sd"))
+        x, y = ground.at(table["age_steps"].to_numpy(float), percent)
+        across, up = ground.reach(_amounts(table))
+        low, high = (ground.at(x, np.clip(end, 0, 100))[1] for end in (percent - sd, percent + sd))
+        discs = np.column_stack([x - across, x + across, y - up, y + up])
+        ground.boxes = np.vstack([discs, np.column_stack([x, x, low, high])])
+        return ground
+
+    def at(self, age: Any, percent: Any) -> tuple[Any, Any]:
+        """A point of the data as shares of the axes."""
+        (left, right), (bottom, top) = self.sheet.ax.get_xlim(), self.sheet.ax.get_ylim()
+        return (age - left) / (right - left), (percent - bottom) / (top - bottom)
+
+    def reach(self, amount: Floats) -> tuple[Floats, Floats]:
+        """Half the width and half the height of discs."""
+        area = _area(np.append(amount, self.largest))[:-1]
+        inches = np.sqrt(area / np.pi) * self.sheet.weight / 72
+        return inches / self.sheet.width, inches / self.sheet.height
+
+    def take(self, text: str, x: float, y: float, ha: str) -> bool:
+        """Take the place of words that begin (or end) at a point, if nothing is there."""
+        width = share_of_width(self.sheet, text)
+        left = x if ha == "left" else x - width
+        half = 0.6 * 0.9 * self.sheet.size / 72 / self.sheet.height
+        box = np.array([left, left + width, y - half, y + half])
+        lefts, rights, bottoms, tops = self.boxes.T
+        is_met = (lefts < box[1]) & (rights > box[0]) & (bottoms < box[3]) & (tops > box[2])
+        if is_met.any() or box.min() < 0 or box.max() > 1:
+            return False
+        self.boxes = np.vstack([self.boxes, box])
+        return True
+
+    def write_beside(self, text: str, age: float, percent: float, amount: float) -> bool:
+        """Words right or left of a disc, where nothing else is; whether there was room."""
+        (x, y), gap = self.at(age, percent), 0.3 * self.sheet.size / 72 / self.sheet.width
+        beside = float(self.reach(np.array([amount]))[0][0]) + gap
+        for sign, ha in ((1, "left"), (-1, "right")):
+            if self.take(text, x + sign * beside, y, ha):
+                letters = beside * self.sheet.width * 72 / self.sheet.size
+                self.sheet.write(age, percent, text, color=style.INK, ha=ha, va="center", dx=sign * letters)
+                return True
+        return False
+
+    def write_apart(self, text: str, age: float, percent: float) -> None:
+        """Words on the nearest free ground, with a line to the disc; nothing where all is taken."""
+        x, y = self.at(age, percent)
+        for far in np.arange(0.06, 0.5, 0.04):
+            for turn in np.pi * np.array([0.25, 0.5, 0.125, 0.75, 0.375, 0.625, 0.0, 1.0, -0.25]):
+                to = x + far * np.cos(turn), y + far * np.sin(turn)
+                ha = "left" if np.cos(turn) > -0.01 else "right"
+                if self.take(text, *to, ha):
+                    self.sheet.ax.annotate(
+                        safe(text), (age, percent), to, textcoords="axes fraction", ha=ha, va="center",
+                        fontsize=0.9 * self.sheet.size, color=style.INK, zorder=10,
+                        arrowprops={"arrowstyle": "-", "color": style.INK, "linewidth": 0.6, "shrinkB": 0},
+                    )  # fmt: skip
+                    return
 
 
-def _stacks(sheet: Sheet, table: pd.DataFrame, taken: list[_Taken]) -> None:
-    """How many deals lie on one point, beside it, where no name or other count stands."""
-    if not len(table):
-        return
+def _stacks(ground: _Ground, table: pd.DataFrame) -> None:
+    """How many deals lie on one point, beside it, where nothing else stands."""
     spots = table.assign(amount=_amounts(table), percent=(100 * table["chance"]).round(2))
     spots = spots.groupby(["age_steps", "percent"])["amount"].agg(["size", "max"]).reset_index()
     spots = spots[spots["size"] > 1].nlargest(_MOST_COUNTED, "size")
-    (left, right), (bottom, top) = sheet.ax.get_xlim(), sheet.ax.get_ylim()
-    line = 1.2 * 0.9 * sheet.size / 72 / sheet.height
-    largest = float(_amounts(table).max())
     for age, percent, n, amount in spots.itertuples(index=False):
-        text, dx = f"×{n:,}", _radius(sheet, amount, largest) + 0.15
-        x, y = (age - left) / (right - left), (percent - bottom) / (top - bottom)
-        width = share_of_width(sheet, text) + 0.02
-        for ha, start, sign in (("right", x - width, -1), ("left", x, 1)):
-            end = start + width
-            is_free = all(abs(y - b) > line or start >= e or end <= s for s, e, b in taken)
-            if is_free and start >= 0 and end <= 1:
-                taken.append((start, end, y))
-                sheet.write(age, percent, text, color=style.INK, ha=ha, va="center", dx=sign * dx)
-                break
+        ground.write_beside(f"×{n:,}", age, percent, amount)
 
 
-def _names(sheet: Sheet, largest: pd.DataFrame) -> list[_Taken]:
-    """Names of the largest, to the right of their discs or left at the edge, where no other name stands."""
-    (left, right), (bottom, top) = sheet.ax.get_xlim(), sheet.ax.get_ylim()
-    line = 1.5 * 0.9 * sheet.size / 72 / sheet.height
-    taken: list[_Taken] = []
-    most = float(largest["amount"].max()) if len(largest) else 0.0
+def _names(ground: _Ground, largest: pd.DataFrame) -> None:
+    """Names of the largest, beside their discs or, where these lie close, on free ground near them."""
     shown = style.short_names(drawable([str(name) for name in largest["deal_id"]], "deal"), 18)
     places = zip(shown, largest["age_steps"], 100 * largest["chance"], largest["amount"], strict=True)
     for text, age, chance, amount in places:
-        dx = _radius(sheet, amount, most) + 0.3
-        x, y = (age - left) / (right - left), (chance - bottom) / (top - bottom)
-        width = share_of_width(sheet, text) + 0.03
-        start = x if x + width < 1 else x - width
-        is_free = all(abs(y - b) > line or start > e or start + width < s for s, e, b in taken)
-        if is_free and start >= 0:
-            taken.append((start, start + width, y))
-            ha = "left" if start == x else "right"
-            sheet.write(age, chance, text, color=style.INK, ha=ha, va="center", dx=dx if start == x else -dx)
-    return taken
+        if not ground.write_beside(text, age, chance, amount):
+            ground.write_apart(text, age, chance)
 
 
 def _alt(

@@ -100,11 +100,10 @@ def _beside(sheet: Sheet, signed: list[str], n_deals: list[int]) -> None:
 
 def _end(sheet: Sheet, row: int, level: float, outlook: Forecast, scale: style.Scale, digits: int) -> Floats:
     """A forecast as a dot with its 80 % range, which is given back."""
-    w = sheet.weight
     low, high = (float(bound) for bound in outlook.quantile([0.1, 0.9]))
     sheet.ax.errorbar(
         level, row, xerr=[[max(level - low, 0)], [max(high - level, 0)]], fmt="o", color=style.INK,
-        ecolor=style.INK, elinewidth=1.4 * w, capsize=3 * w, markersize=6 * w, zorder=5,
+        ecolor=style.INK, elinewidth=1.4, capsize=3, markersize=6, zorder=5,
     )  # fmt: skip
     sheet.beside(float(row), f"{level / scale.factor:,.{digits}f}")
     return np.array([low, high])
@@ -122,8 +121,7 @@ def _frame(sheet: Sheet, shown: Floats) -> bool:
 
 
 def _legend(sheet: Sheet, lines_above: int) -> None:
-    w = sheet.weight
-    dot = Line2D([], [], marker="o", color=style.INK, linewidth=1.4 * w, markersize=6 * w)
+    dot = Line2D([], [], marker="o", color=style.INK, linewidth=1.4, markersize=6)
     more, less = Patch(color=style.BLUE), Patch(color=style.ORANGE)
     entries = [(dot, "forecast, 80 % range"), (more, "adds"), (less, "takes away")]
     sheet.legend(entries, lines_above=lines_above)

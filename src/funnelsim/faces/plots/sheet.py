@@ -12,7 +12,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
@@ -28,6 +31,7 @@ Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
 _SIDES = ("left", "right", "bottom", "top")
 EM = 0.56  # mean width of a character, in font sizes
 _UNREADABLE = "?"
+_CHINESE_LINES = 1.45  # Chinese characters fill their line; 1.2, as is usual, lets two lines touch
 
 
 class PlotError(FunnelsimError):
@@ -58,12 +62,17 @@ def alt_text(ax: Axes) -> str:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Axes to draw on, with their size in inches and the letter size (points) that suits it."""
+    """Axes to draw on, with their size in inches and the letter size (points) that suits it.
+
+    Lines and marks are written down for axes of a usual figure; at the end they are made as much finer or
+    bolder as the letters are smaller or larger, except for those that others had drawn `before`.
+    """
 
     ax: Axes
     width: float
     height: float
     size: float
+    before: frozenset[int] = frozenset()
 
     @classmethod
     def on(cls, ax: Axes | None, figsize: tuple[float, float] | None = None) -> Sheet:
@@ -71,8 +80,11 @@ class Sheet:
             ax = plt.figure(figsize=figsize, layout="constrained").add_subplot()
         make_room(ax)
         width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
-        factor = float(np.clip((width * height / (4.96 * 3.7)) ** 0.3, 0.7, 1.4))
-        sheet = cls(ax, width, height, float(mpl.rcParams["font.size"]) * factor)
+        area = width * height / (4.96 * 3.7)
+        # Letters of slides grow faster: they are read from the other end of a room.
+        factor = float(np.clip(area ** (0.3 if area < 1 else 0.45), 0.7, 1.8))
+        size = float(mpl.rcParams["font.size"]) * factor
+        sheet = cls(ax, width, height, size, frozenset(map(id, _strokes(ax))))
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=0.9 * sheet.size)
         return sheet
@@ -91,13 +103,15 @@ class Sheet:
         return max(int(share * self.width * 72 / (EM * relative * self.size)), 8)
 
     def title(self, text: str, *, share: float = 1.0, n_lines: int = 2) -> None:
-        relative = (
-            1.3 if language() == "en" else 1.12
-        )  # bold letters are wide, Chinese ones are as wide as ever
-        wrapped = style.wrap(known(text), self.columns(share, relative), n_lines)
-        self.ax.set_title(
-            safe(wrapped), loc="left", fontsize=1.1 * self.size, fontweight="bold", color=style.INK
+        said, size, room = readable(known(text)), 1.1 * self.size, share * self.width * 72
+        # Letters differ much in width: as many on a line as fit when they are measured.
+        options = (style.wrap(said, n, n_lines) for n in range(self.columns(share), 7, -1))
+        wrapped = next(
+            (lines for lines in options if fonts.width_of(lines, size, "bold") <= room),
+            style.wrap(said, 8, n_lines),
         )
+        shown = style.escape(wrapped)
+        self.ax.set_title(shown, loc="left", fontsize=size, fontweight="bold", color=style.INK)
 
     def axis_names(self, x: str, y: str) -> int:
         """Name both axes; gives the number of lines that the name of x takes."""
@@ -163,8 +177,31 @@ class Sheet:
     def finish(self, alt: str) -> Axes:
         """Fonts that hold what is written, Chinese too, and the alternative text."""
         widen_fonts(self.ax)
+        for drawn in _strokes(self.ax):
+            if id(drawn) not in self.before:
+                _embolden(drawn, self.weight)
         self.ax.set_label(known(alt))
         return self.ax
+
+
+def _strokes(ax: Axes) -> list[Line2D | Collection | Patch]:
+    """Lines, marks and areas of a picture and its legend, without those of its frame."""
+    legend, kinds = ax.get_legend(), (Line2D, Collection, Patch)
+    keys = legend.findobj(lambda one: one is not legend.get_frame()) if legend else []
+    return [one for one in (*ax.lines, *ax.collections, *ax.patches, *keys) if isinstance(one, kinds)]
+
+
+def _embolden(drawn: Line2D | Collection | Patch, factor: float) -> None:
+    """Make lines and marks bolder by a factor, or finer."""
+    if isinstance(drawn, Collection):
+        drawn.set_linewidth((factor * np.atleast_1d(drawn.get_linewidth())).tolist())
+    else:
+        drawn.set_linewidth(factor * drawn.get_linewidth())
+    if isinstance(drawn, Line2D):
+        drawn.set_markersize(factor * drawn.get_markersize())
+        drawn.set_markeredgewidth(factor * drawn.get_markeredgewidth())
+    elif isinstance(drawn, PathCollection):
+        drawn.set_sizes(factor**2 * np.asarray(drawn.get_sizes()))
 
 
 def make_room(ax: Axes) -> None:
@@ -203,7 +240,10 @@ def widen_fonts(artist: Artist) -> None:
     owns = {tuple(text.get_fontfamily()) for text in texts}  # hundreds of texts have the same one or two
     orders = {own: fonts.families(words, own) for own in owns}
     for text in texts:
-        text.set_fontfamily(orders[tuple(text.get_fontfamily())])
+        order = orders[tuple(text.get_fontfamily())]
+        text.set_fontfamily(order)
+        if order[0] == fonts.SHIPPED and "\n" in text.get_text():
+            text.set_linespacing(_CHINESE_LINES)
 
 
 def readable(text: str) -> str:

@@ -89,3 +89,11 @@ def test_no_hours_and_no_requests_are_told_without_nan(plain: fs.Forecast, asked
     ax.figure.draw_without_rendering()
     assert "nan" not in alt_text(ax)
     assert ("no hours at all" in alt_text(ax)) == ("hours" in asked)
+
+
+@pytest.mark.parametrize(("n", "is_told"), [(2, True), (12, False)])
+def test_waits_keep_their_error_in_print_where_there_is_room(
+    plain: fs.Forecast, n: int, is_told: bool
+) -> None:
+    ax = fs.plot_capacity(replace(plain, capacity=capacity_of(n)), ax=axes(3.4, 2.6))
+    assert ("±" in ax.get_xticklabels()[0].get_text()) == is_told

@@ -96,6 +96,21 @@ def test_few_origins_claim_no_interval(size: tuple[float, float], n: int) -> Non
     assert "nan" not in alt_text(ax)
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("size", [(6.4, 4.0), (13.3, 7.5), (3.4, 2.6)])
+def test_too_few_origins_are_told_once_and_over_nothing(size: tuple[float, float], lang: str) -> None:
+    """Said beside each of three dots, the words ran over one another and over the axis."""
+    ax = fs.plot_coverage(backtest_of([0.5, 0.5]), ax=axes(*size), lang=lang)  # type: ignore[arg-type]
+    ax.figure.draw_without_rendering()
+    legend = ax.get_legend()
+    assert legend is not None
+    few = {"en": "too few origins", "zh": "预测时点太少"}[lang]
+    assert [few in text.get_text() for text in (*legend.get_texts(), *ax.texts)].count(True) == 1
+    boxes = [text.get_window_extent() for text in (*ax.texts, *ax.get_yticklabels()[:-1])]
+    for i, box in enumerate(boxes):
+        assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:i])
+
+
 def test_cells_that_are_not_there_are_refused() -> None:
     with pytest.raises(PlotError, match="methods are funnelsim"):
         fs.plot_coverage(backtest_of([0.5] * 5), method="ETS")

@@ -102,9 +102,11 @@ def _bars(sheet: Sheet, periods: pd.DataFrame) -> list[Entry]:
 def _ticks(sheet: Sheet, use: CapacityUse, periods: pd.DataFrame) -> int:
     """Periods with their waits below, as many as fit; gives the lines that they take."""
     waits = [_wait(row) for _, row in periods.iterrows()]
-    if sheet.is_small:
+    own = tick_names(use.labels)
+    room = sheet.columns(relative=0.9) / max(len(own), 1) - 2
+    if max(map(style.width_of, waits), default=0) > max(room, *(map(style.width_of, own))):
         waits = [wait.split(" ")[0] for wait in waits]
-    names = [f"{name}\n{wait}" for name, wait in zip(tick_names(use.labels), waits, strict=True)]
+    names = [f"{name}\n{wait}" for name, wait in zip(own, waits, strict=True)]
     longest = max(style.width_of(line) for name in names for line in name.split("\n"))
     each = max(-(-len(names) * (longest + 2) // sheet.columns(relative=0.9)), 1)
     sheet.ax.set_xticks(np.arange(len(names))[::each], [safe(name) for name in names[::each]])

@@ -121,7 +121,14 @@ def _sure_amounts(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> tuple
         error = forecast.chance(amount).standard_error
         text = f"{100 * share:.0f} %: {scale.text(amount)}"
         sheet.ax.plot(
-            [amount], [share], "o", color=style.BLUE, markersize=5, zorder=6, label=f"{100 * share:.0f} %"
+            [amount],
+            [share],
+            "o",
+            color=style.BLUE,
+            markersize=5,
+            zorder=6,
+            clip_on=False,
+            label=f"{100 * share:.0f} %",
         )
         full = text
         if np.isfinite(error):
@@ -159,6 +166,8 @@ def _target_mark(sheet: Sheet, forecast: Forecast, scale: style.Scale) -> _Mark:
     low, high = sheet.ax.get_xlim()
     chance, target, colour, ax = forecast.chance(), forecast.target, style.VERMILLION, sheet.ax
     text = tr(f"target {scale.text(target)}:\n{style.chance_words(chance, forecast.n_futures)}")
+    if sheet.is_small:  # the legend says what ± means
+        text = text.replace(" (SE)", "").replace("（标准误）", "")
     if not low <= target <= high:
         arrow = "→" if target > high else "←"
         return _Mark(high if target > high else low, chance.value, f"{arrow} {text}", colour)
@@ -183,7 +192,8 @@ def _write_marks(sheet: Sheet, curve: _Curve, marks: Sequence[_Mark]) -> None:
             share = share_of_width(sheet, text)
         half = 0.5 * line * (text.count("\n") + 1)
         x = max(min(mark.amount, high - share * (high - low)), low)
-        y = mark.chance if x == mark.amount else curve.at(x) + half
+        # The last line is level with the mark: further down the curve would run through the words.
+        y = mark.chance + half - 0.5 * line if x == mark.amount else curve.at(x) + half
         y = max(1 + half if mark.chance > 0.9 else y, free + half)
         free = y + half
         sheet.write(x, y, text, color=mark.colour, ha="left", va="center", dx=0.8)

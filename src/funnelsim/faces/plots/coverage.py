@@ -115,7 +115,8 @@ def _points(sheet: Sheet, found: dict[int, BlockInterval]) -> list[Entry]:
         label="held",
     )  # fmt: skip
     for share, value, one in zip(wanted, values, found.values(), strict=True):
-        _mark(sheet, share, value, f"{value:.0f} %" + ("" if sheet.is_small else _bounds(one)))
+        is_bounded = np.isfinite([one.low, one.high]).all() and not sheet.is_small
+        _mark(sheet, share, value, f"{value:.0f} %" + (_bounds(one) if is_bounded else ""))
     ax.set_xlim(*_ACROSS)
     ax.set_ylim(0, 112)
     ax.set_yticks(np.arange(0, 101, 20))
@@ -124,4 +125,6 @@ def _points(sheet: Sheet, found: dict[int, BlockInterval]) -> list[Entry]:
         axis.set_major_formatter(lambda tick, _: f"{tick:.0f} %")
     ax.grid(color=style.PALE, linewidth=0.8)
     ax.set_axisbelow(True)
-    return [(dots, "held, 90 % interval"), (line, "if ranges were honest")]
+    has_bounds = bool(np.isfinite([low, high]).any())
+    said = "held, 90 % interval" if has_bounds else "held; too few origins for an interval"
+    return [(dots, said), (line, "if ranges were honest")]

@@ -88,10 +88,14 @@ def plot_fan(forecast: Forecast, *, ax: Axes | None = None, lang: Language | Non
 def _fan_bands(sheet: Sheet, fan: _Fan, scale: style.Scale) -> list[Entry]:
     entries: list[Entry] = []
     n = len(fan.LEVELS)
-    for low, share, strength in ((0, "95 %", 0.18), (1, "80 %", 0.36), (2, "50 %", 0.6)):
+    for low, share, strength in ((0, 95, 0.18), (1, 80, 0.36), (2, 50, 0.6)):
         lower, upper = fan.quantiles[low], fan.quantiles[n - 1 - low]
         colour = style.tint(style.BLUE, strength)
-        text = share if sheet.is_small else f"{share} of futures: {scale.range(lower[-1], upper[-1])}"
+        text = (
+            f"{share} % range"
+            if sheet.is_small
+            else f"{share} % of futures: {scale.range(lower[-1], upper[-1])}"
+        )
         band = sheet.ax.fill_between(fan.edges, lower, upper, color=colour, linewidth=0, label=text)
         entries.append((band, text))
     middle = fan.quantiles[n // 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import funnelsim as fs
@@ -47,3 +48,20 @@ def test_many_effects_with_hostile_names(history):
     assert len(ax.get_yticklabels()) == 40
     assert "40 of" in alt_text(ax)
     ax.figure.canvas.draw()
+
+
+def test_as_many_effects_as_fit_are_shown(history, page, clashes):
+    """On axes of any size names stand apart, and the sample's sixteen effects are all there."""
+    assert not clashes(fs.plot_effects(fs.effects(history), ax=page))
+    assert len(page.get_yticklabels()) == 16
+
+
+def test_what_is_counted_as_clear_is_drawn_as_clear(history):
+    """A level that only moves at another pace has no clear effect on winning, which the picture is about."""
+    found = fs.effects(history)
+    drawn = fs.plot_effects(found)
+    marks = [len(c.get_offsets()) for c in drawn.collections if isinstance(c, PathCollection)]
+    table = found.table()
+    n_clear = int(table["verdict"].str.contains("wins").sum())
+    assert sum(marks) == len(table)
+    assert f"{n_clear} of {len(table)} are clear" in drawn.get_title(loc="left").replace("\n", " ")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
 import funnelsim as fs
@@ -20,10 +21,10 @@ def test_every_group_is_shown_with_its_verdict(history):
     assert [label.get_text() for label in ax.get_yticklabels()] == list(league.index)
     said = alt_text(ax)
     for name, row in league.iterrows():
-        assert f"{name} {row['win_rate']:.1%}" in said
+        assert f"{name} {100 * row['win_rate']:.1f} %" in said
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert any("above" in text for text in legend)
-    assert f"overall {found.overall_win_rate:.1%}" in legend
+    assert f"overall {100 * found.overall_win_rate:.1f} %" in legend
     markers = {len(path.vertices) for c in ax.collections for path in c.get_paths() if len(c.get_offsets())}
     assert len(markers) >= 2  # verdicts differ by shape, not by colour
     ax.figure.canvas.draw()
@@ -61,3 +62,18 @@ def test_many_groups_with_hostile_names(history):
     assert len(ax.get_yticks()) == 40
     assert "40 of 60" in alt_text(ax)
     ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_as_many_groups_as_fit_are_shown(history, page, clashes, lang):
+    """On axes of any size names stand apart, and the title says how many of all are shown."""
+    names = np.array([f"region number {i:03d}" for i in range(60)], dtype=object)
+    deals = history.records.deals.assign(
+        team=names[np.random.default_rng(0).integers(60, size=len(history.records.deals))]
+    )
+    found = fs.segments(replace(history, records=Records(deals, history.records.moves)), "team", n_draws=50)
+    ax = fs.plot_segments(found, ax=page, lang=lang)
+    assert not clashes(ax)
+    n = len(ax.get_yticks())
+    assert 10 <= n <= 40
+    assert (f"{n} of 60" if lang == "en" else f"{n} / 60") in alt_text(ax).replace("（", "")

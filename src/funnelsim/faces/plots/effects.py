@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, safe, spoken
-from funnelsim.questions.effects import NO_EFFECT, Effects
+from funnelsim.questions.effects import Effects
 from funnelsim.vocabulary.language import Language, tr
 
 _MOST_ROWS = 40
@@ -38,12 +38,14 @@ def plot_effects(effects: Effects, *, ax: Axes | None = None, lang: Language | N
     Axes
         Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A filled triangle marks an effect that is clear, a hollow circle one that is not; the odds ratio of
-        moving forward stands beside. Of more than 40 effects, the 40 furthest from none by their interval.
+        moving forward stands beside. Of more than 40 effects, or than fit on the axes given, those furthest
+        from none by their interval.
     """
     table = effects.table()
-    chosen = _furthest(table)
     width, height = mpl.rcParams["figure.figsize"]
-    sheet = Sheet.on(ax, (width, height * float(np.clip((len(chosen) + 5) / 13, 0.75, 2.6))))
+    n_wanted = min(len(table), _MOST_ROWS)
+    sheet = Sheet.on(ax, (width, height * float(np.clip((n_wanted + 5) / 13, 0.75, 2.6))))
+    chosen = _furthest(table, sheet.rows(_MOST_ROWS))
     own = list(dict.fromkeys(chosen["attribute"]))
     attributes = dict(zip(own, drawable(own, "attribute"), strict=True))
     levels = drawable(list(chosen["level"]), "level")
@@ -58,7 +60,7 @@ def plot_effects(effects: Effects, *, ax: Axes | None = None, lang: Language | N
     )
     n_lines = sheet.axis_names(label, "")
     some = [f"{len(chosen)} {tr('of')} {len(table)}"] if len(chosen) < len(table) else []
-    n_clear = int((table["verdict"] != NO_EFFECT).sum())
+    n_clear = sum(_kind(verdict) != _NONE for verdict in table["verdict"])
     told_clear = tr(f"{n_clear} of {len(table)} are clear")
     head = style.joined(",", [tr("Effects of attributes"), *some])
     sheet.title(style.joined(":", [head, told_clear]), share=0.85, n_lines=2)
@@ -80,10 +82,10 @@ def _told(name: str, row: Any) -> str:
     return style.joined(",", [f"{name} {change}{bounds}", verdict])
 
 
-def _furthest(table: pd.DataFrame) -> pd.DataFrame:
+def _furthest(table: pd.DataFrame, n: int) -> pd.DataFrame:
     """The effects shown, in their order."""
     nearest = np.maximum(table["win_change_low"].to_numpy(), -table["win_change_high"].to_numpy())
-    return table.iloc[np.sort(np.argsort(-nearest, kind="stable")[:_MOST_ROWS])]
+    return table.iloc[np.sort(np.argsort(-nearest, kind="stable")[:n])]
 
 
 def _labels(sheet: Sheet, table: pd.DataFrame, names: list[str], levels: list[str]) -> list[str]:
@@ -102,11 +104,16 @@ def _kind(verdict: str) -> str:
 
 def _rows(sheet: Sheet, names: list[str], table: pd.DataFrame, kinds: list[str]) -> None:
     ax, rows, kind = sheet.ax, np.arange(len(table)), np.array(kinds)
-    thin = float(np.clip(sheet.height * 72 / max(len(table), 1) / 18, 0.35, 1.0))
+    thin, w = float(np.clip(sheet.height * 72 / max(len(table), 1) / 18, 0.35, 1.0)), sheet.weight
     ax.axvline(0.0, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
     colours = np.where(kind == _NONE, style.GREY, style.BLUE)
     ax.hlines(
-        rows, table["win_change_low"], table["win_change_high"], color=colours, linewidth=2.2 * thin, zorder=2
+        rows,
+        table["win_change_low"],
+        table["win_change_high"],
+        color=colours,
+        linewidth=2.2 * thin * w,
+        zorder=2,
     )
     for word, marker in _MARKERS.items():
         here = kind == word
@@ -114,7 +121,8 @@ def _rows(sheet: Sheet, names: list[str], table: pd.DataFrame, kinds: list[str])
         ax.scatter(
             table["win_change"][here],
             rows[here],
-            s=(58 if is_clear else 34) * thin,
+            s=(58 if is_clear else 34) * thin * w**2,
+            linewidth=1.4 * w,
             marker=marker,
             facecolor=style.BLUE if is_clear else "white",
             edgecolor=style.BLUE if is_clear else style.GREY,

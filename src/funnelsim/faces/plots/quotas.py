@@ -45,14 +45,15 @@ def plot_quotas(split: TargetSplit, *, ax: Axes | None = None, lang: Language | 
         Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         A bar from P10 to P90 for each part, a tick at its median, and a mark at its quota: a circle where it
         is attainable, a diamond where it is a stretch, a cross where it is infeasible. Chances are of single
-        parts; that of all parts together stands in the title. Of more than 40 parts, those with the largest
-        quotas.
+        parts; that of all parts together stands in the title. Of more than 40 parts, or than fit on the axes
+        given, those with the largest quotas.
     """
     table = split.table()
     parts = table.iloc[:-1]
-    shown = _largest(parts)
     width, height = mpl.rcParams["figure.figsize"]
-    sheet = Sheet.on(ax, (width, height * float(np.clip((len(shown) + 3) / 9, 0.65, 2.2))))
+    n_wanted = min(len(parts), _MOST_PARTS)
+    sheet = Sheet.on(ax, (width, height * float(np.clip((n_wanted + 3) / 9, 0.65, 2.2))))
+    shown = _largest(parts, sheet.rows(_MOST_PARTS, 14))
     is_count = split.parts.measure == "wins"
     largest = shown[["quota", "p90"]].to_numpy(float).max(initial=0.0)
     unit = "wins" if is_count else readable(split.parts.unit)
@@ -69,7 +70,7 @@ def plot_quotas(split: TargetSplit, *, ax: Axes | None = None, lang: Language | 
     if entries:
         sheet.legend(entries, lines_above=n_lines, most=3)
     whole = _chance(table.iloc[-1])
-    every = [tr(f"of all parts {_percent(split.chance_of_all().value)}")] if len(parts) else []
+    every = [tr(f"of all parts {_percent(split.chance_of_all().value)}")] if len(parts) > 1 else []
     target = style.Scale.of(split.target, unit, is_count=is_count).text(split.target)
     longest = max((style.width_of(line) for name in fitted for line in name.split("\n")), default=0)
     room = 0.92 - min(longest / sheet.columns(relative=0.9), 0.4)  # what names leave to the title
@@ -97,11 +98,11 @@ def _plain_by(split: TargetSplit) -> str:
     return style.shorten(readable(known(style.plain(split.by))), 40)
 
 
-def _largest(parts: pd.DataFrame) -> pd.DataFrame:
+def _largest(parts: pd.DataFrame, n: int) -> pd.DataFrame:
     """The parts with the largest quotas, in the order they have."""
-    if len(parts) <= _MOST_PARTS:
+    if len(parts) <= n:
         return parts
-    rank = np.argsort(-parts["quota"].to_numpy(float), kind="stable")[:_MOST_PARTS]
+    rank = np.argsort(-parts["quota"].to_numpy(float), kind="stable")[:n]
     return parts.iloc[np.sort(rank)]
 
 
@@ -124,18 +125,19 @@ def _rows(sheet: Sheet, shown: pd.DataFrame) -> list[Entry]:
     ax, rows = sheet.ax, np.arange(len(shown))
     low, middle, high, quota = (shown[c].to_numpy(float) for c in ("p10", "p50", "p90", "quota"))
     bars = ax.barh(rows, high - low, left=low, height=0.6, color=style.tint(style.BLUE, 0.36))
-    ticks = ax.vlines(middle, rows - 0.3, rows + 0.3, color=style.INK, linewidth=1.8)
+    ticks = ax.vlines(middle, rows - 0.3, rows + 0.3, color=style.INK, linewidth=1.8 * sheet.weight)
     entries: list[Entry] = [(bars, "80 % range (P10 to P90)"), (ticks, "median")]
     for verdict, (marker, colour) in _MARKS.items():
         here = (shown["verdict"] == verdict).to_numpy()
         if here.any():
             (mark,) = ax.plot(
                 quota[here], rows[here], marker, color=colour, markeredgecolor=style.INK, linestyle="",
-                markersize=5 if sheet.is_small else 7, zorder=5, clip_on=False,
+                markersize=7 * sheet.weight, zorder=5, clip_on=False,
             )  # fmt: skip
             entries.append((mark, f"quota, {verdict}"))
     for row, (_, told) in zip(rows, shown.iterrows(), strict=True):
-        sheet.beside(float(row), _chance(told))
+        chance = _chance(told)  # what the numbers are is said once
+        sheet.beside(float(row), tr(f"chance {chance}") if row == 0 and not sheet.is_small else chance)
     return entries
 
 

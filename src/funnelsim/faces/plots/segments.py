@@ -19,7 +19,7 @@ from funnelsim.vocabulary.language import Language, language, tr
 _MOST_GROUPS = 40
 _ABOVE, _BELOW, _LUCK = VERDICTS[1], VERDICTS[-1], VERDICTS[0]
 _MARKERS = {_ABOVE: "^", _BELOW: "v", _LUCK: "o"}
-_WORDS = {_ABOVE: "above the overall rate", _BELOW: "below it", _LUCK: "not more than luck"}
+_WORDS = {_ABOVE: "above the overall rate", _BELOW: "below the overall rate", _LUCK: "not more than luck"}
 _OFFSET = 0.17
 
 
@@ -42,16 +42,15 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None, lang: Language 
         Highest first, estimates with their intervals and the overall rate as a line; a triangle marks a group
         whose win rate differs by more than luck. Groups whose deals leave their stages sooner or later than
         all deals, by more than luck, are called faster or slower beside their number of deals: that is no
-        part of the win rate. Of more than 40 groups, the 20 highest and the 20 lowest.
+        part of the win rate. Of more than 40 groups, or than fit on the axes given, the highest and the
+        lowest, as many of each.
     """
     league = segments.league().join(segments.table().filter(like="raw_win_rate"))
     league = league.replace(IF_KNOWN, "", regex=True)  # said once, in the title
-    chosen = league
-    if len(league) > _MOST_GROUPS:
-        half = _MOST_GROUPS // 2
-        chosen = pd.concat([league.head(half), league.tail(half)])
     width, height = mpl.rcParams["figure.figsize"]
-    sheet = Sheet.on(ax, (width, height * float(np.clip((len(chosen) + 5) / 13, 0.75, 2.6))))
+    n_wanted = min(len(league), _MOST_GROUPS)
+    sheet = Sheet.on(ax, (width, height * float(np.clip((n_wanted + 5) / 13, 0.75, 2.6))))
+    chosen = _ends(league, sheet.rows(_MOST_GROUPS))
     names = drawable([str(name) for name in chosen.index], "group")
     _rows(sheet, style.short_names(names, sheet.columns(0.3, 0.9)), chosen)
     sheet.ax.axvline(segments.overall_win_rate, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
@@ -82,20 +81,26 @@ def _told(name: str, row: Any) -> str:
     return style.joined(",", [f"{name} {100 * row.win_rate:.1f} %{bounds}", tr(row.verdict), *pace])
 
 
+def _ends(league: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The highest and the lowest groups, `n` at most."""
+    return league if len(league) <= n else pd.concat([league.head(n // 2), league.tail(n // 2)])
+
+
 def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
     ax, rows = sheet.ax, np.arange(len(league))
-    thin = float(np.clip(sheet.height * 72 / max(len(league), 1) / 18, 0.35, 1.0))
+    thin, w = float(np.clip(sheet.height * 72 / max(len(league), 1) / 18, 0.35, 1.0)), sheet.weight
     for place, low, high, colour, width in (
         (rows + _OFFSET, "raw_win_rate_low", "raw_win_rate_high", style.GREY, 1.0),
         (rows - _OFFSET, "win_rate_low", "win_rate_high", style.BLUE, 2.4),
     ):
-        ax.hlines(place, league[low], league[high], color=colour, linewidth=width * thin, zorder=2)
+        ax.hlines(place, league[low], league[high], color=colour, linewidth=width * thin * w, zorder=2)
     ax.scatter(
-        league["raw_win_rate"], rows + _OFFSET, s=30 * thin, facecolor="white", edgecolor=style.GREY, zorder=3
-    )
+        league["raw_win_rate"], rows + _OFFSET, s=30 * thin * w**2, linewidth=1.4 * w, facecolor="white",
+        edgecolor=style.GREY, zorder=3,
+    )  # fmt: skip
     for verdict, marker in _MARKERS.items():
         chosen = (league["verdict"] == verdict).to_numpy()
-        size = (30 if verdict == _LUCK else 58) * thin
+        size = (30 if verdict == _LUCK else 58) * thin * w**2
         ax.scatter(
             league["win_rate"][chosen],
             rows[chosen] - _OFFSET,

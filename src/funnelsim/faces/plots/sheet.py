@@ -102,6 +102,14 @@ class Sheet:
         """Characters that fit on a share of the width, in letters of a relative size."""
         return max(int(share * self.width * 72 / (EM * relative * self.size)), 8)
 
+    def rows(self, most: int, lines: int = 11) -> int:
+        """Rows of words that fit below one another, beside `lines` of title, names and legend.
+
+        Axes that nothing has been written on yet are three quarters of their picture.
+        """
+        fitting = (72 * self.height / 0.77 - lines * self.size) / (1.05 * 0.9 * self.size)
+        return int(np.clip(fitting, 4, most))
+
     def title(self, text: str, *, share: float = 1.0, n_lines: int = 2) -> None:
         said, size, room = readable(known(text)), 1.1 * self.size, share * self.width * 72
         # Letters differ much in width: as many on a line as fit when they are measured.

@@ -190,3 +190,33 @@ def test_what_cannot_be_written_is_refused_before_any_work(page: Path, tmp_path:
     assert "name it with -o" in refused("-o", "-")
     assert "two names" in refused("-o", str(tmp_path / "r.html"), "-o", str(tmp_path / "r.html"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_past_is_checked_as_the_report_was_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backtest of other choices than those of the report would tell nothing of its ranges."""
+    seen: list[tuple[str, ...]] = []
+    fit = fs.fit
+
+    def watched(history: fs.DealHistory, **choices: object) -> fs.Funnel:
+        seen.append(tuple(choices.get("classes") or ()))
+        return fit(history, **choices)
+
+    monkeypatch.setattr("funnelsim.fitting.fit.fit", watched)
+    asked = ["report", "--classes", "region", "--draws", "4", "--quiet", "-o", str(tmp_path / "r.html")]
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    assert len(seen) > 4  # the report itself, and every origin
+    assert set(seen) == {("region",)}
+
+
+def test_a_report_of_cash_does_not_claim_that_ranges_of_cash_held(tmp_path: Path) -> None:
+    history = fs.simulate_history(seed=0)
+    funnel = fs.fit(history)
+    paid = funnel.with_collections(fs.Collections.by_hand(terms_days=30, clock=funnel.clock))
+    outlook = fs.forecast(
+        paid, history.pipeline(), measure="cash", engine=fs.MonteCarlo(n_futures=200, n_draws=4)
+    )
+    test = fs.backtest(history, periods="1Q", origins=4, n_draws=4, n_futures=50)
+    page = fs.write_report(tmp_path / "c.html", outlook, paid, test=test).read_text(encoding="utf-8")
+    assert page.count("Checked were ranges of bookings; whether those of cash hold was not.") == 2

@@ -79,6 +79,8 @@ def test_the_first_sheet_answers(book: Path, case: Case) -> None:
     assert row_of(rows, "Total, low end (P10)")[1] == pytest.approx(p10)
     assert row_of(rows, "Total, median (P50)")[1] == pytest.approx(p50)
     assert row_of(rows, "Total, high end (P90)")[1] == pytest.approx(p90)
+    # One mean in every kind of file: that of the page, and not the one recomputed from the rows of deals.
+    assert row_of(rows, "Mean: Bookings, EUR")[1] == pytest.approx(base.mean().value, rel=1e-12)
     assert row_of(rows, "Have 80 % ranges held in the past?")[1] == pytest.approx(test.coverage().value)
     assert row_of(rows, "Since the last report")[2] == "No last report was given to compare with."
     lever = next(str(row[0]) for row in rows if str(row[0]).startswith("The lever to pull first"))

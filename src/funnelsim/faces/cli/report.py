@@ -10,13 +10,14 @@ import click
 from funnelsim.faces.cli.levers import compared, levers_of, target_of
 from funnelsim.faces.cli.options import (
     Drawing,
+    Learning,
     drawing_options,
     language_option,
 )
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Asked, Case, case_options
 from funnelsim.faces.cli.streams import is_stdout
-from funnelsim.vocabulary.errors import english
+from funnelsim.vocabulary.errors import FunnelsimError, english
 from funnelsim.vocabulary.language import language
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _told(asked: Asked, drawing: Drawing, output: Output, previous: Path | None)
         target = target_of(asked.source, asked.question, output)
     comparison = None if target is None else compared(case, drawing, target, levers_of(case, None), output)
     outlook = _without_target(case, drawing, output) if comparison is None else comparison.base
-    test = _checked(case, output)
+    test = _checked(case, asked.learning, output)
     return Told(outlook, case.funnel, case.history, comparison, test, facts, case.pipeline)
 
 
@@ -139,9 +140,8 @@ def _write(file: Path, told: Told, title: str, output: Output) -> None:
     output.say(f"wrote {file}")
 
 
-def _checked(case: Case, output: Output) -> Backtest | str:
-    """Whether such ranges held, or the reason why that cannot be said."""
-    from funnelsim.questions.backtest.origins import BacktestError
+def _checked(case: Case, learning: Learning, output: Output) -> Backtest | str:
+    """Whether such ranges held, learnt as those of the report are, or the reason why that cannot be said."""
     from funnelsim.questions.backtest.run import backtest
 
     if case.history is None:
@@ -149,6 +149,8 @@ def _checked(case: Case, output: Output) -> Backtest | str:
     output.progress("forecasting again at past origins")
     counted: Counted | None = "wins" if case.question.measure == "wins" else None
     try:
-        return backtest(case.history, periods="1Q", origins=_ORIGINS, measure=counted, n_draws=50)
-    except BacktestError as error:
+        return backtest(
+            case.history, periods="1Q", origins=_ORIGINS, measure=counted, fit=learning.fit, n_draws=50
+        )
+    except FunnelsimError as error:  # such as classes that no early deal has: the page stays whole
         return f"Whether such ranges held cannot be checked: {english(error)}"

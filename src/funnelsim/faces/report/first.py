@@ -145,7 +145,16 @@ def _belief(told: Told) -> Answer:
     should = tr(
         f"Of 80 % ranges four in five should hold; of those at past dates {percent(share, decimals=0)} did."
     )
-    return Answer("belief", question, figure, (should, judgement(low, high, n_cells), *off_by(told.test)))
+    texts = (should, *checked_instead(told), judgement(low, high, n_cells), *off_by(told.test))
+    return Answer("belief", question, figure, texts)
+
+
+def checked_instead(told: Told) -> list[str]:
+    """What was checked, where that is not what is forecast: no past payments are, say."""
+    asked = told.outlook.measure
+    if not isinstance(told.test, Backtest) or told.test.measure == asked:
+        return []
+    return [tr(f"Checked were ranges of {told.test.measure}; whether those of {asked} hold was not.")]
 
 
 def judgement(low: float, high: float, n_cells: int) -> str:

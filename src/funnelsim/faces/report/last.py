@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 import zipfile
+import zlib
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from funnelsim.faces.report.kinds import ReportError
@@ -16,6 +20,9 @@ _IN_PAGE = re.compile(r'<script type="application/json" id="facts">(.*?)</script
 _IN_WORKBOOK = re.compile(r"<dc:description>(.*?)</dc:description>", re.DOTALL)
 _IN_PDF = re.compile(r"/Keywords \((\{.*?\})\)", re.DOTALL)
 _LARGEST = 100_000_000  # bytes
+_LARGEST_PART = 1_000_000  # bytes, of the part of a workbook that carries the figures, once unpacked
+_FIGURES = ("p10", "p50", "p90", "target", "chance")
+_WORDS = ("as_of", "measure", "unit", "window")
 
 
 def last_facts(path: Path) -> dict[str, float | str]:
@@ -27,24 +34,60 @@ def last_facts(path: Path) -> dict[str, float | str]:
         If it cannot be read, or is no report.
     """
     try:
-        if path.stat().st_size > _LARGEST:
-            raise ReportError(f"{path}: is too large for a report; give one that write_report wrote")
-        facts = json.loads(_carried(path))
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        is_file, size = path.is_file(), path.stat().st_size
+    except OSError as error:
+        raise ReportError(f"{path}: the last report cannot be read ({error.strerror})") from error
+    if not is_file:
+        raise ReportError(f"{path}: the last report cannot be read (it is no file)")
+    if size > _LARGEST:
+        raise ReportError(f"{path}: is too large for a report; give one that write_report wrote")
+    try:
+        return _checked(json.loads(_carried(path)))
+    except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, RecursionError):  # nested brackets without end: no report has any
+            raise _no_report(path) from error
         raise ReportError(f"{path}: the last report cannot be read ({error})") from error
-    except ValueError:
-        facts = None
-    if not isinstance(facts, dict) or "p50" not in facts:
-        raise ReportError(f"{path}: is no report of funnelsim; give one that write_report wrote")
-    return {str(key): value for key, value in facts.items() if isinstance(value, int | float | str)}
+    except (ValueError, OverflowError) as error:
+        raise _no_report(path) from error
+
+
+def _no_report(path: Path) -> ReportError:
+    return ReportError(f"{path}: is no report of funnelsim; give one that write_report wrote")
+
+
+def _checked(facts: object) -> dict[str, float | str]:
+    """The facts as a report writes them, as anybody may have edited the file since.
+
+    Raises
+    ------
+    ValueError
+        If they cannot have been written by a report.
+    """
+    if not isinstance(facts, Mapping) or "p50" not in facts:
+        raise ValueError("no figures of a report")
+    figures = {key: _figure(facts[key]) for key in _FIGURES if key in facts}
+    words = {key: facts[key] for key in _WORDS if key in facts}
+    is_chance = -1e-9 <= figures.get("chance", 0.0) <= 1.0 + 1e-9
+    if not is_chance or not all(isinstance(word, str) for word in words.values()):
+        raise ValueError("not what a report writes")
+    if "as_of" in words:
+        date.fromisoformat(words["as_of"])
+    return figures | words
+
+
+def _figure(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("no figure")
+    return float(value)
 
 
 def _carried(path: Path) -> str:
     """What a report carries, as text; empty where it carries nothing."""
     ending = path.suffix.lower()
     if ending == ".xlsx":
-        with zipfile.ZipFile(path) as book:
-            found = _IN_WORKBOOK.search(book.read("docProps/core.xml").decode("utf-8"))
+        with zipfile.ZipFile(path) as book, book.open("docProps/core.xml") as part:
+            # Read no more than a report writes, however much it would unpack to.
+            found = _IN_WORKBOOK.search(part.read(_LARGEST_PART).decode("utf-8"))
         return html.unescape(found[1]) if found else ""
     if ending == ".pdf":
         found = _IN_PDF.search(path.read_bytes().decode("latin-1"))

@@ -10,7 +10,7 @@ import pandas as pd
 from funnelsim import __version__
 from funnelsim.faces.plots import plot_backtest, plot_funnel, style
 from funnelsim.faces.plots.units import period_name, steps
-from funnelsim.faces.report.first import judgement, off_by
+from funnelsim.faces.report.first import checked_instead, judgement, off_by
 from funnelsim.faces.report.parts import Drawing, Section, Table, amount, name, span
 from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.questions.backtest.result import Backtest
@@ -95,6 +95,7 @@ def checked(told: Told) -> Section:
             "The forecast was made again at past dates, each time with what was known then, "
             "and held against what came."
         ),
+        *checked_instead(told),
         tr(test.verdict()),
         judgement(*told.held[1:]),
         *off_by(test),

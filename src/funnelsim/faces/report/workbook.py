@@ -7,7 +7,7 @@ import numpy as np
 from funnelsim import __version__
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.workbook_cells import Book, Cell, Column, Live, Sheet, unit_name
-from funnelsim.faces.report.workbook_checks import CheckPlaces, recomputed
+from funnelsim.faces.report.workbook_checks import recomputed
 from funnelsim.faces.report.workbook_deals import deal_rows, listed_amounts, open_by_stage, stage_rates
 from funnelsim.faces.report.workbook_past import backtest_rows
 from funnelsim.faces.report.workbook_sheets import (
@@ -56,13 +56,13 @@ def workbook(told: Told, title: str) -> bytes:
     deals = deal_rows(sheets["deals"], told, rates)
     open_by_stage(sheets["stages"], told, deals)
     periods = period_rows(sheets["periods"], outlook)
-    check = recomputed(sheets["check"], told, rates, deals, periods)
+    weighted = recomputed(sheets["check"], told, rates, deals, periods)
     lever_rows(sheets["levers"], told)
     backtest_rows(sheets["backtest"], told)
     input_rows(sheets["inputs"], told)
     record_rows(sheets["records"], told)
     assumption_rows(sheets["assumptions"], told)
-    _answer(sheets["answer"], told, periods, check)
+    _answer(sheets["answer"], told, periods, weighted)
     _contents(sheets)
     return book.contents()
 
@@ -76,13 +76,19 @@ def _names() -> dict[str, str]:
     }  # fmt: skip
 
 
-def _answer(sheet: Sheet, told: Told, periods: PeriodPlaces, check: CheckPlaces) -> None:
+def _answer(sheet: Sheet, told: Told, periods: PeriodPlaces, weighted: str) -> None:
     """The first sheet: the questions of a reader, one row each, and the fan."""
     outlook = told.outlook
     first, last = outlook.periods.labels[0], outlook.periods.labels[-1]
     sheet.line(sheet.book.title, "title")
     sheet.line(tr(f"{outlook.measure.capitalize()} in {first} to {last}"), "asked")
-    rows = [*_chance(outlook), *_totals(outlook, check), *_changed(told), *_first_lever(told), *_belief(told)]
+    rows = [
+        *_chance(outlook),
+        *_totals(outlook, periods, weighted),
+        *_changed(told),
+        *_first_lever(told),
+        *_belief(told),
+    ]
     sheet.gap()
     columns = [
         Column(tr("question"), "prose"),
@@ -146,7 +152,7 @@ def _chance(outlook: Forecast) -> list[Row]:
     return [(tr(f"Chance to reach {asked} or more"), chance.value, "share", sure, meaning)]
 
 
-def _totals(outlook: Forecast, check: CheckPlaces) -> list[Row]:
+def _totals(outlook: Forecast, periods: PeriodPlaces, weighted: str) -> list[Row]:
     style, unit = money_style(outlook), measured(outlook)
     quantiles, errors = quantiles_with_errors(outlook, np.array([0.1, 0.5, 0.9]))
     meanings = (
@@ -162,20 +168,20 @@ def _totals(outlook: Forecast, check: CheckPlaces) -> list[Row]:
     ]
     mean = outlook.mean()
     sure = tr(f"± {number(mean.standard_error, decimals=decimals)} (one standard error)")
-    said = tr("Realised + open deals + deals yet to come; a live formula on the sheet that recomputes it.")
-    rows.append((tr(f"Mean: {unit}"), Live(f"={check.mean}", check.mean_value), style, sure, said))
+    said = tr("Realised + open deals + deals yet to come; a live formula, from the sheet by period.")
+    rows.append((tr(f"Mean: {unit}"), Live(f"={periods.mean}", periods.mean_value), style, sure, said))
     realised = float(outlook.table()["realised"].iloc[-1])
     rows.append(
         (tr("Realised so far"), realised, style, tr("known: no error"), tr("Part of the figures above."))
     )
-    if check.weighted:
+    if weighted:
         low, high = outlook.classical[0].interval80
         sure = tr(f"coin-flip range of 80 %: {number(low)} to {number(high)}, too narrow")
         said = tr("The classical figure, for comparison: without deals yet to come and without time.")
         rows.append(
             (
                 tr("Weighted pipeline"),
-                Live(f"={check.weighted}", outlook.classical[0].figure),
+                Live(f"={weighted}", outlook.classical[0].figure),
                 style,
                 sure,
                 said,

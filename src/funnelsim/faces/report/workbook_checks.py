@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
@@ -21,19 +19,8 @@ _COIN = 1.2816  # standard deviations to each side of the coin-flip range of 80 
 _N_DRAWS = 200
 
 
-@dataclass(frozen=True)
-class CheckPlaces:
-    """Where recomputed figures stand, for links from the first sheet; empty where there is none."""
-
-    mean: str
-    mean_value: float
-    weighted: str
-
-
-def recomputed(
-    sheet: Sheet, told: Told, rates: RatePlaces, deals: DealPlaces, periods: PeriodPlaces
-) -> CheckPlaces:
-    """The figures a person can recompute: the mean, the weighted pipeline, the course formula."""
+def recomputed(sheet: Sheet, told: Told, rates: RatePlaces, deals: DealPlaces, periods: PeriodPlaces) -> str:
+    """What a person can recompute: mean, course formula, and the weighted pipeline, whose cell it tells."""
     sheet.line(tr("Recompute it"), "title")
     sheet.line(tr("Formulas over the other sheets, beside the figures of the engine"), "asked")
     sheet.line(
@@ -44,13 +31,13 @@ def recomputed(
         )
     )
     sheet.gap()
-    mean, value = _mean(sheet, told, deals, periods)
+    _mean(sheet, told, deals, periods)
     weighted = _classical(sheet, told, rates, deals, periods)
     _course(sheet, told, rates)
-    return CheckPlaces(mean, value, weighted)
+    return weighted
 
 
-def _mean(sheet: Sheet, told: Told, deals: DealPlaces, periods: PeriodPlaces) -> tuple[str, float]:
+def _mean(sheet: Sheet, told: Told, deals: DealPlaces, periods: PeriodPlaces) -> None:
     """Realised + open deals + deals yet to come, beside the engine's mean."""
     outlook, style = told.outlook, money_style(told.outlook)
     sheet.line(tr("Realised + expected of open deals + expected of deals yet to come"), "heading")
@@ -63,9 +50,8 @@ def _mean(sheet: Sheet, told: Told, deals: DealPlaces, periods: PeriodPlaces) ->
     rows.append([tr("mean of the engine"), engine.value, engine.standard_error, tr("± one standard error")])
     difference = Live(f"=B{last + 1}-B{last + 2}", total - engine.value)
     rows.append([tr("difference"), difference, None, _why_apart(told)])
-    block = sheet.table(_check_columns(measured(outlook), style), [_spread_out(row) for row in rows])
+    sheet.table(_check_columns(measured(outlook), style), [_spread_out(row) for row in rows])
     sheet.gap()
-    return block.cell(len(rows) - 3, 1), total
 
 
 def _parts_of_mean(told: Told, deals: DealPlaces, periods: PeriodPlaces) -> list[tuple[str, Live, str]]:

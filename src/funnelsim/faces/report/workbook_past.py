@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.first import checked_instead
 from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, number_format, unit_name
 from funnelsim.faces.report.workbook_charts import backtest_chart
 from funnelsim.faces.tables import enumerated
@@ -22,6 +23,8 @@ def backtest_rows(sheet: Sheet, told: Told) -> None:
     sheet.line(tr(test.verdict()), "asked")
     unit = [unit_name(test.unit)] if test.unit and test.measure == "bookings" else []
     sheet.line(tr("Forecasts made again at past dates, with what was known then, against what came."))
+    for text in checked_instead(told):
+        sheet.line(text)
     sheet.line(enumerated([known(test.measure.capitalize()), *unit]))
     sheet.gap()
     cells = test.cells.query("part == 'total' and window == 'period'")

@@ -33,6 +33,9 @@ class PeriodPlaces:
         Sums up to the end of each period.
     realised, won, open_deals, new_deals : int
         Columns; `won` is -1 where the measure has none.
+    mean : str
+        The cell with the mean of the total.
+    mean_value : float
     """
 
     rows: Block
@@ -41,6 +44,8 @@ class PeriodPlaces:
     won: int
     open_deals: int
     new_deals: int
+    mean: str
+    mean_value: float
 
 
 def measured(outlook: Forecast) -> str:
@@ -113,7 +118,9 @@ def _by_period(sheet: Sheet, outlook: Forecast) -> PeriodPlaces:
         rows.append(cells)
     block = sheet.table(columns, rows, mark_last=True)
     won = 2 if has_won else -1
-    return PeriodPlaces(Block(block.sheet, block.first, n), block, 1, won, len(parts) - 1, len(parts))
+    mean = block.cell(n, len(parts) + 1)
+    rows_of_periods = Block(block.sheet, block.first, n)
+    return PeriodPlaces(rows_of_periods, block, 1, won, len(parts) - 1, len(parts), mean, summed)
 
 
 def _up_to_ends(sheet: Sheet, outlook: Forecast) -> Block:

@@ -285,7 +285,9 @@ def test_panels_of_all_stages_draw_chinese_names() -> None:
 
 
 @pytest.mark.parametrize("installed", [(), fonts._INSTALLED])
-def test_rare_characters_neither_warn_nor_raise(monkeypatch: pytest.MonkeyPatch, installed: tuple) -> None:
+def test_rare_characters_are_told_once_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, installed: tuple
+) -> None:
     monkeypatch.setattr(fonts, "_INSTALLED", installed)
     s = sample()
     stages = replace(
@@ -293,10 +295,14 @@ def test_rare_characters_neither_warn_nor_raise(monkeypatch: pytest.MonkeyPatch,
     )
     funnel = replace(s.funnel, stages=stages)
     ax = Figure(layout="constrained").add_subplot()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fs.plot_incidence(funnel, stages.names[1], n_draws=10, ax=ax)
-        list(files_of(ax.figure))
+    for lang, words in (("en", "install one that does, such as Noto Sans CJK SC"), ("zh", "请安装")):
+        with fs.use_language(lang), warnings.catch_warnings(record=True) as told:  # type: ignore[arg-type]
+            warnings.simplefilter("always")
+            fs.plot_incidence(funnel, stages.names[1], n_draws=10, ax=ax)
+            said = [str(one.message) for one in told]
+        assert [words in one for one in said] == [True]
+        assert told[0].filename == __file__
+    list(files_of(ax.figure))
     assert "客户" in "".join(text.get_text() for text in ax.findobj(Text))
 
 

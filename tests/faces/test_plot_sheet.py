@@ -37,6 +37,11 @@ def test_letters_can_be_read_at_every_size(size: tuple[float, float], least: flo
     assert max(sizes) <= most
 
 
+def test_a_tall_picture_is_no_slide() -> None:
+    """Of twenty levers, on a page of the usual width: letters as wide as those of a slide would not fit."""
+    assert Sheet.on(axes((6.4, 10.5))).size < Sheet.on(axes(SLIDE)).size - 3
+
+
 def test_lines_and_marks_grow_and_shrink_with_the_letters() -> None:
     drawn = {}
     for size in (PRINT, SLIDE):

@@ -19,6 +19,7 @@ import funnelsim.faces.plots.fonts as fonts
 import funnelsim.faces.plots.sheet as sheet_module
 from funnelsim.faces.plots import (
     PlotError,
+    UnreadableWarning,
     alt_text,
     plot_chance,
     plot_fan,
@@ -212,6 +213,27 @@ def test_chance_of_a_count_of_wins_is_a_staircase(sample: Sample) -> None:
     assert "EUR" not in alt_text(ax)
 
 
+@pytest.mark.parametrize("size", [(6.4, 4.0), (3.4, 2.6)])
+def test_words_of_the_target_do_not_stand_on_the_curve(sample: Sample, size: tuple[float, float]) -> None:
+    ax = plot_chance(sample.outlook, ax=Figure(figsize=size, layout="constrained").add_subplot())
+    ax.figure.draw_without_rendering()
+    (told,) = [text for text in ax.texts if "target" in text.get_text()]
+    box = Text.get_window_extent(told)
+    x, y = ax.transData.transform(line(ax, "chance")).T
+    within = (box.x0 < x) & (x < box.x1)
+    assert within.any()
+    assert (y[within] < box.y0 + 0.25 * told.get_fontsize() * ax.figure.dpi / 72).all()  # below the letters
+
+
+@pytest.mark.parametrize("size", [(6.4, 4.0), (3.4, 2.6)])
+def test_no_line_of_the_fans_legend_is_empty(sample: Sample, size: tuple[float, float]) -> None:
+    for target in (1e6, 3e6, TARGET, 6e6):
+        ax = Figure(figsize=size, layout="constrained").add_subplot()
+        legend = plot_fan(replace(sample.outlook, target=target), ax=ax, lang="zh").get_legend()
+        assert legend is not None
+        assert not any("\n\n" in text.get_text() for text in legend.get_texts())
+
+
 # --- incidence
 
 
@@ -319,6 +341,19 @@ def test_many_levers_are_cut_to_the_twenty_that_matter_most(sample: Sample) -> N
     effects = sorted(abs(100 * many.effect(i).value) for i in range(30))
     assert smallest == pytest.approx(effects[10])
     draw(ax)
+
+
+@pytest.mark.parametrize("size", [(6.4, 4.0), (3.4, 2.6)])
+def test_only_as_many_levers_as_fit_are_drawn(sample: Sample, size: tuple[float, float]) -> None:
+    """Twenty rows of a printed column ran into one another."""
+    many = tuple(NamedLever(f"lever {i}", 1 + i / 100) for i in range(40))
+    outlooks = (sample.comparison.base,) * 40
+    ax = Figure(figsize=size, layout="constrained").add_subplot()
+    plot_levers(replace(sample.comparison, levers=many, outlooks=outlooks), ax=ax)
+    ax.figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert not any(one.overlaps(other) for one, other in zip(boxes, boxes[1:], strict=False))
+    assert f"{len(boxes)} of 40 levers" in ax.get_title(loc="left").replace("\n", " ")
 
 
 def test_no_lever_at_all_is_drawn(sample: Sample) -> None:
@@ -481,16 +516,19 @@ def without_wide_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_that_no_font_can_draw_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
     without_wide_fonts(monkeypatch)
-    ax = plot_incidence(funnel_of(["商机", "方案 B 🎉"], ["赢单", "lost"], unit="元"), "商机", n_draws=20)
+    with pytest.warns(UnreadableWarning, match="install one that does"):
+        ax = plot_incidence(funnel_of(["商机", "方案 B 🎉"], ["赢单", "lost"], unit="元"), "商机", n_draws=20)
     draw(ax)  # matplotlib would warn of each missing letter
     assert ax.get_title(loc="left") == "Where deals in stage 1 go"
     assert "Of deals that enter 商机, " in alt_text(ax)
     outlook = edge_case("target reached")
     periods = replace(outlook.periods, labels=("第一季", "第二季 Q2"))
-    for ax in (
-        plot_fan(replace(outlook, periods=periods, unit="元")),
-        plot_chance(replace(outlook, unit="元")),
+    for plot, shown in (
+        (plot_fan, replace(outlook, periods=periods, unit="元")),
+        (plot_chance, replace(outlook, unit="元")),
     ):
+        with pytest.warns(UnreadableWarning, match="元"):
+            ax = plot(shown)
         draw(ax)
         assert not any("元" in text for text in words(ax))
 

@@ -28,7 +28,7 @@ from funnelsim.faces.plots.receivables import plot_receivables
 from funnelsim.faces.plots.revision import plot_revision
 from funnelsim.faces.plots.saving import save_picture
 from funnelsim.faces.plots.segments import plot_segments
-from funnelsim.faces.plots.sheet import PlotError, alt_text
+from funnelsim.faces.plots.sheet import PlotError, UnreadableWarning, alt_text
 
 __all__ = [
     "plot_fan",
@@ -55,4 +55,5 @@ __all__ = [
     "save_picture",
     "alt_text",
     "PlotError",
+    "UnreadableWarning",
 ]

@@ -175,7 +175,8 @@ def _fan_target(sheet: Sheet, forecast: Forecast, fan: _Fan, scale: style.Scale)
         forecast.target, color=style.VERMILLION, linewidth=1.5, linestyle=dashes, label="target"
     )
     is_written = _write_target(sheet, fan, forecast.target, text, start)
-    return [] if is_written else [(line, text.replace(": ", ":\n").replace("：", "：\n"))]
+    whole = text.replace("：\n", "：").replace("\n", " ")
+    return [] if is_written else [(line, whole.replace(": ", ":\n").replace("：", "：\n"))]
 
 
 def _write_target(sheet: Sheet, fan: _Fan, target: float, text: str, start: float) -> bool:

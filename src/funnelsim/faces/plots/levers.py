@@ -16,6 +16,7 @@ from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import Language, tr
 
 _MOST_LEVERS = 20
+_LEAST_SHARE = 0.65  # of the height: title and name of the axis may take the rest
 _LEAST_REACH = 1.0  # points that the axis shows at least, on the side of the bars
 
 
@@ -36,14 +37,16 @@ def plot_levers(comparison: LeverComparison, *, ax: Axes | None = None, lang: La
     Axes
         Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Bars in percentage points, with error bars of one standard error of the paired difference, and the
-        numbers beside. Of more than 20 levers, the 20 with the largest changes.
+        numbers beside. Of more than 20 levers, or than fit, those with the largest changes.
     """
     n_levers = len(comparison.levers)
     effects = [comparison.effect(i) for i in range(n_levers)]
-    chosen = sorted(range(n_levers), key=lambda i: -abs(effects[i].value))[:_MOST_LEVERS]
-    chosen = sorted(chosen, key=lambda i: -effects[i].value)
     width, height = mpl.rcParams["figure.figsize"]
-    sheet = Sheet.on(ax, (width, height * float(np.clip((len(chosen) + 2) / 8, 0.65, 2.2))))
+    n_rows = min(n_levers, _MOST_LEVERS)
+    sheet = Sheet.on(ax, (width, height * float(np.clip((n_rows + 2) / 8, 0.65, 2.2))))
+    n_rows = min(n_rows, int(_LEAST_SHARE * sheet.height * 72 / sheet.size))
+    chosen = sorted(range(n_levers), key=lambda i: -abs(effects[i].value))[:n_rows]
+    chosen = sorted(chosen, key=lambda i: -effects[i].value)
     names = drawable([lever.name for lever in comparison.levers], "lever")
     lines_per_row = sheet.height * 72 / (1.2 * 0.9 * sheet.size) / max(len(chosen), 1)
     fitted = style.short_names(names, sheet.columns(0.4, 0.9), 2 if lines_per_row > 3.2 else 1)

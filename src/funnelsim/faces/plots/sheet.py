@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -22,7 +24,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from funnelsim.faces.plots import fonts, style
 from funnelsim.vocabulary.door import checked
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.errors import FunnelsimError, FunnelsimWarning
 from funnelsim.vocabulary.language import checked_language, known, language, tr, use_language
 
 P = ParamSpec("P")
@@ -31,11 +33,19 @@ Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
 _SIDES = ("left", "right", "bottom", "top")
 EM = 0.56  # mean width of a character, in font sizes
 _UNREADABLE = "?"
+_MOST_LISTED = 10  # characters in a warning
 _CHINESE_LINES = 1.45  # Chinese characters fill their line; 1.2, as is usual, lets two lines touch
+
+
+_unread: ContextVar[set[str] | None] = ContextVar("unread", default=None)  # of the picture being drawn
 
 
 class PlotError(FunnelsimError):
     """A picture that cannot be drawn as asked; the message says how to ask."""
+
+
+class UnreadableWarning(FunnelsimWarning):
+    """Characters of a picture that no font holds, drawn as ``?``; the message says what to install."""
 
 
 def spoken(plot: Callable[P, R]) -> Callable[P, R]:
@@ -46,7 +56,21 @@ def spoken(plot: Callable[P, R]) -> Callable[P, R]:
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
         lang = kwargs.get("lang")
         with use_language(language() if lang is None else checked_language(lang)):
-            return plot(*args, **kwargs)
+            before = _unread.set(set())
+            try:
+                picture = plot(*args, **kwargs)
+                unread = _unread.get()
+            finally:
+                _unread.reset(before)
+            if unread:
+                listed = " ".join(sorted(unread)[:_MOST_LISTED])
+                message = (
+                    f"no font of this machine holds {listed}: a ? stands for them; install one that does, "
+                    "such as Noto Sans CJK SC for Chinese, or name one in "
+                    "matplotlib.rcParams['font.family']; then restart Python"
+                )
+                warnings.warn(message, UnreadableWarning, stacklevel=2)
+        return picture
 
     return drawn
 
@@ -80,9 +104,9 @@ class Sheet:
             ax = plt.figure(figsize=figsize, layout="constrained").add_subplot()
         make_room(ax)
         width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
-        area = width * height / (4.96 * 3.7)
-        # Letters of slides grow faster: they are read from the other end of a room.
-        factor = float(np.clip(area ** (0.3 if area < 1 else 0.45), 0.7, 1.8))
+        across, up = width / 4.96, height / 3.7  # as shares of a usual figure
+        # Slides, large both ways, are read from the other end of a room.
+        factor = float(np.clip(max(min((across * up) ** 0.3, 1.4), min(across, up) ** 1.2), 0.7, 1.8))
         size = float(mpl.rcParams["font.size"]) * factor
         sheet = cls(ax, width, height, size, frozenset(map(id, _strokes(ax))))
         ax.spines[["top", "right"]].set_visible(False)
@@ -257,7 +281,9 @@ def widen_fonts(artist: Artist) -> None:
 def readable(text: str) -> str:
     """A text with one ``?`` for each run of characters that no installed font holds: boxes say no more."""
     shown = ""
-    missing = fonts.missing(text)
+    missing, unread = fonts.missing(text), _unread.get()
+    if unread is not None:
+        unread |= missing
     for c in text:
         if c not in missing:
             shown += c

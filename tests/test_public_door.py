@@ -47,7 +47,7 @@ def test_what_is_no_noun_of_the_kind_is_refused(
     with pytest.raises(WrongKindError) as refused:
         function(**{name: wrong})
     message = str(refused.value)
-    assert message.startswith(f"{function.__name__}(): {name} must be a")
+    assert message.startswith(f"{function.__name__}(): {name!r} must be of kind ")
     assert all(noun in message for noun in nouns)
     assert "make one with" in message
     assert len(message) < 400
@@ -56,9 +56,11 @@ def test_what_is_no_noun_of_the_kind_is_refused(
 def test_the_refusal_tells_what_was_given_and_the_way_out() -> None:
     with pytest.raises(fs.FunnelsimError, match=r"not 3; make one with fs\.forecast\(funnel, pipeline\)"):
         fs.plot_fan(3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"pipeline must be a Pipeline, not None; .*history\.pipeline\(\)"):
+    with pytest.raises(
+        TypeError, match=r"'pipeline' must be of kind Pipeline, not None; .*history\.pipeline\(\)"
+    ):
         fs.forecast(fs.sample_funnel(), None)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="history must be a DealHistory, not a Funnel"):
+    with pytest.raises(TypeError, match="'history' must be of kind DealHistory, not Funnel"):
         fs.fit(fs.sample_funnel())  # type: ignore[arg-type]
 
 

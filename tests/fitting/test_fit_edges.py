@@ -334,5 +334,5 @@ def test_closed_only_rates_of_a_log_without_losses_are_refused() -> None:
 
 
 def test_a_table_is_told_how_it_becomes_a_history() -> None:
-    with pytest.raises(fs.FunnelsimError, match="a DealHistory, not a DataFrame; read_deals makes one"):
+    with pytest.raises(fs.FunnelsimError, match="of kind DealHistory, not DataFrame; make one with"):
         fs.fit(pd.DataFrame({"deal_id": ["a"]}))

@@ -147,7 +147,8 @@ def test_conversion_to_starts_from_what_levers_have_changed(funnel: Funnel) -> N
 
 def test_conversion_beyond_those_who_leave_is_refused_with_the_reason(funnel: Funnel) -> None:
     highest = conversion_by_hand(Conversion(1e12, "offer").apply(funnel), OFFER)
-    message = rf"conversion of 'offer' cannot be 99.0 %: .* {highest:.1%}, because {1 - highest:.1%} are not"
+    most, rest = 100 * highest, 100 - 100 * highest
+    message = rf"conversion of 'offer' cannot be 99.0 %: .* {most:.1f} %, because {rest:.1f} % are not"
     with pytest.raises(LeverError, match=message):
         Conversion.to(0.99, funnel, "offer")
     with pytest.raises(LeverError, match="cannot be"):

@@ -123,8 +123,6 @@ def fit(
     >>> funnel.table().columns[:3].tolist()
     ['n_exits', 'conversion', 'conversion_low']
     """
-    if not isinstance(history, DealHistory):
-        raise FunnelError(f"a fit needs a DealHistory, not a {type(history).__name__}; read_deals makes one")
     funnel = fit_counts(
         Tally.of(history),
         lambda hazards, first_step: count_by_step(history, hazards, first_step),

@@ -74,15 +74,10 @@ def _check(function: str, name: str, value: object, kinds: Iterable[str]) -> Non
     if any(_PLAIN.get(kind, kind) in of_value for kind in kinds):
         return
     nouns = [kind for kind in kinds if kind in MAKERS]
-    ways = " or ".join(MAKERS[kind] for kind in nouns)
+    kind, ways = " or ".join(nouns), " or ".join(MAKERS[noun] for noun in nouns)
     raise WrongKindError(
-        f"{function}(): {name} must be {' or '.join(map(_article, nouns))}, not {_told(value)}; "
-        f"make one with {ways}"
+        f"{function}(): {name!r} must be of kind {kind}, not {_told(value)}; make one with {ways}"
     )
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'AEIOU' else 'a'} {noun}"
 
 
 def _told(value: object) -> str:
@@ -94,4 +89,4 @@ def _told(value: object) -> str:
     if value is None or isinstance(value, bool | int | float | str):
         text = repr(value)
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return _article(type(value).__name__)
+    return type(value).__name__

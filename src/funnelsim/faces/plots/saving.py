@@ -51,7 +51,9 @@ def save_picture(ax: Axes, path: str | Path, *, dpi: float = 200) -> Path:
     try:
         write_whole_bytes(file, picture_bytes(ax, kind, dpi=dpi))
     except OSError as error:
-        raise PlotError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+        raise PlotError(
+            f"{str(path)!r} cannot be written ({error.strerror or error}); choose another folder"
+        ) from error
     return file
 
 

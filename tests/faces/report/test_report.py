@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import funnelsim as fs
 from funnelsim.faces.cli import main
 from funnelsim.faces.report import ReportError
+from funnelsim.faces.report.content import Told
 from funnelsim.vocabulary.language import missed_texts
 
 HOSTILE = "<script>alert(1)</script>\"'&=cmd|\u202eabc\x00"
@@ -220,3 +221,21 @@ def test_a_report_of_cash_does_not_claim_that_ranges_of_cash_held(tmp_path: Path
     test = fs.backtest(history, periods="1Q", origins=4, n_draws=4, n_futures=50)
     page = fs.write_report(tmp_path / "c.html", outlook, paid, test=test).read_text(encoding="utf-8")
     assert page.count("Checked were ranges of bookings; whether those of cash hold was not.") == 2
+
+
+def test_where_reps_run_out_of_hours_deals_have_one_chance_and_the_page_says_what_does_not_know(
+    tmp_path: Path,
+) -> None:
+    scenario = fs.read_scenario("telesales")
+    assert scenario.team is not None
+    assert scenario.work is not None
+    engine = fs.Events(scenario.team, scenario.work, n_futures=20, n_draws=2)
+    outlook = fs.forecast(
+        scenario.funnel, scenario.pipeline, periods=scenario.periods, target=scenario.target, engine=engine
+    )
+    told = Told(outlook, scenario.funnel, position=scenario.pipeline)
+    own = outlook.by_deal().set_index("deal_id")["chance"]
+    assert told.deals.set_index("deal_id")["chance"].to_dict() == own.to_dict()
+    assert "costs_if_lost" in told.deals
+    said = next(section for section in told.sections() if section.key == "deals").sentences
+    assert any("as if the reps had hours for every deal" in text for text in said)

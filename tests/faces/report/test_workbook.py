@@ -103,6 +103,28 @@ def test_every_deal_is_there_with_its_chance(book: Path, case: Case) -> None:
     assert listed.sum() == pytest.approx(np.nansum(missing), rel=1e-12)
 
 
+def test_every_deal_tells_what_hangs_on_it(book: Path, case: Case) -> None:
+    (history, funnel, comparison, _), rows = case, sheets_of(book)["Open deals"]
+    base = comparison.base
+    head = next(i for i, row in enumerate(rows) if row[0] == "deal")
+    frame = pd.DataFrame(rows[head + 1 :], columns=rows[head]).set_index("deal")
+    asked = fs.deal_outlook(
+        funnel,
+        history.pipeline(),
+        target=5_500_000,
+        n_draws=base.n_draws,
+        seed=base.seed,
+    ).table()
+    asked = asked.set_index("deal_id").loc[frame.index]
+    costs = frame["losing it costs (points)"].to_numpy(float)
+    assert costs == pytest.approx(-100 * asked["costs_if_lost"].to_numpy(float))
+    gains = frame["winning it adds (points)"].to_numpy(float)
+    assert gains == pytest.approx(100 * asked["gains_if_won"].to_numpy(float))
+    known = asked["won_p10"].notna().to_numpy()
+    first = [str(day)[:10] for day in frame["likely won from"][known]]
+    assert first == [f"{day:%Y-%m-%d}" for day in asked["won_p10"][known]]
+
+
 def test_the_mean_and_the_weighted_pipeline_are_recomputed(book: Path, case: Case) -> None:
     rows, (history, funnel, comparison, _) = sheets_of(book)["Recompute"], case
     base, pipeline = comparison.base, history.pipeline()

@@ -22,6 +22,8 @@ from funnelsim.questions.deal_outlook import deal_outlook
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.pipeline import Pipeline
 
+_HANGS = ("won_p10", "won_p90", "costs_if_lost", "gains_if_won")
+
 
 @dataclass(frozen=True, eq=False)
 class Told:
@@ -131,7 +133,11 @@ class Told:
             )
         except FunnelsimError:  # such as a position on another clock: the chances stand without it
             return plain
-        return asked.table()
+        # The chances are those of the forecast itself, which may know of reps' hours or draw futures.
+        hangs = asked.table().set_index("deal_id")
+        added = [column for column in _HANGS if column in hangs]
+        told = plain.set_index("deal_id").loc[hangs.index].join(hangs[added])
+        return told.reset_index()[[*plain.columns, *added]]
 
     @cached_property
     def _position(self) -> Pipeline | None:

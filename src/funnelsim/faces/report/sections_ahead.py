@@ -88,7 +88,20 @@ def deals(told: Told) -> Section:
         return Section("deals", title, (tr("There are no open deals."),))
     shown = table.head(_MOST_DEALS)
     drawing = Drawing("open", tr("Open deals by age and chance"), plot_open_deals, told.outlook)
-    return Section("deals", title, tuple(_of_deals(table, shown)), (drawing,), (_deal_table(told, shown),))
+    notes = (*_of_deals(table, shown), *without_hours(told))
+    return Section("deals", title, notes, (drawing,), (_deal_table(told, shown),))
+
+
+def without_hours(told: Told) -> list[str]:
+    """Which figures of deals do not know that reps run out of hours, where the forecast does."""
+    if told.outlook.capacity is None or "won_p10" not in told.deals:
+        return []
+    return [
+        tr(
+            "What losing or winning a deal does, and when it is likely won, are computed as if the reps had "
+            "hours for every deal; the chances know that they run out."
+        )
+    ]
 
 
 def _of_deals(table: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
@@ -137,7 +150,10 @@ def _deal_row(row: Row) -> tuple[str, ...]:
     cells = [name(row["deal_id"]), name(row["stage"])]
     if "amount" in row:
         cells.append(number(row["amount"]) + ("*" if row["amount_is_imputed"] else ""))
-    cells.append(f"{percent(row['chance'], decimals=0)} ± {number(100 * row['chance_sd'])}")
+    spread = (
+        f" ± {number(100 * row['chance_sd'])}" if row["chance_sd"] > 0 else ""
+    )  # few futures tell of none
+    cells.append(percent(row["chance"], decimals=0) + spread)
     if "won_p10" in row:
         cells.append(_window(row["won_p10"], row["won_p90"]))
     if "costs_if_lost" in row:

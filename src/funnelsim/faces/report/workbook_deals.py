@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.sections_ahead import without_hours
 from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.vocabulary.language import known, tr
@@ -129,7 +130,11 @@ def deal_rows(sheet: Sheet, told: Told, rates: RatePlaces) -> DealPlaces:
     sheet.gap()
     columns, places = _deal_columns(outlook, told, places)
     head, first = sheet.next + 1, sheet.next + 3
-    rows = [_deal_cells(told, places, rates, deal, row, first + row) for row, deal in enumerate(order)]
+    hanging = _hanging(told)
+    rows = [
+        _deal_cells(told, places, rates, deal, row, first + row) + hanging[str(deals.deal_ids[deal])]
+        for row, deal in enumerate(order)
+    ]
     _deal_totals(sheet, places, is_money, head)
     sheet.next = head
     block = sheet.table(columns, rows, is_main=True)
@@ -152,6 +157,7 @@ def _deal_notes(outlook: Forecast, told: Told) -> list[str]:
                 "classical figure."
             )
         )
+    notes += without_hours(told)
     if len(outlook.periods) > MOST_PERIODS_BY_DEAL:
         notes.append(tr(f"Chances by period are left out: there are {len(outlook.periods):,} periods."))
     return notes
@@ -177,6 +183,12 @@ def _deal_columns(outlook: Forecast, told: Told, places: DealPlaces) -> tuple[li
             columns.append(Column(tr("nominal win rate"), "share"))
     if len(outlook.periods) <= MOST_PERIODS_BY_DEAL:
         columns += [Column(tr(f"chance in {known(label)}"), "share") for label in outlook.periods.labels]
+    titles = {
+        "won_p10": tr("likely won from"), "won_p90": tr("likely won to"),
+        "costs_if_lost": tr("losing it costs (points)"), "gains_if_won": tr("winning it adds (points)"),
+    }  # fmt: skip
+    hangs = [key for key in titles if key in told.deals]
+    columns += [Column(titles[key], "day" if key.startswith("won") else "points") for key in hangs]
     return columns, replace(places, **at)
 
 
@@ -213,6 +225,20 @@ def _deal_cells(
     if len(outlook.periods) <= MOST_PERIODS_BY_DEAL:
         cells += deals.chance[deal].tolist()
     return cells
+
+
+def _hanging(told: Told) -> dict[str, list[Cell]]:
+    """When each deal is likely won, and what losing or winning it does to the chance; by its id."""
+    table = told.deals
+    dates = [key for key in ("won_p10", "won_p90") if key in table]
+    effects = [(key, sign) for key, sign in (("costs_if_lost", -100), ("gains_if_won", 100)) if key in table]
+    return {
+        str(row["deal_id"]): [
+            *(None if pd.isna(row[key]) else np.datetime64(row[key], "D") for key in dates),
+            *(sign * float(row[key]) for key, sign in effects),
+        ]
+        for row in table.to_dict("records")
+    }
 
 
 def _deal_totals(sheet: Sheet, places: DealPlaces, is_money: bool, head: int) -> None:

@@ -61,3 +61,12 @@ def test_names_that_are_formulas_are_drawn_as_they_read(fallen):
     odd = replace(fallen.courses[0], series=replace(fallen.courses[0].series, name=r"$\frac{a$ > 客户"))
     ax = replace(fallen, courses=(odd,)).plot()
     ax.figure.canvas.draw()
+
+
+def test_two_years_have_more_than_two_dates(fallen, page, clashes):
+    """Ticks at the turn of the year alone leave most of the picture without a date."""
+    ax = fs.plot_drift(fallen, ax=page)
+    assert not clashes(ax)
+    low, high = ax.get_xlim()
+    dates = [tick for tick in ax.get_xticks() if low <= tick <= high]
+    assert len(dates) >= (2 if page.figure.get_figwidth() < 4 else 3)

@@ -52,3 +52,14 @@ def test_axes_of_ones_own_are_used(found):
     ax = Figure(figsize=(3, 2.2), layout="constrained").add_subplot()
     assert fs.plot_dwell(found, found.stages.names[1], ax=ax) is ax
     ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_words_stand_apart(found, page, clashes, lang):
+    assert not clashes(fs.plot_dwell(found, found.stages.names[1], ax=page, lang=lang))
+
+
+def test_what_was_seen_is_seen_below_the_models(found):
+    """Models that fit lie upon it: its line is the widest."""
+    widths = [line.get_linewidth() for line in found.plot(found.stages.names[1]).get_lines()]
+    assert widths[0] > 1.5 * max(widths[1:])

@@ -39,9 +39,28 @@ def test_steps_lead_from_the_chance_as_it_is_to_that_of_all(sample: tuple[fs.Fun
     errors = [c.lines[2][0].get_segments()[0] for c in ax.containers if hasattr(c, "has_xerr")]
     drawn = [np.ptp(segment[:, 0]) for segment in errors]
     wanted = 200 * compared.shares().sort_values("share", ascending=False)["share_se"]
-    np.testing.assert_allclose(drawn, wanted[wanted >= 0.1])
+    wholes = [200 * outlook.chance().standard_error for outlook in (compared.base, compared.joint)]
+    np.testing.assert_allclose(drawn, [wholes[0], *wanted[wanted >= 0.1], wholes[1]])
     assert f"{last.get_width():.1f} % with all levers" in alt_text(ax)
     ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_both_chances_have_their_errors(sample: tuple[fs.Funnel, fs.Pipeline], page, clashes, lang) -> None:
+    """No chance without its standard error, in numbers and as a whisker: first and last row, too."""
+    levers = (fs.Volume(1.2), fs.Conversion(1.2, sample[0].stages.names[1]))
+    engine = fs.MonteCarlo(n_futures=100, n_draws=8)
+    compared = fs.compare_levers(*sample, target=3e6, levers=levers, engine=engine, periods="2Q")
+    ax = fs.plot_shares(compared, n_orders=2, ax=page, lang=lang)
+    assert not clashes(ax)
+    beside = [text.get_text() for text in ax.texts]
+    for row, outlook in ((0, compared.base), (-1, compared.joint)):
+        chance = outlook.chance()
+        assert f"{100 * chance.value:.1f} % ± {100 * chance.standard_error:.1f}" in beside
+        y = {0: 0.0, -1: float(len(levers) + 1)}[row]
+        ends = [seg[:, 0] for c in ax.collections for seg in c.get_segments() if seg[0, 1] == y]
+        low, high = 100 * (chance.value - chance.standard_error), 100 * (chance.value + chance.standard_error)
+        assert any(np.allclose(end, [low, high]) for end in ends)
 
 
 def test_a_grid_is_drawn_also_where_the_chance_hardly_changes() -> None:

@@ -118,7 +118,7 @@ def _change(ax: Axes, course: Course) -> None:
 
 
 def _legend(sheet: Sheet, course: Course, n_lines: int, *, has_moved: bool) -> None:
-    dot = Line2D([], [], marker="o", color=style.GREY, linestyle="")
+    dot = Line2D([], [], marker="o", color=style.GREY, linestyle="", markersize=5)
     line = Line2D([], [], color=style.BLUE, linewidth=1.8)
     band = Patch(color=style.BLUE, alpha=_BAND, linewidth=0)
     n, n_all = len(course.level), len(course.series.observed)

@@ -57,12 +57,12 @@ def plot_dwell(dwell: Dwell, stage: str, *, ax: Axes | None = None, lang: Langua
     low, high = held["observed_low"], held["observed_high"]
     axes.fill_between(ages, low, high, step="post", color=style.GREY, alpha=_BAND, linewidth=0)
     looks: dict[str, Look] = {
-        "observed": (style.INK, 2.2, "-"),
-        BINNED: (style.ORANGE, 1.6, (0, (4, 1.5))),
+        "observed": (style.INK, 2.8, "-"),  # wider than models drawn over it, so that it is seen below them
+        BINNED: (style.ORANGE, 1.4, (0, (4, 1.5))),
     }
     entries: list[Entry] = []
     for name in ("observed", *models):
-        colour, width, dashes = looks.get(name, (style.BLUE, 1.6, "-"))
+        colour, width, dashes = looks.get(name, (style.BLUE, 1.2, "-"))
         line = Line2D([], [], color=colour, linewidth=width, linestyle=dashes)
         axes.step(ages, held[name], where="post", label=name, color=colour, linewidth=width, linestyle=dashes)
         words = f"observed, {100 * dwell.interval:.0f} % interval" if name == "observed" else name
@@ -107,7 +107,7 @@ def _axis(sheet: Sheet, observed: Floats, at_risk: Floats, step: str) -> int:
     ax.set_xlim(0, right)
     top = 1.25 * observed.max()
     ax.set_ylim(0, 1.02 if top > 0.6 else max(top, 0.01))
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None, symbol=" %"))
     ax.grid(axis="y", color=style.PALE, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.xaxis.set_major_locator(MaxNLocator(3 if sheet.is_small else 6, integer=True))

@@ -104,7 +104,7 @@ def _kind(verdict: str) -> str:
 
 def _rows(sheet: Sheet, names: list[str], table: pd.DataFrame, kinds: list[str]) -> None:
     ax, rows, kind = sheet.ax, np.arange(len(table)), np.array(kinds)
-    thin, w = float(np.clip(sheet.height * 72 / max(len(table), 1) / 18, 0.35, 1.0)), sheet.weight
+    thin = float(np.clip(sheet.height * 72 / max(len(table), 1) / 18, 0.35, 1.0))
     ax.axvline(0.0, color=style.INK, linewidth=1.0, linestyle="--", zorder=1)
     colours = np.where(kind == _NONE, style.GREY, style.BLUE)
     ax.hlines(
@@ -112,7 +112,7 @@ def _rows(sheet: Sheet, names: list[str], table: pd.DataFrame, kinds: list[str])
         table["win_change_low"],
         table["win_change_high"],
         color=colours,
-        linewidth=2.2 * thin * w,
+        linewidth=2.2 * thin,
         zorder=2,
     )
     for word, marker in _MARKERS.items():
@@ -121,8 +121,8 @@ def _rows(sheet: Sheet, names: list[str], table: pd.DataFrame, kinds: list[str])
         ax.scatter(
             table["win_change"][here],
             rows[here],
-            s=(58 if is_clear else 34) * thin * w**2,
-            linewidth=1.4 * w,
+            s=(58 if is_clear else 34) * thin,
+            linewidth=1.4,
             marker=marker,
             facecolor=style.BLUE if is_clear else "white",
             edgecolor=style.BLUE if is_clear else style.GREY,

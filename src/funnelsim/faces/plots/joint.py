@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Sheet, drawable, safe, spoken
 from funnelsim.faces.plots.units import scale_of
+from funnelsim.nouns.forecast import Forecast
 from funnelsim.questions.compare import LeverComparison
 from funnelsim.questions.solve import LeverGrid
 from funnelsim.questions.spend import SpendingPlan
@@ -38,43 +39,60 @@ def plot_shares(
     -------
     Axes
         Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
-        Steps in percentage points with their standard errors, the numbers beside; a dot marks what the lever
-        does alone.
+        Both chances, and steps in percentage points, with standard errors, the numbers beside; a dot marks
+        what the lever does alone.
     """
     shares = comparison.shares(n_orders=n_orders).sort_values("share", ascending=False)
     sheet = Sheet.on(ax, (6.4, 1.6 + 0.45 * (len(shares) + 2)))
     base, joint = (100 * outlook.chance().value for outlook in (comparison.base, comparison.joint))
     names = style.short_names(drawable(list(shares.index), "lever"), sheet.columns(0.4, 0.9), 2)
-    level, top, told = base, max(base, joint), []
-    sheet.ax.barh(0, base, height=0.6, color=style.GREY)
-    sheet.beside(0.0, f"{base:.1f} %")
+    last = len(shares) + 1
+    level, top, told = base, _whole(sheet, 0, comparison.base), []
     for row, (name, share) in enumerate(zip(names, shares.to_dict("records"), strict=True), start=1):
         step, error = style.in_points(share["share"], share["share_se"])
         sheet.ax.barh(row, step, left=level, height=0.6, color=style.BLUE if step >= 0 else style.ORANGE)
-        sheet.ax.plot(base + 100 * share["alone"], row, "o", color=style.INK, markersize=4)
+        sheet.ax.plot(
+            base + 100 * share["alone"], row, "o", color=style.INK, markersize=5,
+            markeredgecolor="white", markeredgewidth=0.8, zorder=5,
+        )  # fmt: skip
         level += step
         if error > 0:
-            sheet.ax.errorbar(level, row, xerr=error, ecolor=style.INK, elinewidth=1.2, capsize=3, zorder=4)
+            _whisker(sheet, level, row, error)
         top = max(top, level + error, base + 100 * share["alone"])
         sheet.ax.plot([level, level], [row - 0.3, row + 1.3], color=style.INK, linewidth=0.6)
         change = style.change_words(step, error)
         told.append(f"{name} {change}".replace("\n", " "))
         sheet.beside(float(row), change)
-    last = len(shares) + 1
-    sheet.ax.barh(last, joint, height=0.6, color=style.GREY)
-    sheet.beside(float(last), f"{joint:.1f} %")
+    top = max(top, _whole(sheet, last, comparison.joint))
     sheet.ax.set_ylim(last + 0.6, -0.6)
     sheet.ax.set_yticks(
         range(last + 1), [safe(name) for name in (tr("as it is"), *names, tr("all together"))]
     )
     sheet.ax.tick_params(axis="y", length=0)
     sheet.ax.set_xlim(0, min(100, max(1.1 * top, 1.0)))
-    sheet.axis_names("chance of the target in per cent (dot: with this lever alone)", "")
+    sheet.axis_names("chance of the target in per cent (± one SE; dot: with this lever alone)", "")
     target = scale_of(comparison.base).text(comparison.target)
     sheet.title(f"Chance of {target}: {base:.0f} % as it is, {joint:.0f} % with all levers", share=0.9)
     return sheet.finish(
         f"Chance of {target} {base:.1f} % as it is, {joint:.1f} % with all levers; shares in points, with "
         f"one standard error: {style.joined(';', told) or 'no lever'}."
+    )
+
+
+def _whole(sheet: Sheet, row: int, outlook: Forecast) -> float:
+    """A chance as a bar from 0 with its standard error; gives how far both reach."""
+    chance = outlook.chance()
+    value, error = 100 * chance.value, np.nan_to_num(100 * chance.standard_error)
+    sheet.ax.barh(row, value, height=0.6, color=style.tint(style.GREY, 0.6))
+    if error > 0:
+        _whisker(sheet, value, row, error)
+    sheet.beside(float(row), f"{value:.1f} %" + (f" ± {error:.1f}" if error > 0 else ""))
+    return float(value + error)
+
+
+def _whisker(sheet: Sheet, at: float, row: int, error: float) -> None:
+    sheet.ax.errorbar(
+        at, row, xerr=error, ecolor=style.INK, elinewidth=1.2, capsize=3, capthick=1.2, zorder=4
     )
 
 
@@ -89,6 +107,12 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
         A new pyplot figure by default.
     lang : {"en", "zh"}, optional
         Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
+
+    Returns
+    -------
+    Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
+        Chances are read at the lines and at the bar of colours; both levers are changes in per cent.
     """
     sheet = Sheet.on(ax)
     x, y = 100 * (grid.first - 1.0), 100 * (grid.second - 1.0)
@@ -97,7 +121,7 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
     )
     shown.set_edgecolor("face")  # without thin white lines in PDF
     bar = sheet.ax.figure.colorbar(
-        shown, ax=sheet.ax, ticks=np.linspace(0, 1, 6), format=PercentFormatter(1.0)
+        shown, ax=sheet.ax, ticks=np.linspace(0, 1, 6), format=PercentFormatter(1.0, symbol=" %")
     )
     bar.ax.tick_params(labelsize=0.85 * sheet.size)
     bar.outline.set_visible(False)
@@ -109,7 +133,7 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
         for mark in marks:
             mark.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     for axis in (sheet.ax.xaxis, sheet.ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(decimals=0))
+        axis.set_major_formatter(PercentFormatter(decimals=0, symbol=" %"))
     first, second = drawable(grid.names, "lever")
     sheet.axis_names(f"{first}, more by", f"{second}, more by")
     target = style.Scale.of([grid.target], grid.unit, is_count=grid.unit == "wins").text(grid.target)
@@ -126,7 +150,7 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
 def plot_frontier(
     plan: SpendingPlan, *, n_budgets: int = 8, ax: Axes | None = None, lang: Language | None = None
 ) -> Axes:
-    """The best chance that each budget buys, with its standard error, and what it is spent on below.
+    """The best chance that each budget buys, with its standard error.
 
     Parameters
     ----------
@@ -136,6 +160,12 @@ def plot_frontier(
         A new pyplot figure by default.
     lang : {"en", "zh"}, optional
         Language of the words; the one spoken now by default (:func:`funnelsim.use_language`).
+
+    Returns
+    -------
+    Axes
+        Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
+        What each budget is spent on is told by ``plan.frontier()``.
     """
     sheet, table = Sheet.on(ax), plan.frontier(n_budgets)
     cost, chance, error = (table[c].to_numpy(float) for c in ("cost", "chance", "chance_se"))
@@ -143,11 +173,16 @@ def plot_frontier(
     scale = style.Scale.of(cost, unit)
     low, high = np.clip(chance - error, 0, 1), np.clip(chance + error, 0, 1)
     sheet.ax.fill_between(cost, 100 * low, 100 * high, color=style.tint(style.BLUE, 0.25), linewidth=0)
-    sheet.ax.plot(cost, 100 * chance, "o-", color=style.BLUE, markersize=4)
+    sheet.ax.plot(
+        cost, 100 * chance, "o-", color=style.BLUE, markersize=4.5, linewidth=1.6,
+        clip_on=False, zorder=4,
+    )  # fmt: skip
     sheet.ax.set_ylim(0, 100)
-    sheet.ax.set_xlim(left=0)
+    sheet.ax.set_xlim(0, 1.03 * float(cost.max()) or 1.0)
+    sheet.ax.grid(axis="y", color=style.PALE, linewidth=0.8)
+    sheet.ax.set_axisbelow(True)
     sheet.ax.xaxis.set_major_formatter(scale.tick)
-    sheet.ax.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    sheet.ax.yaxis.set_major_formatter(PercentFormatter(decimals=0, symbol=" %"))
     sheet.axis_names(scale.axis("spent on the best mix"), "chance of the target (± one SE)")
     target = scale_of(plan.situation.base).text(plan.situation.target)
     sheet.title(f"What money buys: chance of {target}")

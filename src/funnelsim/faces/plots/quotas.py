@@ -125,14 +125,14 @@ def _rows(sheet: Sheet, shown: pd.DataFrame) -> list[Entry]:
     ax, rows = sheet.ax, np.arange(len(shown))
     low, middle, high, quota = (shown[c].to_numpy(float) for c in ("p10", "p50", "p90", "quota"))
     bars = ax.barh(rows, high - low, left=low, height=0.6, color=style.tint(style.BLUE, 0.36))
-    ticks = ax.vlines(middle, rows - 0.3, rows + 0.3, color=style.INK, linewidth=1.8 * sheet.weight)
+    ticks = ax.vlines(middle, rows - 0.3, rows + 0.3, color=style.INK, linewidth=1.8)
     entries: list[Entry] = [(bars, "80 % range (P10 to P90)"), (ticks, "median")]
     for verdict, (marker, colour) in _MARKS.items():
         here = (shown["verdict"] == verdict).to_numpy()
         if here.any():
             (mark,) = ax.plot(
                 quota[here], rows[here], marker, color=colour, markeredgecolor=style.INK, linestyle="",
-                markersize=7 * sheet.weight, zorder=5, clip_on=False,
+                markersize=7, zorder=5, clip_on=False,
             )  # fmt: skip
             entries.append((mark, f"quota, {verdict}"))
     for row, (_, told) in zip(rows, shown.iterrows(), strict=True):

@@ -57,7 +57,7 @@ def plot_segments(segments: Segments, *, ax: Axes | None = None, lang: Language 
     n_lines = sheet.axis_names(
         f"win rate at the common pace, with {100 * segments.interval:.0f} % intervals", ""
     )
-    sheet.ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    sheet.ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None, symbol=" %"))
     some = [f"{len(chosen)} {tr('of')} {len(league)}"] if len(chosen) < len(league) else []
     by = (" and " if language() == "en" else "、").join(drawable(segments.by, "attribute"))
     n_real = int((league["verdict"] != _LUCK).sum())
@@ -88,19 +88,19 @@ def _ends(league: pd.DataFrame, n: int) -> pd.DataFrame:
 
 def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
     ax, rows = sheet.ax, np.arange(len(league))
-    thin, w = float(np.clip(sheet.height * 72 / max(len(league), 1) / 18, 0.35, 1.0)), sheet.weight
+    thin = float(np.clip(sheet.height * 72 / max(len(league), 1) / 18, 0.35, 1.0))
     for place, low, high, colour, width in (
         (rows + _OFFSET, "raw_win_rate_low", "raw_win_rate_high", style.GREY, 1.0),
         (rows - _OFFSET, "win_rate_low", "win_rate_high", style.BLUE, 2.4),
     ):
-        ax.hlines(place, league[low], league[high], color=colour, linewidth=width * thin * w, zorder=2)
+        ax.hlines(place, league[low], league[high], color=colour, linewidth=width * thin, zorder=2)
     ax.scatter(
-        league["raw_win_rate"], rows + _OFFSET, s=30 * thin * w**2, linewidth=1.4 * w, facecolor="white",
+        league["raw_win_rate"], rows + _OFFSET, s=30 * thin, linewidth=1.4, facecolor="white",
         edgecolor=style.GREY, zorder=3,
     )  # fmt: skip
     for verdict, marker in _MARKERS.items():
         chosen = (league["verdict"] == verdict).to_numpy()
-        size = (30 if verdict == _LUCK else 58) * thin * w**2
+        size = (30 if verdict == _LUCK else 58) * thin
         ax.scatter(
             league["win_rate"][chosen],
             rows[chosen] - _OFFSET,

@@ -51,7 +51,7 @@ def amount_ticks(axis: Axis, scale: style.Scale) -> None:
 
 def date_ticks(axis: Axis, n_most: int) -> None:
     """Ticks at dates, as few as fit."""
-    locator = mdates.AutoDateLocator(minticks=2, maxticks=n_most)  # type: ignore[no-untyped-call]
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=n_most)  # type: ignore[no-untyped-call]
     locator.intervald[mdates.MONTHLY] = [1, 2, 3, 4, 6, 12]  # or two years on a small picture would warn
     own = (
         {"formats": _CHINESE_DATES, "zero_formats": ["", *_CHINESE_DATES[:-1]]} if language() == "zh" else {}

@@ -239,3 +239,14 @@ def test_where_reps_run_out_of_hours_deals_have_one_chance_and_the_page_says_wha
     assert "costs_if_lost" in told.deals
     said = next(section for section in told.sections() if section.key == "deals").sentences
     assert any("as if the reps had hours for every deal" in text for text in said)
+
+
+def test_the_page_says_which_deals_the_classical_figure_leaves_out(tmp_path: Path) -> None:
+    scenario = fs.read_scenario("account_selling")
+    amount = scenario.pipeline.amount.copy()
+    amount[:] = 1_000.0
+    amount[:2] = np.nan
+    pipeline = dataclasses.replace(scenario.pipeline, amount=amount)
+    outlook = fs.forecast(scenario.funnel, pipeline, engine=fs.Exact(n_draws=4))
+    path = fs.write_report(tmp_path / "m.html", outlook, scenario.funnel)
+    assert "It also leaves out the 2 open deals without an amount." in path.read_text(encoding="utf-8")

@@ -72,12 +72,14 @@ def _classical(told: Told) -> list[str]:
         return []
     figure = outlook.classical[0]
     low, high = figure.interval80
+    missing = int(outlook.deals.is_imputed.sum())
     return [
         tr(
             f"The classical weighted pipeline is {amount(outlook, figure.figure)}; its coin-flip 80 % range "
             f"(each open deal one coin) goes from {number(low)} to {number(high)}. It leaves out deals yet "
             "to come, and when deals close."
-        )
+        ),
+        *([tr(f"It also leaves out the {missing:,} open deals without an amount.")] if missing else []),
     ]
 
 

@@ -67,10 +67,14 @@ def test_messages_made_of_others_are_put_together_in_english() -> None:
 
 
 def test_warnings_speak_as_errors_do() -> None:
-    text = "all 12 deals have one value of 'region': there is nothing to compare"
+    text = (
+        "all 12 deals have one value of 'region': there is nothing to compare; "
+        "choose an attribute with several values"
+    )
     with warnings.catch_warnings(record=True) as caught, fs.use_language("zh"):
         warnings.simplefilter("always")
         warnings.warn(text, SegmentWarning, stacklevel=1)
-        assert str(caught[0].message) == "全部 12 个商机的 'region' 只有一个值：没有可比较的"
+        told = "全部 12 个商机的 'region' 只有一个值：没有可比较的；请换一个有多个取值的属性"
+        assert str(caught[0].message) == told
     assert str(caught[0].message) == text
     assert issubclass(SegmentWarning, UserWarning)

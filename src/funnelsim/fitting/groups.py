@@ -162,14 +162,16 @@ def _check_number(n_groups: int, n_deals: int, name: str) -> None:
         )
     if n_groups == 1:
         warnings.warn(
-            f"all {n_deals:,} deals have one value of {name!r}: there is nothing to compare",
+            f"all {n_deals:,} deals have one value of {name!r}: there is nothing to "
+            "compare; choose an attribute with several values",
             SegmentWarning,
             stacklevel=6,
         )
     elif n_groups > _TOO_MANY * n_deals:
         warnings.warn(
             f"{name!r} has {n_groups:,} values for {n_deals:,} deals, fewer than two deals a group: nearly "
-            "all of what is shown comes from the other groups",
+            "all of what is shown comes from the other groups; join small groups, or choose a coarser "
+            "attribute",
             SegmentWarning,
             stacklevel=6,
         )

@@ -381,7 +381,8 @@ def _doubts(history: DealHistory, by: str | Sequence[str]) -> tuple[str, ...]:
         if evidence := leak(history, deals, name):
             found.append(f"{name!r} looks as if recorded when deals moved on or ended: {evidence}")
             warnings.warn(
-                f"{found[-1]}; groups by it tell what became of deals, not which do better",
+                f"{found[-1]}; groups by it tell what became of deals, not which do better; choose "
+                "an attribute that is known when a deal is new",
                 SegmentWarning,
                 stacklevel=4,
             )

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import funnelsim as fs
-from funnelsim.faces.plots.sheet import Sheet
+from funnelsim.faces.plots.fonts import missing
+from funnelsim.faces.plots.sheet import Sheet, safe
 
 NOTEBOOK, SLIDE, PRINT = (6.4, 4.0), (13.3, 7.5), (3.4, 2.6)
 TITLES = (
@@ -98,3 +99,11 @@ def test_chinese_lines_do_not_touch() -> None:
     spare = title.get_window_extent().height - one.get_window_extent().height
     apart = spare / (n_lines - 1) / ax.figure.dpi * 72
     assert apart >= 1.2 * title.get_fontsize()
+
+
+def test_numbers_after_names_from_right_to_left_stay_where_they_are() -> None:
+    """Laid out as bidirectional text, "name 3 68 %" would read "68 3 name %": a mark ends the name."""
+    assert safe("مرحبا 3 68 %") == "مرحبا\u200e 3 68 %"
+    assert safe("شركة النور 7") == "شركة النور\u200e 7"  # two words stay in their order
+    assert safe("Proof 68 %") == "Proof 68 %"
+    assert not missing("\u200e")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -33,6 +34,9 @@ Entry = tuple[Artist | tuple[Artist, ...], str]  # handle and words in a legend
 _SIDES = ("left", "right", "bottom", "top")
 EM = 0.56  # mean width of a character, in font sizes
 _UNREADABLE = "?"
+_LETTERS = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+"  # Hebrew, Arabic and their kin
+_RIGHT_TO_LEFT = re.compile(rf"{_LETTERS}(?: +{_LETTERS})*")
+_LEFT_TO_RIGHT = "\u200e"  # a mark without width, which the fonts of matplotlib hold
 _MOST_LISTED = 10  # characters in a warning
 _CHINESE_LINES = 1.45  # Chinese characters fill their line; 1.2, as is usual, lets two lines touch
 
@@ -142,8 +146,7 @@ class Sheet:
             (lines for lines in options if fonts.width_of(lines, size, "bold") <= room),
             style.wrap(said, 8, n_lines),
         )
-        shown = style.escape(wrapped)
-        self.ax.set_title(shown, loc="left", fontsize=size, fontweight="bold", color=style.INK)
+        self.ax.set_title(safe(wrapped), loc="left", fontsize=size, fontweight="bold", color=style.INK)
 
     def axis_names(self, x: str, y: str) -> int:
         """Name both axes; gives the number of lines that the name of x takes."""
@@ -293,8 +296,11 @@ def readable(text: str) -> str:
 
 
 def safe(text: str) -> str:
-    """A text that draws as it reads: no ``$`` begins a formula, no character becomes a box."""
-    return style.escape(readable(text))
+    """A text that draws as it reads: no ``$`` begins a formula, no character becomes a box, no number moves.
+
+    After Arabic or Hebrew words, numbers would go over to their left, as if they were part of the name.
+    """
+    return style.escape(_RIGHT_TO_LEFT.sub(f"\\g<0>{_LEFT_TO_RIGHT}", readable(text)))
 
 
 def drawable(names: Sequence[str], otherwise: str) -> list[str]:

@@ -21,7 +21,8 @@ def main() -> None:
     outlook = fs.forecast(funnel, pipeline, periods="4Q", target=TARGET)
     comparison = fs.compare_levers(funnel, pipeline, periods="4Q", target=TARGET)
     test = fs.backtest(history, periods="1Q", origins=8)
-    telesales = fs.read_scenario("telesales")
+    with fs.use_language("zh"):
+        telesales = fs.read_scenario("telesales")
     _keep(fs.plot_fan(outlook), "fan.png")
     _keep(fs.plot_levers(comparison), "levers.png")
     _keep(fs.plot_backtest(test), "backtest.png")

@@ -139,3 +139,10 @@ def test_a_stage_nobody_left_and_no_entry_are_drawn(tmp_path) -> None:
     assert "nominal" not in alt_text(ax)
     for kind in ("png", "svg", "pdf"):
         ax.figure.savefig(tmp_path / f"funnel.{kind}")
+
+
+def test_a_nominal_rate_never_hides_the_win_rate_it_agrees_with() -> None:
+    ax = fs.plot_funnel(fs.read_scenario("telesales").funnel, n_draws=5)
+    (dots,) = [line for line in ax.lines if line.get_label() == "win rate"]
+    (nominal,) = [lines for lines in ax.collections if lines.get_label() == "nominal"]
+    assert dots.get_zorder() > nominal.get_zorder()

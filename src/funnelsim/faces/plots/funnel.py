@@ -186,7 +186,7 @@ def _win_rates(sheet: Sheet, win_rate: Floats, nominal: Floats) -> list[Entry]:
             rows + 0.14,
             color=style.VERMILLION,
             linewidth=2.4,
-            zorder=6,
+            zorder=3,  # behind the dot, which stands on it where both agree
             label="nominal",
         )
         mark = Line2D(

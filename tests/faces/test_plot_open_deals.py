@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from matplotlib.text import Text
 
 import funnelsim as fs
 from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.svg import drawn
 from funnelsim.vocabulary.periods import step_of
 
 HOSTILE = r"Negotiation of <b>terms</b> & $\frac{a}{b$ " * 7  # 300 characters, unclosed formulas and markup
@@ -141,3 +143,18 @@ def test_words_hide_no_deal_and_no_other_word(outlook: fs.Forecast, size: tuple[
         nearest = np.clip(centres, [box.x0, box.y0], [box.x1, box.y1])
         assert (np.hypot(*(centres - nearest).T) > radii - inches).all(), text
         assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:i]), text
+
+
+def test_thousands_of_deals_are_one_image_in_a_page(tmp_path: Path) -> None:
+    """Vectors for 2,500 deals would weigh a megabyte; their words and axes stay vectors."""
+    shipped = fs.shipped_scenarios()["account_selling"].read_text(encoding="utf-8")
+    sizes = {}
+    for n in (30, 2_500):
+        path = tmp_path / f"{n}.toml"
+        path.write_text(shipped.replace("deals = 30\n", f"deals = {n}\n", 1), encoding="utf-8")
+        scenario = fs.read_scenario(path)
+        outlook = fs.forecast(scenario.funnel, scenario.pipeline, engine=fs.Exact(n_draws=10))
+        svg = drawn(fs.plot_open_deals, outlook, "deals", title="open deals")
+        sizes[n] = len(svg)
+        assert ("<image" in svg) == (n > 30)
+    assert sizes[2_500] < 3 * sizes[30]

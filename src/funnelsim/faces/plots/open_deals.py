@@ -30,6 +30,9 @@ _MOST_NAMED = 5
 _MOST_COUNTED = 12
 _LEAST_AREA, _MOST_AREA = 10.0, 260.0  # square points
 _LONGEST_NAME = 24
+_MOST_OUTLINES = (
+    2_000  # deals in a page of vectors: beyond them they are one image, or it would weigh megabytes
+)
 
 
 @spoken
@@ -105,17 +108,19 @@ def _area(amount: Floats) -> Floats:
 
 
 def _discs(sheet: Sheet, table: pd.DataFrame, groups: list[tuple[str, str, set[str]]]) -> list[Entry]:
-    area = _area(_amounts(table))
+    area, as_image = _area(_amounts(table)), len(table) > _MOST_OUTLINES
     entries: list[Entry] = []
     for words, colour, stages in groups:
         here = table["stage"].isin(stages).to_numpy()
         age, chance, sd = (table.loc[here, c].to_numpy(float) for c in ("age_steps", "chance", "chance_sd"))
         chance, sd = 100 * chance, np.nan_to_num(100 * sd)
         low, high = np.clip([chance - sd, chance + sd], 0, 100)
-        sheet.ax.vlines(age, low, high, color=style.GREY, linewidth=0.7, alpha=0.6, zorder=2)
+        sheet.ax.vlines(
+            age, low, high, color=style.GREY, linewidth=0.7, alpha=0.6, zorder=2, rasterized=as_image
+        )
         sheet.ax.scatter(
             age, chance, s=area[here], color=colour, edgecolor=style.INK, linewidth=0.5, alpha=0.85,
-            zorder=3, label=words,
+            zorder=3, label=words, rasterized=as_image,
         )  # fmt: skip
         entries.append(
             (Line2D([], [], marker="o", linestyle="", color=colour, mec=style.INK, mew=0.5), words)

@@ -23,6 +23,7 @@ _OUTER = re.compile(r"<svg\b[^>]*>")
 _STYLE = re.compile(r"<defs>\s*<style\b.*?</style>\s*</defs>", re.DOTALL)  # would hold for the whole page
 _OUTLINE = re.compile(r'(?<= d=")[^"]+')
 _ENDLESS = re.compile(r"[^\s，。；：、（）]{120,}")  # names of thousands of characters
+_DPI = 200  # of what is drawn as an image, such as thousands of deals
 _DIGITS = re.compile(r"(\.\d\d)\d+")
 _BOX = re.compile(r'viewBox="[^"]*"')
 
@@ -50,7 +51,8 @@ def drawn(
         figure = plt.figure(figsize=size, layout="constrained")
         ax = plot(noun, ax=figure.add_subplot())
         file = io.StringIO()
-        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+        nothing = {"Date": None, "Creator": None}
+        figure.savefig(file, format="svg", bbox_inches="tight", metadata=nothing, dpi=_DPI)
         plt.close(figure)
     svg = _MARK.sub(rf"\g<1>{name}-\g<2>", _STYLE.sub("", _HEAD.sub("", file.getvalue())).strip())
     svg = _OUTLINE.sub(lambda found: " ".join(_DIGITS.sub(r"\1", found[0]).split()), svg)

@@ -308,3 +308,17 @@ def test_what_chinese_keyboards_write_is_told_with_the_way_out(line: str, hint: 
 def test_remarks_and_quoted_text_in_chinese_bring_no_hint(tmp_path: Path) -> None:
     told = faults('as_of = "“今天”，资格确认 = 1" 5  # 截止日 = “今天”\n', tmp_path)
     assert told.endswith("'")  # the line, and nothing after it
+
+
+def test_a_cycle_that_hardly_ends_is_told(tmp_path: Path) -> None:
+    """From Proof to Close and back; one round in a hundred thousand ends: two hundred thousand moves."""
+    round_trip = TEXT.replace("Close = 0.75, lost = 0.25", "Close = 1.0")
+    assert round_trip != TEXT
+    path = tmp_path / "mine.toml"
+    text = round_trip.replace("won = 0.8, lost = 0.2", "Proof = 0.99999, won = 0.00001")
+    path.write_text(text, encoding="utf-8")
+    told = "a deal moves 200,000 times on average before it ends, round Proof, Close; check"
+    notes = fs.read_scenario(path).funnel.notes
+    assert [note[: len(told)] for note in notes if note.startswith("a deal moves")] == [told]
+    path.write_text(round_trip.replace("won = 0.8, lost = 0.2", "Proof = 0.1, won = 0.9"), encoding="utf-8")
+    assert not [note for note in fs.read_scenario(path).funnel.notes if note.startswith("a deal moves")]

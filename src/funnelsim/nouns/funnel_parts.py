@@ -35,6 +35,7 @@ from funnelsim.vocabulary.faults import Faults, Place, PlacedError
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
 from funnelsim.vocabulary.words import did_you_mean
 
+_MOST_MOVES = 100  # of a deal before it ends, on average: beyond them hardly any ends in time
 MOST_STEPS = 100_000  # that a hand-written stage may take: tables by age would fill the memory beyond
 
 Table = np.ndarray[Any, Any]
@@ -65,8 +66,27 @@ def funnel_from_part(part: FunnelPart) -> Funnel:
     }
     built: dict[str, Any] = {key: faults.attempt((key,), build) for key, build in builders.items()}
     faults.refuse()
-    notes = tuple(part.notes)
+    notes = tuple(dict.fromkeys([*part.notes, *_rounds(hazards, stages)]))
     return Funnel(stages, clock, tuple(hazards), unit=part.unit, origin=part.origin, notes=notes, **built)
+
+
+def _rounds(hazards: list[StageHazards], stages: Stages) -> list[str]:
+    """A note where deals go round and round before they end; nothing where most end after some moves."""
+    exits = np.array([of_stage.exits.sum(axis=0) for of_stage in hazards])
+    onwards = exits[:, : stages.n_open] / np.maximum(exits.sum(axis=1, keepdims=True), 1e-300)
+    try:
+        visits = np.linalg.inv(np.eye(stages.n_open) - onwards)
+    except np.linalg.LinAlgError:  # no way out at all: a fault of its own where it can be one
+        return []
+    moves = visits.sum(axis=1)
+    first = int(moves.argmax())
+    if not _MOST_MOVES < moves[first] < np.inf:
+        return []
+    names = [stages.names[i] for i in np.flatnonzero(visits[first] > moves[first] / 10)]
+    return [
+        f"a deal moves {moves[first]:,.0f} times on average before it ends, round {', '.join(names)}; "
+        "check where deals of these stages go"
+    ]
 
 
 def stages_from_part(part: FunnelPart) -> Stages:

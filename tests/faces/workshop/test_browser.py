@@ -153,6 +153,27 @@ def test_a_choice_is_told_right_from_wrong(visit: Visit) -> None:
     expect(card).to_contain_text("You had it.")
 
 
+def test_enter_reveals_and_a_guess_that_is_no_number_is_told_so(visit: Visit) -> None:
+    card = visit.page.locator(".fs-backwards.fs-card")
+    card.locator("input").fill("abc")
+    card.locator("input").press("Enter")
+    expect(card.locator("[data-answer=backwards]")).to_have_text("3.8")
+    expect(card).to_contain_text("abc is no number")
+
+
+def test_a_screen_reader_hears_a_name_for_every_control_in_the_language_of_the_page(visit: Visit) -> None:
+    page = visit.page
+    expect(page.get_by_role("slider")).to_have_count(7)
+    expect(page.get_by_role("slider", name="win rate")).to_have_attribute("aria-valuetext", "+0 %")
+    expect(page.get_by_role("textbox", name="How many new addresses does each need")).to_have_count(1)
+    expect(page.get_by_role("combobox", name="Scenario")).to_have_count(1)
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("slider", name="成交周期")).to_have_count(1)
+    expect(page.locator("html")).to_have_attribute("lang", "zh")
+    page.get_by_role("button", name="EN").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
 def test_the_whole_page_changes_its_language_and_keeps_what_was_revealed(visit: Visit) -> None:
     visit.page.get_by_role("button", name="中文").click()
     expect(visit.page.locator("h1")).to_have_text("销售漏斗课堂")

@@ -101,11 +101,28 @@ def test_every_number_on_the_board_has_a_range_or_says_why_not(workshop: Worksho
         ("３．５％", 3.5),
         ("", None),
         ("six", None),
+        ("43 200", 43_200.0),
+        ("1,234,567", 1_234_567.0),
+        ("1.234,5", None),
+        ("12,5", None),
         ("nan", None),
     ],
 )
 def test_a_guess_is_read_as_it_is_typed(typed: str, number: float | None) -> None:
     assert number_in(typed) == number
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "is no number"), ("zh", "不是数字")])
+def test_a_guess_that_is_no_number_is_not_passed_over_in_silence(lang: str, said: str) -> None:
+    card = Card(LESSONS[0], 1, lambda: lang)  # type: ignore[arg-type, return-value]
+    card._on_reveal()
+    assert said not in texts(card.box)  # nothing was guessed
+    card.guess.value = "五十<b>"
+    with missed_texts() as missed:
+        card.say()
+        assert list(missed) == []
+    assert said in texts(card.box)
+    assert "五十&lt;b&gt;" in texts(card.box)
 
 
 def test_bars_escape_what_they_show() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from math import isfinite
@@ -12,6 +13,9 @@ from funnelsim.faces.workshop.answers import Answer, lever_words
 from funnelsim.faces.workshop.lessons import Lesson
 from funnelsim.faces.workshop.wording import safe
 from funnelsim.vocabulary.language import Language, tr, use_language
+
+_SHOWN = 20  # characters of a guess that is no number
+_THOUSANDS = re.compile(r"(?<=\d)[,_\s](?=\d{3}(?:\D|$))")
 
 
 class Card:
@@ -93,15 +97,23 @@ class Card:
                 else tr(f"Your guess: {self.guess.value}.")
             )
             return f"<span>{safe(words)}</span>"
-        given = number_in(self.guess.value)
-        return "" if given is None else f"<span>{safe(tr(f'Your guess: {given:,.10g}.'))}</span>"
+        typed = self.guess.value.strip()
+        if not typed:
+            return ""
+        given = number_in(typed)
+        if given is None:
+            short = typed if len(typed) <= _SHOWN else f"{typed[:_SHOWN]}..."
+            return (
+                f"<span>{safe(tr(f'Your guess {short} is no number; digits such as 12.5 are read.'))}</span>"
+            )
+        return f"<span>{safe(tr(f'Your guess: {given:,.10g}.'))}</span>"
 
 
 def number_in(text: str) -> float | None:
     """A number as somebody types it; None where there is none."""
     plain = unicodedata.normalize("NFKC", text)  # digits and signs as Chinese keyboards write them
     try:
-        number = float(plain.replace(",", "").replace("%", "").strip())
+        number = float(_THOUSANDS.sub("", plain).replace("%", "").strip())
     except ValueError:
         return None
     return number if isfinite(number) else None

@@ -155,6 +155,7 @@ class Workshop:
         """Words that do not move with the sliders."""
         with use_language(self.lang):
             self._title.value = f"<h1>{safe(tr('Funnel workshop'))}</h1>"
+            self.chooser.tooltip = tr("Scenario")
             self._foot.value = f'<p class="fs-note">{safe(boards.footnote(self.room))}</p>'
             for key in KEYS:
                 where = boards.where(self.room, key)

@@ -19,6 +19,8 @@ from funnelsim.faces.plots import alt_text
 from funnelsim.questions.solve import LeverGrid
 from funnelsim.vocabulary.language import LanguageError, missed_texts
 
+pytestmark = pytest.mark.thorough
+
 STAGES = ("资格确认", "需求开发", "方案匹配", "价值证明", "商务成交")
 TARGET = 4_000_000.0
 EXACT = fs.Exact(n_draws=3)

@@ -49,6 +49,7 @@ def test_a_missing_folder_is_named(tmp_path):
     assert "create it first" in run("check", "-o", tmp_path / "no" / "out.csv", code=1).stderr
 
 
+@pytest.mark.thorough
 def test_simulate_keeps_existing_files_without_force(tmp_path):
     (tmp_path / "deals.csv").write_text("mine")
     assert "deals.csv exists" in run("simulate", "-o", tmp_path, code=1).stderr

@@ -258,6 +258,7 @@ def files_of(figure: Figure) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.thorough
 def test_every_picture_draws_chinese_names_without_a_warning(name: str, caplog) -> None:
     """Warnings are errors here: matplotlib warns of each character that it draws as a box."""
     ax = Figure(figsize=(6.4, 4.8), layout="constrained").add_subplot()

@@ -193,6 +193,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(page: Path, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_the_past_is_checked_as_the_report_was_learnt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +212,7 @@ def test_the_past_is_checked_as_the_report_was_learnt(
     assert set(seen) == {("region",)}
 
 
+@pytest.mark.thorough
 def test_a_report_of_cash_does_not_claim_that_ranges_of_cash_held(tmp_path: Path) -> None:
     history = fs.simulate_history(seed=0)
     funnel = fs.fit(history)

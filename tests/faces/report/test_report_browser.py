@@ -13,6 +13,7 @@ import pytest
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
     pytest.mark.skipif(

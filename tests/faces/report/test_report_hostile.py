@@ -19,6 +19,8 @@ import funnelsim as fs
 from funnelsim.faces.cli import main
 from funnelsim.nouns.funnel import Funnel
 
+pytestmark = pytest.mark.thorough
+
 HOSTILE = {
     "markup": "<script>alert(1)</script><img src=x onerror=alert(2)>",
     "attribute": '" onmouseover="alert(3)" \'',

@@ -11,6 +11,8 @@ import pytest
 
 import funnelsim as fs
 
+pytestmark = pytest.mark.thorough
+
 pypdf = pytest.importorskip("pypdf", reason="pypdf reads the PDF back: pip install pypdf")
 
 HOSTILE = "$\\frac{1}{0}$ <b>%s</b> =cmd() \u202eabc\x00\x1b[2J"

@@ -18,7 +18,7 @@ import pytest
 import funnelsim as fs
 from funnelsim.faces.workshop.server import HOST, next_free
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE = 120_000  # milliseconds: a busy machine is no fault of the page

@@ -9,6 +9,8 @@ from scipy import stats
 from funnelsim.faces.workshop import exercises
 from funnelsim.faces.workshop.answers import LEVERS
 
+pytestmark = pytest.mark.thorough
+
 
 def test_the_formula_by_hand() -> None:
     found = exercises.by_hand()

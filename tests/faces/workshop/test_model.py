@@ -110,6 +110,7 @@ def test_a_hundred_futures_show_the_chance(course: Room) -> None:
     assert picture.count('class="hit"') + picture.count('class="miss"') == 100
 
 
+@pytest.mark.thorough
 def test_no_slider_brings_a_share_beyond_1() -> None:
     for name in fs.shipped_scenarios():
         room = Room(fs.read_scenario(name, lang="en"))

@@ -27,6 +27,7 @@ def texts(widget: object) -> str:
     return f"{getattr(widget, 'value', '')}{inside}"
 
 
+@pytest.mark.thorough
 def test_everything_on_the_board_is_said_in_chinese(workshop: Workshop) -> None:
     with missed_texts() as missed:
         workshop.tongue.value = "zh"
@@ -43,6 +44,7 @@ def test_everything_on_the_board_is_said_in_chinese(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
+@pytest.mark.thorough
 def test_every_lesson_is_told_and_answered_in_both_languages(lesson: object) -> None:
     tongue = ["zh"]
     card = Card(lesson, 1, lambda: tongue[0])  # type: ignore[arg-type, return-value]

@@ -237,7 +237,7 @@ def test_levers_are_named_as_sales_teams_say() -> None:
             == "2026-10-01 起销售人员增加 1 名，上手期 30 天"
         )
         assert tr(fs.Subset(fs.Volume(1.1), "region", ("South",)).name) == "新增商机 +10 %（区域：South）"
-        assert tr("conversion of Qualify from 55 to 65 %") == "“Qualify”转化率由 55 变为 65 %"
+        assert tr("conversion of Qualify from 55 to 65 %") == "“Qualify”转化率由 55 % 变为 65 %"
 
 
 def test_outcomes_counts_and_missing_amounts_are_told_as_such(screens: Callable[[str], Screen]) -> None:

@@ -108,7 +108,7 @@ def test_a_place_under_two_names_is_refused(path: Path) -> None:
     ],
 )
 def test_a_stage_does_not_lead_to_itself(path: Path, form: dict[str, Any]) -> None:
-    assert "cannot go from 'lead' to 'lead'" in refusal(written(path, hazards={"lead": form}))
+    assert "cannot go from 'lead' to itself" in refusal(written(path, hazards={"lead": form}))
 
 
 @pytest.mark.parametrize("entries", [{}, {"lead": 0}])

@@ -171,7 +171,7 @@ def _stage_hazards(name: str, part: CountedPart | ChancesPart | RoutesPart, stag
             hazards = _counted(first_age, part, stages)
     own = stages.codes[name]
     if hazards.exits[:, own].any() or hazards.prior_shares[own]:
-        stays = f"deals cannot go from {name!r} to {name!r}; leave it out: they stay there"
+        stays = f"deals cannot go from {name!r} to itself; leave it out: they stay there"
         raise PlacedError((("goes_to",) if isinstance(part, RoutesPart) else (), stays))
     return hazards
 

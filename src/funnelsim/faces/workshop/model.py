@@ -39,7 +39,6 @@ from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.randomness import Streams
 
 N_FUTURES = 1_000  # of cash, which only simulated futures follow
-_CASH_DRAWS = 30  # of the rates below these futures: each draw costs as much as fifty futures
 N_DOTS = 100  # equally likely futures that stand for all
 _KEPT = 64  # states of the sliders whose numbers are kept: a few kilobytes each
 
@@ -117,7 +116,7 @@ class Room:
     def engine(self) -> Engine:
         """Exact, unless cash is counted: only simulated futures follow invoices."""
         if self.scenario.measure in ("revenue", "cash"):
-            return MonteCarlo(n_futures=N_FUTURES, n_draws=_CASH_DRAWS)
+            return MonteCarlo(n_futures=N_FUTURES, n_draws=N_DRAWS)
         return Exact(n_draws=N_DRAWS)
 
     def funnel(self, moves: Moves) -> Funnel:

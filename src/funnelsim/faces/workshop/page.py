@@ -196,13 +196,15 @@ class Workshop:
 
     @property
     def take_home(self) -> widgets.HTML:
-        """What the room should remember."""
+        """What the room should remember; closed at first, as it tells answers."""
         found = html("", "fs-card")
 
         def say() -> None:
             with use_language(self.lang):
                 said = "".join(f"<li>{safe(tr(text))}</li>" for text in TAKE_HOME)
-                found.value = f"<h2>{safe(tr('To take home'))}</h2><ul>{said}</ul>"
+                found.value = (
+                    f"<details><summary>{safe(tr('To take home'))}</summary><ul>{said}</ul></details>"
+                )
 
         say()
         self._listeners.append(say)

@@ -146,6 +146,8 @@ def _arguments(path: Path, port: int) -> list[str]:
         "--show_tracebacks=False",
         "--VoilaConfiguration.allow_template_override=NO",
         "--VoilaConfiguration.allow_theme_override=NO",
+        "--MappingKernelManager.cull_interval=60",  # a page that was left or reloaded ends some minutes later
+        "--MappingKernelManager.cull_idle_timeout=600",
         "--Voila.log_level=40",
     ]
 

@@ -22,7 +22,8 @@ import funnelsim as fs
 from funnelsim.faces.cli import main
 from funnelsim.faces.report import ReportError
 from funnelsim.faces.report.last import last_facts
-from funnelsim.faces.report.workbook_cells import address, number_format, safe_text
+from funnelsim.faces.report.workbook_cells import address, safe_text
+from funnelsim.faces.report.workbook_looks import number_format
 from funnelsim.vocabulary.language import missed_texts
 
 HOSTILE = [

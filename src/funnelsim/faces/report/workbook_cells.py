@@ -12,71 +12,21 @@ from typing import Any
 import numpy as np
 
 from funnelsim.faces.report.kinds import ReportError
+from funnelsim.faces.report.workbook_looks import (
+    DECIMALS,
+    KINDS,
+    LONGEST_UNIT,
+    MARKS,
+    book_options,
+    number_format,
+)
 from funnelsim.faces.tables import display_width, shorten, visible, wrapped
 from funnelsim.vocabulary.language import known, language
 
 _MOST_CHARACTERS = 32_000  # a cell of Excel holds 32,767
-_LONGEST_UNIT = 12
 _INDEX, _NARROWEST, _WIDEST, _WIDEST_PROSE = 5, 9, 40, 64  # columns of characters
 _LINE_HEIGHT = 15.0
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-INK, BLUE, ORANGE, VERMILLION, GREY, PALE = "#222222", "#0072B2", "#E69F00", "#D55E00", "#767676", "#E4E4E4"
-_FONTS = {"en": "Calibri", "zh": "Microsoft YaHei"}
-
-# What a cell looks like: a kind, and what sets it apart from others of its kind.
-_KINDS: dict[str, dict[str, Any]] = {
-    "text": {"align": "left", "valign": "top", "indent": 1},
-    "prose": {"align": "left", "valign": "top", "text_wrap": True, "indent": 1},
-    "index": {"align": "center", "valign": "top", "num_format": "0"},
-    "title": {"bold": True, "font_size": 18, "font_color": BLUE},
-    "asked": {"font_color": GREY, "font_size": 12},
-    "heading": {"bold": True, "font_size": 13, "font_color": BLUE},
-    "note": {"font_color": "#555555", "text_wrap": True, "valign": "top"},
-    "head": {
-        "bold": True,
-        "text_wrap": True,
-        "valign": "bottom",
-        "bottom": 2,
-        "bg_color": "#EAF2F8",
-        "align": "left",
-        "indent": 1,
-    },
-    "link": {"font_color": BLUE, "underline": 1, "valign": "top"},
-    "share": {"num_format": "0.0\\ %", "valign": "top"},
-    "points": {"num_format": "+0.0;-0.0;0.0", "valign": "top"},
-    "points_error": {"num_format": '"± "0.0', "valign": "top"},
-    "count": {"num_format": "#,##0", "valign": "top"},
-    "decimal": {"num_format": "#,##0.0", "valign": "top"},
-    "decimal_error": {"num_format": '"± "#,##0.0', "valign": "top"},
-    "figure": {"num_format": "0.000", "valign": "top"},
-    "day": {"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"},
-}
-_MARKS: dict[str, dict[str, Any]] = {
-    "left": {"align": "left", "indent": 1},
-    "right": {"align": "right", "indent": 0},
-    "center": {"align": "center", "indent": 0},
-    "quoted": {"quote_prefix": True},  # or editing the cell would make a formula of it
-    "key": {"bold": True, "font_size": 12},
-    "hero": {"bold": True, "font_size": 22, "font_color": BLUE},
-    "middle": {"valign": "vcenter"},
-    "total": {"bold": True, "top": 1},
-    "input": {"font_color": "#0000CC", "bg_color": "#FFF9DB"},
-}
-
-
-_DECIMALS = {"count": 0, "decimal": 1, "figure": 3, "points": 1, "points_error": 1, "decimal_error": 1}
-
-
-def _options() -> dict[str, Any]:
-    """Nothing is guessed from text; letters suit the language."""
-    letters = {"font_name": _FONTS[language()], "font_size": 11, "font_color": INK}
-    return {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "default_format_properties": letters,
-    }
 
 
 @dataclass(frozen=True)
@@ -104,23 +54,6 @@ class Column:
 
     title: str
     style: str = "text"
-
-
-def quoted_unit(unit: str) -> str:
-    """A unit as literal text at the end of a number format, whatever it is made of.
-
-    Examples
-    --------
-    >>> quoted_unit("EUR")
-    '" EUR"'
-    """
-    plain = shorten(visible(unit).strip(), _LONGEST_UNIT)
-    return '" ' + plain.replace('"', '"\\""') + '"' if plain else ""
-
-
-def number_format(decimals: int, unit: str = "") -> str:
-    """Thousands separators, so many decimals, and a unit behind them."""
-    return "#,##0" + ("." + "0" * decimals if decimals else "") + quoted_unit(unit)
 
 
 def unit_name(unit: str) -> str:
@@ -362,13 +295,13 @@ class Book:
         self.title = visible(title)
         self.unit = unit
         self._content = io.BytesIO()
-        self.made = xlsxwriter.Workbook(self._content, _options())
+        self.made = xlsxwriter.Workbook(self._content, book_options())
         properties = {"title": self.title[:255], "author": "funnelsim", "comments": facts}
         self.made.set_properties(properties | {"created": created.astype("datetime64[s]").item()})
         amounts = {name: number_format(n, unit) for name, n in decimals.items()}
         amounts |= {f"{name}_error": f'"± "{number_format(n)}' for name, n in decimals.items()}
-        self._kinds = _KINDS | {name: {"num_format": code, "valign": "top"} for name, code in amounts.items()}
-        self._decimals = _DECIMALS | dict(decimals) | {f"{name}_error": n for name, n in decimals.items()}
+        self._kinds = KINDS | {name: {"num_format": code, "valign": "top"} for name, code in amounts.items()}
+        self._decimals = DECIMALS | dict(decimals) | {f"{name}_error": n for name, n in decimals.items()}
         self._formats: dict[str, Any] = {}
         self.sheets: list[Sheet] = []
 
@@ -384,7 +317,7 @@ class Book:
             kind, *marks = style.split(":")
             properties = dict(self._kinds[kind])
             for mark in marks:
-                properties |= _MARKS[mark]
+                properties |= MARKS[mark]
             self._formats[style] = self.made.add_format(properties)
         return self._formats[style]
 
@@ -421,7 +354,7 @@ class Book:
         if kind == "share":
             return f"{100 * value:.1f} %"
         is_error = kind.endswith("_error")
-        unit = shorten(visible(self.unit), _LONGEST_UNIT) if "money" in kind and not is_error else ""
+        unit = shorten(visible(self.unit), LONGEST_UNIT) if "money" in kind and not is_error else ""
         sign = "± " if is_error else ""
         return f"{sign}{value:,.{self._decimals.get(kind, 0)}f} {unit}".rstrip()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from funnelsim.faces.report.workbook_cells import BLUE, INK, ORANGE, PALE, VERMILLION, Block, Book
+from funnelsim.faces.report.workbook_cells import Block, Book
+from funnelsim.faces.report.workbook_looks import BLUE, INK, ORANGE, PALE, VERMILLION
 from funnelsim.vocabulary.language import tr
 
 

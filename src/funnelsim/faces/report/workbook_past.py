@@ -6,8 +6,9 @@ import numpy as np
 
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.first import checked_instead
-from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, number_format, unit_name
+from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, unit_name
 from funnelsim.faces.report.workbook_charts import backtest_chart
+from funnelsim.faces.report.workbook_looks import number_format
 from funnelsim.faces.tables import enumerated
 from funnelsim.questions.backtest.result import OURS, Backtest
 from funnelsim.vocabulary.language import known, tr

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, number_format, unit_name
+from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, unit_name
 from funnelsim.faces.report.workbook_charts import fan_chart, lever_chart
+from funnelsim.faces.report.workbook_looks import number_format
 from funnelsim.faces.tables import enumerated, number
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.questions.compare import LeverComparison

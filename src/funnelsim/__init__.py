@@ -121,6 +121,8 @@ if TYPE_CHECKING:
     from funnelsim.nouns.shock import (
         Shock as Shock,
     )
+    from funnelsim.nouns.table import Table as Table
+    from funnelsim.nouns.table import show as show
     from funnelsim.nouns.team import (
         LeadsFromWins as LeadsFromWins,
     )
@@ -283,6 +285,8 @@ _HOME = {
     "Shock": "nouns.shock",
     "Collections": "nouns.collections",
     "Recognition": "nouns.collections",
+    "Table": "nouns.table",
+    "show": "nouns.table",
     "Team": "nouns.team",
     "Rep": "nouns.team",
     "Work": "nouns.team",

@@ -51,8 +51,9 @@ def test_numbers_are_written_for_people() -> None:
 
 def test_long_tables_are_cut_and_say_so() -> None:
     shown = Noun(60)._repr_html_()
-    assert shown.count("<tr") == 24 + 1
-    assert "36 more rows: see table()" in shown
+    assert shown.count("<tr") == 1 + 20 + 1 + 4  # titles, the first, what is left out, the last
+    assert shown.count("<table") == 1
+    assert shown.index(">…<") < shown.index("36 more rows: see table()")
 
 
 def test_it_speaks_the_language() -> None:
@@ -215,8 +216,8 @@ def test_columns_name_their_units() -> None:
         "levers": fs.compare_levers(funnel, pipeline, target=1e6, engine=engine)._repr_html_(),
     }
     assert "<th>median dwell (days)</th>" in shown["funnel"]
-    assert "<th>p50 (EUR)</th>" in shown["forecast"]
-    assert "<th>p50 (wins)</th>" in shown["wins"]
+    assert "<th>P50 (EUR)</th>" in shown["forecast"]
+    assert "<th>P50 (wins)</th>" in shown["wins"]
     assert "<th>change of chance (points)</th>" in shown["levers"]
     first = funnel.table()["conversion"].iloc[0]
     assert f"<td>{100 * first:.1f} %</td>" in shown["funnel"]
@@ -287,3 +288,18 @@ def test_other_nouns_are_shown_in_chinese() -> None:
     gate = "budget & date known"
     for noun in nouns:
         assert [text for text in shown_in_chinese(noun) if text not in (gate, "Solution fit")] == [], noun
+
+
+def test_stages_outcomes_and_reps_are_told_in_chinese() -> None:
+    hired = fs.Rep("Ada", skills=("West",), start="2026-01-01", ramp_days=90)
+    stage = fs.Stage("需求开发", nominal_win_rate=0.25, usual_days=21)
+    assert str(hired) == "Rep(Ada; takes West; at work from 2026-01-01; ramp of 90 days)"
+    assert repr(hired).startswith("Rep(name='Ada'")
+    with fs.use_language("zh"):
+        assert str(hired) == "销售人员（Ada；负责：West；2026-01-01 起在职；上手期 90 天）"
+        assert str(fs.Rep("Bo")) == "销售人员（Bo；负责：全部商机；一直在职；上手期 0 天）"
+        told = "阶段（需求开发；名义赢率：25 %；必要停留：未填；一般停留：21 天；升迁标准：未填）"
+        assert str(stage) == told
+        assert told in stage._repr_html_()
+        assert str(fs.Outcome("签单", "won")) == "结局（签单；计为赢单）"
+        assert "异常变动规则：回退（backward） = 允许（allow）" in stated()._repr_html_()

@@ -138,7 +138,7 @@ def test_names_and_order_of_deals_change_nothing(history, by_owner):
     deals = history.records.deals
     renamed = labelled(history, "owner", deals["owner"].map(new).to_numpy(object))
     after = fs.segments(renamed, "owner", n_draws=400).table()
-    pd.testing.assert_frame_equal(by_owner.table().rename(index=new), after)
+    pd.testing.assert_frame_equal(by_owner.table().rename(index=new), after.copy())
     order = np.random.default_rng(0).permutation(len(deals))
     moves = history.records.moves.assign(deal=np.argsort(order)[history.records.moves["deal"]])
     shuffled = replace(history, records=Records(deals.iloc[order].reset_index(drop=True), moves))

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.table import told
 from funnelsim.numerics.calendar import Factors, by_step, categories
-from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.display import TIMES, Shown
 from funnelsim.vocabulary.stages import Stages
 
 Floats = npt.NDArray[np.float64]
@@ -74,7 +75,14 @@ class Calendar(Shown):
         return self.tried
 
     def table(self) -> pd.DataFrame:
-        """Every factor with its standard error; index: group, kind, category."""
+        """Every factor on the rates of an average day, with its standard error.
+
+        Returns
+        -------
+        DataFrame
+            Index: ``group`` of moves, ``kind`` of effect, ``category`` (such as a weekday). ``factor`` (1: as
+            on an average day) and its ``standard_error``.
+        """
         rows = [
             (group, f.kind, name, value, error)
             for group, of_group in self.factors.items()
@@ -83,7 +91,9 @@ class Calendar(Shown):
             if name != "holiday" or self.holidays
         ]
         frame = pd.DataFrame(rows, columns=["group", "kind", "category", "factor", "standard_error"])
-        return frame.set_index(["group", "kind", "category"])
+        return told(
+            frame.set_index(["group", "kind", "category"]), {"factor": TIMES, "standard_error": TIMES}
+        )
 
 
 def groups_of(stages: Stages) -> list[Group]:

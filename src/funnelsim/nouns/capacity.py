@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.table import told
 from funnelsim.vocabulary.display import Shown, several
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
@@ -102,16 +103,26 @@ class CapacityUse(Shown):
         Returns
         -------
         DataFrame
-            Index: periods and ``total``. ``use`` share of hours worked; ``waiting`` mean number of deals that
-            wait; ``wait`` steps per request; ``backlog_deals`` and ``backlog_hours`` left at the end of the
-            period; ``neglected``, ``disqualified``, ``left_with_rep`` deals lost; ``..._se`` their standard
-            errors.
+            Index: periods and ``total``. ``use``: share of the hours that is worked (0..1); ``waiting``: mean
+            number of deals that wait; ``wait`` per request, in steps of the clock; ``backlog_deals`` and
+            ``backlog_hours`` of work left at the end of the period; ``neglected``, ``disqualified`` and
+            ``left_with_rep``: numbers of deals lost; ``..._se``: standard errors, in the units of their
+            figures.
         """
         rows = [self._row(period) for period in (*self.labels, None)]
-        return pd.DataFrame(rows, index=pd.Index([*self.labels, "total"], name="period"))
+        return told(
+            pd.DataFrame(rows, index=pd.Index([*self.labels, "total"], name="period")), self._column_units()
+        )
 
     def by_stage(self) -> pd.DataFrame:
-        """By open stage, all periods together: requests, wait per request, deals neglected, with errors."""
+        """By open stage, all periods together: requests, wait per request, deals neglected, with errors.
+
+        Returns
+        -------
+        DataFrame
+            Index: open stage. ``requests`` for a rep's time; ``wait`` per request, in steps of the clock;
+            ``neglected`` deals; each with ``..._se``.
+        """
         rows = []
         for s, name in enumerate(self.stage_names):
             figures = {
@@ -120,10 +131,17 @@ class CapacityUse(Shown):
                 "neglected": self.lost_by_neglect(name),
             }
             rows.append(_flat(figures))
-        return pd.DataFrame(rows, index=pd.Index(self.stage_names, name="stage"))
+        return told(pd.DataFrame(rows, index=pd.Index(self.stage_names, name="stage")), self._column_units())
 
     def by_rep(self) -> pd.DataFrame:
-        """By rep, all periods together: hours available and worked, and their ratio, with errors."""
+        """By rep, all periods together: hours available and worked, and their ratio, with errors.
+
+        Returns
+        -------
+        DataFrame
+            Index: rep. ``available`` and ``worked`` in hours, and ``use``: one over the other (0..1); each
+            with ``..._se``.
+        """
         rows = []
         for r, name in enumerate(self.rep_names):
             figures = {
@@ -132,10 +150,11 @@ class CapacityUse(Shown):
                 "use": self.use(name),
             }
             rows.append(_flat(figures))
-        return pd.DataFrame(rows, index=pd.Index(self.rep_names, name="rep"))
+        return told(pd.DataFrame(rows, index=pd.Index(self.rep_names, name="rep")), self._column_units())
 
     def _column_units(self) -> Mapping[str, str]:
-        return {"wait": several(self.step)}
+        hours = dict.fromkeys(("backlog_hours", "available", "worked"), "hours")
+        return hours | {"wait": several(self.step)}
 
     def __repr__(self) -> str:
         use = self.use()

@@ -215,7 +215,7 @@ class Collections(Shown):
 
         Examples
         --------
-        >>> Collections.by_hand(late_mean_days=12, never_paid=0.02, instalments=((0.5, 0), (0.5, 60)))
+        >>> Collections.by_hand(never_paid=0.02, instalments=((0.5, 0), (0.5, 60)))
         Collections(50 % after 0 days, 50 % after 60 days; due in 30 days; 2.0 % never paid; written by hand)
         """
         _check("late_mean_days", late_mean_days, 0.0, _MOST_DAYS / 10)
@@ -239,6 +239,9 @@ class Collections(Shown):
             instalments=tuple(instalments),
             terms_days=terms_days,
             recognition=recognition or Recognition(),
+            origin=f"written by hand, {late_mean_days:g} days late on average"
+            if late_mean_days
+            else "written by hand",
         )
 
     @property

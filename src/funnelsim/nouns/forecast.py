@@ -16,14 +16,19 @@ from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.nouns.flows import Flows
 from funnelsim.nouns.law import Futures, Law, Measure, Outcome, over_draws
 from funnelsim.nouns.open_deals import OpenDeals
-from funnelsim.vocabulary.display import Shown
+from funnelsim.nouns.table import told
+from funnelsim.vocabulary.display import Shown, several
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
-from funnelsim.vocabulary.periods import Periods
+from funnelsim.vocabulary.periods import Periods, step_of
 
 Floats = npt.NDArray[np.float64]
 Window = int | str | slice | Sequence[str] | None
 
+FROM_CUTOFF_NOTE = (
+    "no invoices are known: wins of the last twelve months are invoiced and paid by the same law, "
+    "and cash of the running period counts from the cutoff on"
+)
 JOINT_NOTE = "Ranges of the total come from joint draws: they are not sums of the ranges of the periods."
 
 
@@ -60,6 +65,10 @@ class Classical:
 @dataclass(frozen=True, eq=False)
 class Forecast(Shown):
     """Joint distribution of wins and bookings over periods.
+
+    Made by :func:`funnelsim.forecast`. Ask it for :meth:`table` (ranges by period), :meth:`chance` of the
+    target, :meth:`quantile` and :meth:`mean` of any window of periods, and :meth:`by_deal` or
+    :meth:`by_stage` for the open deals; :attr:`notes` say what was assumed.
 
     Parameters
     ----------
@@ -168,6 +177,11 @@ class Forecast(Shown):
     def _realised(self, measure: Measure) -> float:
         realised: float = getattr(self, f"realised_{measure}")
         return realised
+
+    @property
+    def realised(self) -> float:
+        """What is realised by the cutoff of the measure that is forecast, in its unit."""
+        return self._realised(self.measure)
 
     @property
     def is_money(self) -> bool:
@@ -284,7 +298,10 @@ class Forecast(Shown):
         return pd.Series({"chance": chance.value, "standard_error": chance.standard_error, **parts})
 
     def _column_units(self) -> Mapping[str, str]:
-        unit = self.unit if self.is_money else "wins"
+        return self._units_of(self.measure)
+
+    def _units_of(self, measure: Measure) -> dict[str, str]:
+        unit = "wins" if measure == "wins" else self.unit
         figures = ("realised", "won_before", "open_deals", "new_deals", "mean", "sd", "p10", "p50", "p90")
         return dict.fromkeys((*figures, *(figure.label for figure in self.classical)), unit)
 
@@ -294,11 +311,12 @@ class Forecast(Shown):
         Returns
         -------
         DataFrame
-            One row a period and ``total``: ``realised``, ``open_deals`` and ``new_deals`` (their expected
-            share), ``mean`` with ``mean_se``, ``sd``, ``p10``, ``p50``, ``p90``; in the total row one column
-            for each classical figure, empty by period because the formula has no timing. Bookings only:
-            that is what the classical formula counts. Revenue and cash have a column ``won_before``: what is
-            expected of deals won, and invoices sent, before the cutoff.
+            One row a period and ``total``: ``realised``, ``open_deals`` and ``new_deals`` (what is expected
+            of them), ``mean`` with ``mean_se``, ``sd``, ``p10``, ``p50``, ``p90``, all in the unit of the
+            forecast, or wins; in the total row one column for each classical figure, in the same unit, empty
+            by period because the formula has no timing. Bookings only: that is what the classical formula
+            counts. Revenue and cash have a column ``won_before``: what is expected of deals won, and invoices
+            sent, before the cutoff.
 
         Notes
         -----
@@ -310,7 +328,7 @@ class Forecast(Shown):
         frame = pd.DataFrame(rows, index=pd.Index([*self.periods.labels, "total"], name="period"))
         for figure in self.classical if measure == "bookings" else ():
             frame[figure.label] = [np.nan] * len(self.periods) + [figure.figure]
-        return frame
+        return told(frame, self._units_of(measure))
 
     def _row(self, window: Window, measure: Measure) -> dict[str, float]:
         columns = self._columns(window)
@@ -341,8 +359,9 @@ class Forecast(Shown):
         DataFrame
             One row a period; columns of two levels: ``invoiced`` and ``paid`` within the period (of the
             running one what lies after the cutoff), ``open`` (unpaid at its end) and ``overdue30`` (overdue
-            by more than 30 days at its end), each with ``p10``, ``p50``, ``p90`` and ``mean``. What is
-            written off is no longer open. Balances of periods do not add, nor do quantiles.
+            by more than 30 days at its end), each with ``p10``, ``p50``, ``p90`` and ``mean``, in the unit
+            of the forecast. What is written off is no longer open. Balances of periods do not add, nor do
+            quantiles.
 
         Raises
         ------
@@ -363,7 +382,9 @@ class Forecast(Shown):
             quantiles = np.quantile(by_future, [0.1, 0.5, 0.9], axis=0)
             columns |= {(name, q): row for q, row in zip(("p10", "p50", "p90"), quantiles, strict=True)}
             columns[name, "mean"] = by_future.mean(axis=0)
-        return pd.DataFrame(columns, index=pd.Index(self.periods.labels, name="period"))
+        units = dict.fromkeys((f"{part}: {figure}" for part, figure in columns), self.unit)
+        words = {name: name.replace("open: ", "unpaid: ") for name in units}
+        return told(pd.DataFrame(columns, index=pd.Index(self.periods.labels, name="period")), units, words)
 
     def by_deal(self) -> pd.DataFrame:
         """Each open deal: its chance to be won by the end of the periods, with its spread, and by period.
@@ -371,10 +392,15 @@ class Forecast(Shown):
         Returns
         -------
         DataFrame
-            Sorted by expected contribution. ``chance_sd`` is the uncertainty of the chance that comes from
-            the parameters; ``expected`` is amount x chance. Without amounts there are no amount columns.
+            Sorted by expected contribution. ``age_steps`` in the stage, in steps of the clock; ``chance`` to
+            be won by the end (0..1), and ``chance_in_...`` each period; ``chance_sd`` is the uncertainty of
+            the chance that comes from the parameters; ``amount`` and ``expected`` (amount x chance) in the
+            unit of the forecast, and whether the ``amount_is_imputed``. Without amounts there are no amount
+            columns.
         """
-        return self.deals.by_deal(self.periods.labels, has_amounts=self.is_money)
+        frame = self.deals.by_deal(self.periods.labels, has_amounts=self.is_money)
+        units = dict.fromkeys(("amount", "expected"), self.unit)
+        return told(frame, units | {"age_steps": several(step_of(self.periods))})
 
     def by_stage(self) -> pd.DataFrame:
         """Open deals by stage: number, listed amount, expected wins (with spread) and bookings.
@@ -382,10 +408,12 @@ class Forecast(Shown):
         Returns
         -------
         DataFrame
-            One row per open stage with deals, in the order of the funnel. ``expected_wins_sd`` is the spread
-            of the number of wins given the chances.
+            One row per open stage with deals, in the order of the funnel: ``n_deals``, ``expected_wins``, and
+            their spread given the chances, ``expected_wins_sd``; ``amount`` listed and ``expected_bookings``
+            in the unit of the forecast.
         """
-        return self.deals.by_stage(has_amounts=self.is_money)
+        frame = self.deals.by_stage(has_amounts=self.is_money)
+        return told(frame, dict.fromkeys(("amount", "expected_bookings"), self.unit))
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the fan chart: :func:`funnelsim.plot_fan` of this forecast."""
@@ -402,7 +430,7 @@ class Forecast(Shown):
             f"{text}{self.unit if self.is_money else ''}".rstrip() + f", 80 % range {p10:,.0f} to {p90:,.0f}"
         )
         if self.target is not None:
-            text += f"; chance of {self.target:,.0f}: {self.chance():.1%}"
+            text += f"; chance of {self.target:,.0f}: {self.chance().in_english('.1%')}"
         return text + f"; {self.engine}, seed {self.seed})"
 
 

@@ -16,6 +16,7 @@ from funnelsim.nouns.classes import UNKNOWN, Classes
 from funnelsim.nouns.collections import Collections
 from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.nouns.shock import Shock
+from funnelsim.nouns.table import told
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
@@ -29,7 +30,7 @@ from funnelsim.numerics.recursion import StageRates
 from funnelsim.numerics.strata import stratum
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock
-from funnelsim.vocabulary.display import Shown, several
+from funnelsim.vocabulary.display import PERCENT, Shown, several
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Stages
@@ -337,7 +338,8 @@ class Funnel(Shown):
         incidence = incidence_by_age(hazards.first_age, self.mean_hazards(code), ages).cumsum(axis=0)
         frame = pd.DataFrame(incidence, columns=list(self.stages.names))
         frame.index.name = f"age in {self.clock.step}s"
-        return frame.loc[:, frame.iloc[-1] > 0]
+        reached = frame.loc[:, frame.iloc[-1] > 0]
+        return told(reached, dict.fromkeys(map(str, reached), PERCENT))
 
     def _code(self, stage: str) -> int:
         code = self.stages.codes.get(stage, self.stages.n_open)
@@ -360,12 +362,13 @@ class Funnel(Shown):
         Returns
         -------
         DataFrame
-            Index: open stage. ``n_exits``; ``conversion`` (chance to move on to a later stage or to a win),
-            ``nominal_conversion`` beside it (what the nominal win rates imply), ``win_rate`` (chance to be
-            won in the end), ``nominal`` win rate beside it (NaN where none is given), ``undecided`` (still
-            in the stage at the oldest age at which anyone left), ``median_dwell`` and ``p90_dwell`` in steps
-            of those who leave; ``..._low`` and ``..._high`` bound each. ``pace`` says in words which moves
-            run faster or slower now, with central 80 % ranges, and over how long that is followed.
+            Index: open stage. ``n_exits``: number of deals seen to leave; then as shares of 0..1
+            ``conversion`` (chance to move on to a later stage or to a win), ``nominal_conversion`` beside it
+            (what the nominal win rates imply), ``win_rate`` (chance to be won in the end), ``nominal`` win
+            rate beside it (NaN where none is given), and ``undecided`` (still in the stage at the oldest age
+            at which anyone left); ``median_dwell`` and ``p90_dwell`` in steps of the clock (such as days), of
+            those who leave; ``..._low`` and ``..._high`` bound each. ``pace`` says in words which moves run
+            faster or slower now, with central 80 % ranges, and over how long that is followed.
 
         Notes
         -----
@@ -391,7 +394,8 @@ class Funnel(Shown):
                 beside = "nominal" if name == "win_rate" else f"nominal_{name}"
                 columns[beside] = [np.nan if rate is None else rate for rate in nominal[name]]
         frame = pd.DataFrame(columns, index=pd.Index([s.name for s in self.stages.open], name="stage"))
-        return frame.assign(pace=[self._pace_in_words(stage) for stage in range(n_open)])
+        frame["pace"] = [self._pace_in_words(stage) for stage in range(n_open)]
+        return told(frame, self._column_units())
 
     def _pace_in_words(self, stage: int) -> str:
         if self.pace is None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from funnelsim.nouns.paths import Paths, clean_paths
 from funnelsim.nouns.records import Records, issues_frame
+from funnelsim.nouns.table import told
 from funnelsim.numerics.hazards import Spells
 from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.display import Shown
@@ -91,7 +92,7 @@ class DealHistory(Shown):
         frames = [
             frame for frame in (self.intake_issues, self._cleaned[1]) if frame is not None and len(frame)
         ]
-        return pd.concat(frames, ignore_index=True) if frames else issues_frame()
+        return told(pd.concat(frames, ignore_index=True) if frames else issues_frame())
 
     def issue_summary(self) -> pd.DataFrame:
         """Issues counted by rule, with one example each: what a person reads first."""
@@ -100,7 +101,8 @@ class DealHistory(Shown):
         summary = grouped.agg(
             count=("rule", "size"), example_deal=("deal_id", "first"), example_value=("value", "first")
         )
-        return summary.reset_index()[["level", "rule", "count", "message", "example_deal", "example_value"]]
+        columns = ["level", "rule", "count", "message", "example_deal", "example_value"]
+        return told(summary.reset_index()[columns])
 
     @property
     def cutoff_step(self) -> int:
@@ -157,7 +159,8 @@ class DealHistory(Shown):
         """One row a deal: where it stands now, since when, its amount, then its attributes.
 
         Columns ``deal_id``, ``created_at``, ``place`` (stage or outcome), ``outcome``, ``entered_at`` (of
-        that place), ``closed_at`` (NaT when open), ``amount``; an attribute of such a name gets a ``_``.
+        that place), ``closed_at`` (NaT when open), ``amount`` in the :attr:`unit`; an attribute of such a
+        name gets a ``_``.
         """
         first, last = self.paths.keep(self.paths.is_first), self.paths.keep(self.paths.is_last)
         kind = np.select(
@@ -176,9 +179,8 @@ class DealHistory(Shown):
             }
         )
         attributes = frame.drop(columns=["deal_id", "amount"])
-        return pd.concat(
-            [head, attributes.rename(columns={c: f"{c}_" for c in attributes if c in head})], axis=1
-        )
+        attributes = attributes.rename(columns={c: f"{c}_" for c in attributes if c in head})
+        return told(pd.concat([head, attributes], axis=1), {"amount": self.unit})
 
     def pipeline(self) -> Pipeline:
         """The position at the cutoff: open deals with their age in stage, and the wins of twelve months."""

@@ -70,7 +70,7 @@ def _day(value: object, what: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Rep:
+class Rep(Shown):
     """One person who works on deals.
 
     Parameters
@@ -117,6 +117,18 @@ class Rep:
             raise TeamError(f"rep {self.name!r} leaves on {leave}, before or on the first day, {start}")
         _check(self.ramp_days, f"rep {self.name!r}: ramp_days", 0)
         _check(self.ramp_from, f"rep {self.name!r}: ramp_from", 0, 1)
+
+    def _shown_sentence(self) -> str:
+        skills = ", ".join(self.skills) or "all deals"
+        return f"Rep({self.name}; takes {skills}; {self._at_work}; ramp of {self.ramp_days:g} days)"
+
+    @property
+    def _at_work(self) -> str:
+        if self.start and self.leave:
+            return f"at work from {self.start} until {self.leave}"
+        if self.start:
+            return f"at work from {self.start}"
+        return f"at work until {self.leave}" if self.leave else "always at work"
 
     @classmethod
     def several(

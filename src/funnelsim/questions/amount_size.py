@@ -11,6 +11,7 @@ import pandas as pd
 from funnelsim.nouns.classes import MISSING
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.records import Records
+from funnelsim.nouns.table import told
 from funnelsim.numerics.group_rates import raw_ratios
 from funnelsim.numerics.rates import rates_of
 from funnelsim.numerics.recursion import StageRates, won_after_entry
@@ -19,6 +20,7 @@ from funnelsim.questions.dwell import DAYS_PER_STEP
 from funnelsim.questions.effect_value import HELPS, TOGETHER
 from funnelsim.questions.effects import effects
 from funnelsim.questions.segments import Segments, segments
+from funnelsim.vocabulary.display import TIMES
 from funnelsim.vocabulary.errors import english
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +47,8 @@ def by_size(history: DealHistory, interval: float, n_draws: int, seed: int) -> p
     table["median_days"] = _median_days(known, found, found.ratios[0])
     table["gain"], table["gain_se"], table["verdict"] = _gain(known)
     shown = [name for name in order if name in table.index]
-    return table.loc[shown].rename_axis(AT_ENTRY)
+    units = {"pace": TIMES, "raw_pace": TIMES, "median_days": "days", "raw_median_days": "days"}
+    return told(table.loc[shown].rename_axis(AT_ENTRY), units)
 
 
 def amounts_at_entry(history: DealHistory) -> Floats:

@@ -14,11 +14,12 @@ import pandas as pd
 from funnelsim.fitting.groups import attribute_names
 from funnelsim.nouns.classes import MISSING
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.table import told
 from funnelsim.numerics.bootstrap import bootstrap_summary
 from funnelsim.numerics.tail import Tail, TailError, fit_tail
 from funnelsim.questions.amount_size import by_size
 from funnelsim.questions.columns_of_deals import words_of
-from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.display import PERCENT, TIMES, Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.randomness import Streams
@@ -112,9 +113,9 @@ class AmountsReport(Shown):
         DataFrame
             Index: group. ``n_won``; ``n_with_amount`` of them; ``missing_won`` and ``missing_open``: shares
             of won and of open deals without an amount (0 where there are no such deals); ``mean``, ``p10``,
-            ``median``, ``p90`` of the won amounts, each with ``..._low`` and ``..._high`` (Bayesian
-            bootstrap); ``share_of_ten_largest`` in their total; ``words``: whether the tail lets the mean be
-            known, as :meth:`tail` says it of all wins.
+            ``median``, ``p90`` of the won amounts, in the unit of the history, each with ``..._low`` and
+            ``..._high`` (Bayesian bootstrap); ``share_of_ten_largest`` in their total; ``words``: whether the
+            tail lets the mean be known, as :meth:`tail` says it of all wins.
 
         Notes
         -----
@@ -126,7 +127,8 @@ class AmountsReport(Shown):
         rows = {
             name: self._row(name, part) for name, part in self._groups.items() if name not in self.left_out
         }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(" / ".join(self.by) or "group")
+        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis(" / ".join(self.by) or "group")
+        return told(frame, self._column_units())
 
     def _row(self, name: str, deals: pd.DataFrame) -> dict[str, float | str]:
         amount, kind = _known_amounts(deals), deals["outcome"]
@@ -203,7 +205,7 @@ class AmountsReport(Shown):
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high", "words"])
         table["low"] = np.minimum(table["low"], table["value"])
         table["high"] = np.maximum(table["high"], table["value"])
-        return table.rename_axis("what")
+        return told(table.rename_axis("what"))
 
     def _record(self, tail: Tail) -> tuple[float, float, float, str]:
         n_wins, days = self._wins_of_last_year()
@@ -268,7 +270,8 @@ class AmountsReport(Shown):
             values = np.sort(of_stage.to_numpy(float))
             row = {"n_deals": len(values)} | self._summary(values, f"revision, {name}")
             rows[name] = row | {"unchanged": float(np.isclose(values, 1.0).mean())}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("stage")
+        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("stage")
+        return told(frame, dict.fromkeys(_SUMMARY, TIMES) | {"unchanged": PERCENT})
 
     def _won_amount_by_record(self) -> pd.Series[float]:
         """Amounts of won deals by position in the records; the latest recorded where the deal has none."""

@@ -18,6 +18,7 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure, over_draws
 from funnelsim.nouns.levers.protocol import Lever, LeverError, checked_levers
 from funnelsim.nouns.levers.rates import three_levers
+from funnelsim.nouns.table import told
 from funnelsim.questions.shapley import shapley_shares
 from funnelsim.questions.situation import Situation
 from funnelsim.questions.targets.attainable import quantiles_with_errors
@@ -26,6 +27,8 @@ from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.progress import watched
+
+_OF_EFFECT = {"share": "share of effect", "share_se": "share of effect se"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,8 @@ class LeverComparison(Shown):
 
     def __repr__(self) -> str:
         levers = f"{len(self.levers)} lever{'s' if len(self.levers) != 1 else ''}"
-        return f"LeverComparison({levers}, chance of {self.target:,.0f}: {self.base.chance(self.target):.1%})"
+        chance = self.base.chance(self.target).in_english(".1%")
+        return f"LeverComparison({levers}, chance of {self.target:,.0f}: {chance})"
 
     def _column_units(self) -> Mapping[str, str]:
         unit = self.base.unit if self.base.is_money else "wins"
@@ -81,18 +85,18 @@ class LeverComparison(Shown):
         DataFrame
             Index: lever. ``chance`` with it and ``change_of_chance`` (both 0..1), ``change_se`` (standard
             error of the paired difference), ``change_of_mean`` with ``change_of_mean_se``, and ``p10``,
-            ``p50``, ``p90`` of the total with the lever, each with the standard error of its own
-            (``p10_se``, ``p50_se``, ``p90_se``). Those do not tell whether two rows differ: rows share their
-            draws, so differences are surer than two such errors make them seem. The first row is the
-            forecast without any lever; the last one, where there are several, all of them at once: effects on
-            a chance do not add.
+            ``p50``, ``p90`` of the total with the lever, each with the standard error of its own (``p10_se``,
+            ``p50_se``, ``p90_se``), in the unit of the forecast. Those do not tell whether two rows differ:
+            rows share their draws, so differences are surer than two such errors make them seem. The first
+            row is the forecast without any lever; the last one, where there are several, all of them at once:
+            effects on a chance do not add.
         """
         ranked = sorted(range(len(self.levers)), key=lambda i: -self.effect(i).value)
         names = ["as it is", *(self.levers[i].name for i in ranked)]
         rows = [self._row(self.base), *(self._row(self.outlooks[i]) for i in ranked)]
         if len(self.levers) > 1:
             names, rows = [*names, "all together"], [*rows, self._row(self.joint)]
-        return pd.DataFrame(rows, index=pd.Index(names, name="lever"))
+        return told(pd.DataFrame(rows, index=pd.Index(names, name="lever")), self._column_units())
 
     def shares(self, *, n_orders: int = 16) -> pd.DataFrame:
         """How the joint effect on the chance is shared out among the levers (Shapley shares).
@@ -115,7 +119,8 @@ class LeverComparison(Shown):
         .. [1] Shapley (1953), A value for n-person games. With many levers: the mean over orders, drawn in
            pairs of opposites (Castro, Gomez, Tejada 2009, *Computers & Operations Research* 36(5)).
         """
-        return shapley_shares(self.situation, self.levers, n_orders=n_orders)
+        shares = shapley_shares(self.situation, self.levers, n_orders=n_orders)
+        return told(shares, dict.fromkeys(("alone", "share", "last"), POINTS), _OF_EFFECT)
 
     def interactions(self) -> pd.DataFrame:
         """What two levers do together beyond the sum of their single effects.
@@ -123,13 +128,13 @@ class LeverComparison(Shown):
         Returns
         -------
         DataFrame
-            One row a pair: ``first``, ``second``, ``together`` (change of the chance by both),
-            ``beyond_sum`` (positive where they help one another, negative where one makes the other less
-            needed) and ``beyond_sum_se``, paired over draws.
+            One row a pair: ``first``, ``second``, ``together`` (change of the chance by both, 0.1: ten
+            points), ``beyond_sum`` (positive where they help one another, negative where one makes the other
+            less needed) and ``beyond_sum_se``, paired over draws.
         """
         rows = [self._pair(i, j) for i, j in combinations(range(len(self.levers)), 2)]
         columns = ["first", "second", "together", "beyond_sum", "beyond_sum_se"]
-        return pd.DataFrame(rows, columns=columns)
+        return told(pd.DataFrame(rows, columns=columns), dict.fromkeys(("together", "beyond_sum"), POINTS))
 
     def _pair(self, i: int, j: int) -> dict[str, object]:
         both = self.situation.under(self.levers[i], self.levers[j])
@@ -203,6 +208,7 @@ def compare_levers(
     Returns
     -------
     LeverComparison
+        Its ``table()`` ranks the levers, ``shares()`` shares out their joint effect, ``plot()`` draws them.
 
     Raises
     ------

@@ -16,6 +16,8 @@ from funnelsim.nouns.forecast import Forecast, ForecastError, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.nouns.levers.rates import Volume
+from funnelsim.nouns.table import told
+from funnelsim.vocabulary.display import PERCENT, TIMES
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
@@ -54,15 +56,15 @@ def coverage(
     Returns
     -------
     DataFrame
-        One row for each number of leading periods: ``target`` (of these periods together), ``remaining``
-        (less what is realised), ``open_amount`` (an open deal without an amount counts with the mean of won
-        deals), ``coverage`` (open over remaining), ``chance`` with
-        ``chance_se``; ``coverage_needed`` and ``pipeline_needed``: with so many deals like those open now,
-        and new deals as expected, the wanted chance is reached; ``leads_needed``: new deals by the end of
-        these periods that reach it with the pipeline as it is, beside ``leads_expected``;
+        One row for each number of leading periods: ``target`` (of these periods together; amounts in the unit
+        of the forecast), ``remaining`` (less what is realised), ``open_amount`` (an open deal without an
+        amount counts with the mean of won deals), ``coverage`` (how many times open is of remaining),
+        ``chance`` (0..1) with ``chance_se``; ``coverage_needed`` and ``pipeline_needed``: with so many deals
+        like those open now, and new deals as expected, the wanted chance is reached; ``leads_needed``: new
+        deals by the end of these periods that reach it with the pipeline as it is, beside ``leads_expected``;
         ``chance_at_rule``: the chance if the open pipeline were three times what remains. NaN where an
-        eightfold pipeline, or eight times the leads, do not reach it, or nothing remains or is open:
-        ``note`` says which, and how many open deals have no amount.
+        eightfold pipeline, or eight times the leads, do not reach it, or nothing remains or is open: ``note``
+        says which, and how many open deals have no amount.
 
     Raises
     ------
@@ -84,7 +86,11 @@ def coverage(
         )
     targets = np.cumsum(_targets(target, case.by_pipeline(1.0)))
     rows = [case.row(n + 1, upto, float(chance)) for n, upto in enumerate(targets.tolist())]
-    return pd.DataFrame(rows, index=pd.Index(case.by_pipeline(1.0).periods.labels, name="until the end of"))
+    now = case.by_pipeline(1.0)
+    amounts = ("target", "remaining", "open_amount", "pipeline_needed")
+    units = dict.fromkeys(amounts, now.unit) | dict.fromkeys(("coverage", "coverage_needed"), TIMES)
+    frame = pd.DataFrame(rows, index=pd.Index(now.periods.labels, name="until the end of"))
+    return told(frame, units | {"chance_at_rule": PERCENT})
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +168,8 @@ class _Case:
         if missing:
             worth = f"{mean:,.0f} {self.funnel.unit}".rstrip()
             said.append(
-                f"{missing:,} of {self.pipeline.n_deals:,} open deals have no amount: each counts with the "
-                f"mean of won deals, {worth}"
+                f"deals without an amount ({missing:,} of {self.pipeline.n_deals:,} open ones) count with "
+                f"the mean of won deals, {worth}"
             )
         return "; ".join(said)
 

@@ -16,6 +16,7 @@ from funnelsim.engines.run import forecast
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
+from funnelsim.nouns.table import told
 from funnelsim.numerics.leave_one_out import LeaveOneOut
 from funnelsim.numerics.strata import error_over_draws
 from funnelsim.vocabulary.display import POINTS, Shown, several
@@ -60,13 +61,14 @@ class DealOutlook(Shown):
         Returns
         -------
         DataFrame
-            The columns of :meth:`Forecast.by_deal`, and ``ever_won`` (chance to be won within three years;
-            five on a clock of months, 120 days on one of hours); ``won_p10``, ``won_p50``, ``won_p90``: the
-            dates by which a tenth, half and nine tenths of its wins have happened, NaT where it is hardly
-            ever won; ``stuck``: the chance that it never moves again, as good as dead, at the usual rates.
-            With a target also ``chance_if_lost`` and ``chance_if_won`` (of the target), ``costs_if_lost``
-            (what the deal adds to the chance, and losing it would take away) with ``costs_if_lost_se``, and
-            ``gains_if_won``; an amount that is missing, or still revised, is drawn there as everywhere.
+            The columns of :meth:`Forecast.by_deal`, and, chances all 0..1, ``ever_won`` (chance to be won
+            within three years; five on a clock of months, 120 days on one of hours); ``won_p10``,
+            ``won_p50``, ``won_p90``: the dates by which a tenth, half and nine tenths of its wins have
+            happened, NaT where it is hardly ever won; ``stuck``: the chance that it never moves again, as
+            good as dead, at the usual rates. With a target also ``chance_if_lost`` and ``chance_if_won`` (of
+            the target), ``costs_if_lost`` (what the deal adds to the chance, and losing it would take away)
+            with ``costs_if_lost_se``, and ``gains_if_won``; an amount that is missing, or still revised, is
+            drawn there as everywhere.
         """
         frame = self.outlook.by_deal()
         order = pd.Index(self.outlook.deals.deal_ids).get_indexer(pd.Index(frame["deal_id"]))
@@ -77,7 +79,8 @@ class DealOutlook(Shown):
         for name, values in whole.items():
             frame[name] = values[order]
         by = "costs_if_lost" if "costs_if_lost" in frame else None
-        return frame.sort_values(by, ascending=False, ignore_index=True) if by else frame
+        ranked = frame.sort_values(by, ascending=False, ignore_index=True) if by else frame
+        return told(ranked, self._column_units())
 
     def _column_units(self) -> Mapping[str, str]:
         in_points = dict.fromkeys(("costs_if_lost", "gains_if_won"), POINTS)

@@ -18,6 +18,7 @@ from funnelsim.fitting.tally import count_by_step
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.pace import period_name
+from funnelsim.nouns.table import told
 from funnelsim.numerics.by_time import sum_by_block
 from funnelsim.numerics.change_point import LEAST_PERIODS, Change, adjust_p_values, find_change
 from funnelsim.numerics.level import (
@@ -192,9 +193,9 @@ class Drift(Shown):
             rate, with central 80 % bounds (from the filter that forecasts use), and ``moves``: how it moves,
             in words. Then the best single change: ``changed_after`` (last day before it, to a quarter of a
             period), and ``earliest`` and ``latest`` such day of its 80 % interval; levels ``before`` and
-            ``after`` and their ``ratio``, each with 80 % bounds; ``p_value`` against no change,
-            ``p_adjusted`` for the number of rows, and ``verdict``. Where the verdict is "no sign of a move"
-            the change is the best of what luck offers: do not use its date or ratio.
+            ``after`` (multiples of the usual rate) and their ``ratio``, each with 80 % bounds; ``p_value``
+            against no change, ``p_adjusted`` for the number of rows, and ``verdict``. Where the verdict is
+            "no sign of a move" the change is the best of what luck offers: do not use its date or ratio.
         """
         rows = []
         for course, p_adjusted, is_sure in zip(self.courses, self.p_adjusted, self.is_sure, strict=True):
@@ -215,7 +216,7 @@ class Drift(Shown):
             row |= {"p_value": change.p_value, "p_adjusted": p_adjusted}
             rows.append(row | {"verdict": course.verdict(is_sure=bool(is_sure))})
         names = [course.series.name for course in self.courses]
-        return pd.DataFrame(rows, index=pd.Index(names, name="transition"))
+        return told(pd.DataFrame(rows, index=pd.Index(names, name="transition")), None, self._column_words)
 
     def course(self, transition: str | None = None) -> Course:
         """Course of a transition such as "offer > won", or of "arrivals"; of the surest if none is named.

@@ -12,6 +12,7 @@ import pandas as pd
 
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.table import told
 from funnelsim.numerics.dwell import BestDwell
 from funnelsim.numerics.hazards import StageHazards, bin_ages
 from funnelsim.numerics.incidence import win_rates
@@ -20,7 +21,7 @@ from funnelsim.numerics.strata import stratum
 from funnelsim.questions.given import fitting
 from funnelsim.questions.stays import BINNED, Models, StageStays, StayError, families_table, next_steps
 from funnelsim.vocabulary.clock import Clock
-from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.display import PERCENT, Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.randomness import Streams
@@ -82,11 +83,12 @@ class Dwell(Shown):
         Returns
         -------
         DataFrame
-            Index: open stage. ``n_stays`` watched, of which ``n_left`` (``n_moved_on`` of them forward: to a
-            later stage, or won) and ``n_censored`` go on; ``moves_on`` and ``undecided``: shares of entering
-            deals that move on, and that are still there, by the oldest age at which anyone left;
-            ``necessary_days`` and ``usual_days``: age by which the stated shares of those who move on have
-            done so, with ``..._low`` and ``..._high``; ``stated_...`` and ``..._verdict`` for each; ``note``.
+            Index: open stage. Columns ``..._days`` are in days, shares 0..1. ``n_stays`` watched, of which
+            ``n_left`` (``n_moved_on`` of them forward: to a later stage, or won) and ``n_censored`` go on;
+            ``moves_on`` and ``undecided``: shares of entering deals that move on, and that are still there,
+            by the oldest age at which anyone left; ``necessary_days`` and ``usual_days``: age by which the
+            stated shares of those who move on have done so, with ``..._low`` and ``..._high``; ``stated_...``
+            and ``..._verdict`` for each; ``note``.
 
         Notes
         -----
@@ -97,7 +99,7 @@ class Dwell(Shown):
         moves seen by then.
         """
         rows = [self._row(stage) for stage in range(self.stages.n_open)]
-        return pd.DataFrame(rows, index=pd.Index(self.stages.names[: len(rows)], name="stage"))
+        return told(pd.DataFrame(rows, index=pd.Index(self.stages.names[: len(rows)], name="stage")))
 
     def _row(self, stage: int) -> dict[str, object]:
         stays, is_forward = self.stays[stage], self.stages.is_forward(stage)
@@ -232,7 +234,14 @@ class Dwell(Shown):
         return self.models(stage).check_table(self.clock.step)
 
     def exits(self, stage: str, model: str = BINNED) -> pd.DataFrame:
-        """Exits observed and expected by bin of age under one model, named as in :meth:`fit_check`."""
+        """Exits observed and expected by bin of age under one model, named as in :meth:`fit_check`.
+
+        Returns
+        -------
+        DataFrame
+            Index: ``first_age`` of the bin, with ``last_age``, in steps of the clock. ``observed`` and
+            ``expected`` numbers of exits.
+        """
         return self.models(stage).exits_table(model)
 
     def incidence(self, stage: str) -> pd.DataFrame:
@@ -241,8 +250,9 @@ class Dwell(Shown):
         Returns
         -------
         DataFrame
-            Index: age in steps. ``at_risk``; ``observed`` (Kaplan-Meier) with pointwise ``observed_low`` and
-            ``observed_high``; then one column per model.
+            Index: age in steps of the clock. ``at_risk``: deals watched at it; then shares of 0..1:
+            ``observed`` (Kaplan-Meier) with pointwise ``observed_low`` and ``observed_high``; then one column
+            per model.
         """
         return self.models(stage).incidence(self.interval)
 
@@ -265,10 +275,10 @@ class Dwell(Shown):
         Returns
         -------
         DataFrame
-            Index: age in steps. ``what`` the age is; ``n_watched`` stays at that age; ``n_open`` deals now
-            of that age or older, up to the next row; ``chance`` of a win with its interval; ``undecided``:
-            chance to be still there at the oldest age at which anyone left; ``chance_if_leaves``: of a win
-            among those who leave by then, with its interval.
+            Index: age in steps of the clock; chances are 0..1. ``what`` the age is; ``n_watched`` stays at
+            that age; ``n_open`` deals now of that age or older, up to the next row; ``chance`` of a win with
+            its interval; ``undecided``: chance to be still there at the oldest age at which anyone left;
+            ``chance_if_leaves``: of a win among those who leave by then, with its interval.
 
         Raises
         ------
@@ -291,7 +301,7 @@ class Dwell(Shown):
         stays, at_risk = self.stays[code], self.stays[code].counts.at_risk
         open_ages = np.sort(stays.exit_age[stays.destination < 0])
         older = len(open_ages) - np.searchsorted(open_ages, np.append(ages[1:], np.iinfo(np.int64).max))
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "what": what,
                 "n_watched": at_risk[np.minimum(ages, len(at_risk) - 1)] * (ages < len(at_risk)),
@@ -302,6 +312,7 @@ class Dwell(Shown):
             },
             index=pd.Index(ages, name=f"age in {self.clock.step}s"),
         )  # fmt: skip
+        return told(frame, dict.fromkeys(("undecided", "chance_if_leaves"), PERCENT))
 
     def _ahead(self, stage: int, hazards: list[Floats], ages: Ints) -> Floats:
         """Chances to be won, to leave, and to be won if leaving; shape (3, ..., n_ages)."""

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from funnelsim.fitting.fit import fit
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.table import told
 from funnelsim.numerics.hazard_regression import joint_covariance
 from funnelsim.numerics.multipliers import multiplied_win_rates
 from funnelsim.numerics.pooling import more_than_luck
@@ -26,7 +27,7 @@ from funnelsim.questions.effect_value import out_of_sample_value
 from funnelsim.questions.given import fitting
 from funnelsim.questions.leaks import uneven_filling
 from funnelsim.questions.watched import families, recording_dates
-from funnelsim.vocabulary.display import PERCENTAGE_POINTS, Shown
+from funnelsim.vocabulary.display import PERCENTAGE_POINTS, TIMES, Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
@@ -95,7 +96,7 @@ class Effects(Shown):
             otherwise average attributes is won within the ages seen; each with ``..._low`` and ``..._high``;
             ``verdict`` in words.
         """
-        return self._table.copy()
+        return told(self._table, self._column_units(), self._column_words)
 
     @cached_property
     def _table(self) -> pd.DataFrame:
@@ -196,8 +197,9 @@ class Effects(Shown):
         Returns
         -------
         DataFrame
-            ``forward`` and ``lost``; index: ``deal_id`` where there is such a column, else that of `deals`.
-            They multiply :meth:`base_rates`, not the pooled rates of the funnel.
+            ``forward`` and ``lost``: factors (1: as the average deal); index: ``deal_id`` where there is such
+            a column, else that of `deals`. They multiply :meth:`base_rates`, not the pooled rates of the
+            funnel.
 
         Raises
         ------
@@ -212,7 +214,8 @@ class Effects(Shown):
             is_known = recording_dates(frame, column) <= pd.Timestamp(self.history.cutoff)
             known = known.assign(**{name: frame[name].astype(object).where(is_known, None)})
         index = pd.Index(frame["deal_id"]) if "deal_id" in frame else frame.index
-        return pd.DataFrame(self.learnt.multipliers(known), index=index, columns=["forward", "lost"])
+        frame = pd.DataFrame(self.learnt.multipliers(known), index=index, columns=["forward", "lost"])
+        return told(frame, dict.fromkeys(map(str, frame), TIMES))
 
     def base_rates(self) -> list[Floats]:
         """Rates of the average deal, by stage: what the multipliers multiply.
@@ -257,7 +260,7 @@ class Effects(Shown):
         splits.
         """
         names = [attribute.name for attribute in self.learnt.columns.attributes]
-        return out_of_sample_value(self.history, names, self.recorded_at, n_splits)
+        return told(out_of_sample_value(self.history, names, self.recorded_at, n_splits))
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the effects on the chance of winning: :func:`funnelsim.plot_effects` of these."""

@@ -14,6 +14,7 @@ from funnelsim.engines.protocol import EngineError
 from funnelsim.engines.run import forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.shock import ShockByPeriod
+from funnelsim.nouns.table import told
 from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.periods import Periods
@@ -55,7 +56,14 @@ class FuturePaths(Shown):
         return {"bookings": self.unit}
 
     def table(self) -> pd.DataFrame:
-        """One row a future and moment: ``future``, ``draw``, ``by``, ``wins``, and ``bookings`` if known."""
+        """One row a future and moment.
+
+        Returns
+        -------
+        DataFrame
+            Numbers of the ``future`` and of its ``draw`` of the parameters; ``by``: the moment; ``wins``
+            until then, and, where amounts are known, ``bookings`` in the unit of the funnel.
+        """
         n_futures, n_points = self.wins.shape
         columns = {
             "future": np.repeat(np.arange(n_futures), n_points),
@@ -65,7 +73,7 @@ class FuturePaths(Shown):
         }
         if len(self.bookings):
             columns["bookings"] = self.bookings.ravel()
-        return pd.DataFrame(columns)
+        return told(pd.DataFrame(columns), self._column_units())
 
 
 @checked

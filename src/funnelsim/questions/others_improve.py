@@ -17,7 +17,9 @@ from funnelsim.nouns.law import Measure, over_draws
 from funnelsim.nouns.levers.classes import OutsideTop, expected_wins
 from funnelsim.nouns.levers.protocol import LeverError
 from funnelsim.nouns.levers.rates import Conversion
+from funnelsim.nouns.table import told
 from funnelsim.questions.situation import Situation
+from funnelsim.vocabulary.display import PERCENT, POINTS
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -61,8 +63,9 @@ def others_improve(
     DataFrame
         Rows "rule of three" and "forecast". ``share_of_best``: of the results (of last year as recorded; of
         the wins expected of new deals, differences by luck shrunk); ``gain`` over all periods with
-        ``gain_se``; ``change_of_chance`` with ``change_se``. The rule of three has no error to show: it is
-        one number, the results of the others times `by`, scaled to the length of the periods.
+        ``gain_se``, in the unit of the forecast; ``change_of_chance`` with ``change_se`` (0.1: ten points).
+        The rule of three has no error to show: it is one number, the results of the others times `by`, scaled
+        to the length of the periods.
 
     Raises
     ------
@@ -105,7 +108,11 @@ def others_improve(
             "change_se": change.standard_error,
         },
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("answer")
+    units = {"share_of_best": PERCENT, "change_of_chance": POINTS, "change": POINTS}
+    units["gain"] = situation.base.unit if situation.base.is_money else "wins"
+    return told(
+        pd.DataFrame.from_dict(rows, orient="index").rename_axis("answer"), units, {"forecast": "as forecast"}
+    )
 
 
 def _results(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from funnelsim.fitting.groups import SegmentError, attribute_names
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.table import told
 from funnelsim.numerics.pooling import poisson_interval
 from funnelsim.numerics.recurrence import cluster_rate_draws, lag_summary, seen_lags
 from funnelsim.questions.columns_of_deals import words_of
@@ -132,7 +133,7 @@ class Referrals(Shown):
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high", "words"])
         table["low"] = np.minimum(table["low"], table["value"])
         table["high"] = np.maximum(table["high"], table["value"])
-        return table.rename_axis("what")
+        return told(table.rename_axis("what"))
 
     @property
     def _sides(self) -> list[float]:

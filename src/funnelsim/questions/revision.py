@@ -17,6 +17,7 @@ from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.law import Measure
+from funnelsim.nouns.table import told
 from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -59,7 +60,8 @@ class Revision(Shown):
         DataFrame
             Index: the earlier date; ``won``, ``lost``, ``moved on``, ``moved back``, ``slipped`` (still in
             their stage), ``re-priced``, ``new`` (deals that came, less what had been expected of them),
-            ``model``; the later date. ``change`` of the expected total, ``level`` after it, and ``n_deals``.
+            ``model``; the later date. ``change`` of the expected total and ``level`` after it, in the unit of
+            the forecast, or wins; and the number ``n_deals``.
         """
         start = float(self.before.mean().value)
         rows = {self.days[0]: (0.0, 0)}
@@ -70,7 +72,8 @@ class Revision(Shown):
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=["change", "n_deals"])
         frame["level"] = start + frame["change"].cumsum()
         frame.loc[self.days[1]] = [0.0, 0, float(self.after.mean().value)]
-        return frame.astype({"n_deals": int})[["change", "level", "n_deals"]].rename_axis("cause")
+        frame = frame.astype({"n_deals": int})[["change", "level", "n_deals"]].rename_axis("cause")
+        return told(frame, self._column_units())
 
     def _column_units(self) -> Mapping[str, str]:
         unit = self.before.unit if self.before.is_money else "wins"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,13 @@ from funnelsim.fitting.fit import fit
 from funnelsim.fitting.groups import Groups, SegmentError, SegmentWarning, group_deals
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.table import told
 from funnelsim.numerics.group_rates import GroupRates, pool_groups, raw_draws, raw_ratios
 from funnelsim.numerics.multipliers import multiplied_win_rates, routes_at_common_pace
 from funnelsim.numerics.pooling import Pool, more_than_luck, poisson_interval, pool
 from funnelsim.questions.given import fitting
 from funnelsim.questions.leaks import leak
-from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.display import PERCENT, TIMES, Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
@@ -34,7 +35,8 @@ PACE_VERDICTS = {1: "faster", -1: "slower", 0: "not more than luck"}
 IF_KNOWN = ", if known when deals began"
 _ONE_WAY = (
     "no loss and no move back is on record: whether a group wins less or only later cannot be told, win "
-    "rates at the common pace hardly differ, and what differs is in the pace"
+    "rates at the common pace hardly differ, and what differs is in the pace; record when and why deals are "
+    "lost, or compare groups by their pace"
 )
 _FINITE = 1e6  # a ratio of something to nothing, where a win rate is computed from it
 _SAME = 12  # decimals in which equal win rates agree
@@ -100,15 +102,18 @@ class Segments(Shown):
     def _tails(self) -> list[float]:
         return [(1 - self.interval) / 2, (1 + self.interval) / 2]
 
+    def _column_units(self) -> Mapping[str, str]:
+        return {"pace": TIMES, "raw_pace": TIMES}
+
     def table(self) -> pd.DataFrame:
         """Counts, win rate and pace of each group, raw and shrunk side by side; largest group first.
 
         Returns
         -------
         DataFrame
-            Index: group. ``n_deals``, ``n_open``, ``n_won``, ``n_lost``; ``raw_win_rate`` (the group on its
-            own) and ``win_rate`` (pulled towards the average as far as its evidence is thin): win rate at
-            the common pace, see Notes; ``raw_pace`` and ``pace``: how many times as fast as all deals the
+            Index: group. Numbers ``n_deals``, ``n_open``, ``n_won``, ``n_lost``; ``raw_win_rate`` (the group
+            on its own) and ``win_rate`` (pulled towards the average as far as its evidence is thin): win rate
+            at the common pace, see Notes; ``raw_pace`` and ``pace``: how many times as fast as all deals the
             group's leave their stages, won or lost. ``..._low`` and ``..._high`` bound each, and always hold
             the estimate.
 
@@ -143,7 +148,7 @@ class Segments(Shown):
                 f"{name}_low": np.minimum(least, value),
                 f"{name}_high": np.maximum(most, value),
             }
-        return pd.DataFrame(columns, index=self._index)
+        return told(pd.DataFrame(columns, index=self._index), self._column_units())
 
     def transitions(self) -> pd.DataFrame:
         """Observed and expected exits of each group by transition, raw and shrunk ratio side by side.
@@ -177,7 +182,7 @@ class Segments(Shown):
                 "nu": pool(observed, expected).nu,
             }
             rows.append(pd.DataFrame(columns, index=self._index))
-        return pd.concat(rows).reset_index()
+        return told(pd.concat(rows).reset_index())
 
     def differences(self) -> pd.DataFrame:
         """Whether groups differ at all, and by how much: in pace, in conversion, in each transition.
@@ -202,7 +207,8 @@ class Segments(Shown):
             found[f"{names[stage]} > {names[place]}"] = one
         rows = [(part.mean_spread, part.chance_of_none, part.p_value) for part in found.values()]
         columns = ["spread", "chance_of_none", "p_value"]
-        return pd.DataFrame(rows, columns=columns, index=pd.Index(list(found), name="what"))
+        frame = pd.DataFrame(rows, columns=columns, index=pd.Index(list(found), name="what"))
+        return told(frame, {"chance_of_none": PERCENT})
 
     def league(self, *, most_false: float = 0.1) -> pd.DataFrame:
         """Groups ranked by shrunk win rate, and which differ from all deals by more than luck, also in pace.
@@ -252,7 +258,9 @@ class Segments(Shown):
             chance_slower=slower,
             pace_verdict=self._said(PACE_VERDICTS, more_than_luck(faster, slower, most_false)),
         )
-        return league.sort_values("win_rate", ascending=False, kind="stable")
+        chances = ("chance_above", "chance_below", "chance_best", "chance_faster", "chance_slower")
+        units = dict(self._column_units()) | dict.fromkeys(chances, PERCENT)
+        return told(league.sort_values("win_rate", ascending=False, kind="stable"), units)
 
     def _said(self, verdicts: dict[int, str], signs: Ints) -> list[str]:
         """Verdicts in words, those of a doubtful attribute with the doubt."""

@@ -18,11 +18,12 @@ from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.nouns.levers.protocol import Lever, LeverError
+from funnelsim.nouns.table import told
 from funnelsim.questions.option import Option as Option
 from funnelsim.questions.situation import Situation
-from funnelsim.questions.solve import down, stepped_up
+from funnelsim.questions.solve import beside, stepped_up
 from funnelsim.questions.surface import Surface, climb
-from funnelsim.vocabulary.display import POINTS, Shown
+from funnelsim.vocabulary.display import POINTS, TIMES, Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -60,7 +61,8 @@ class SpendingPlan(Shown):
         return f"SpendingPlan({names}; chance of {self.situation.target:,.0f} without: {chance:.1f} %)"
 
     def _column_units(self) -> Mapping[str, str]:
-        return {"cost": self.situation.base.unit, "behind": POINTS}
+        factors = dict.fromkeys((option.name for option in self.options), TIMES)
+        return factors | {"cost": self.situation.base.unit, "behind": POINTS}
 
     def _shown_table(self) -> pd.DataFrame:
         return self.frontier()
@@ -76,10 +78,11 @@ class SpendingPlan(Shown):
         -------
         DataFrame
             Index: mix; "best mix", "nothing", "only what is free" where something is, each option alone (with
-            what is free), and the money in equal parts. Columns: the factor of each option, ``cost``,
-            ``chance`` (forecast, not approximated) with ``chance_se``, and ``behind`` the best with
-            ``behind_se`` (paired). A mix less than two standard errors, or half a point, behind is as good:
-            ``verdict`` says so, and does not call a mix the best when all of them are.
+            what is free), and the money in equal parts. Columns: the factor of each option (1: as it is),
+            ``cost`` in the unit of the forecast, ``chance`` (0..1; forecast, not approximated) with
+            ``chance_se``, and ``behind`` the best with ``behind_se`` (paired; 0.1: ten points). A mix less
+            than two standard errors, or half a point, behind is as good: ``verdict`` says so, and does not
+            call a mix the best when all of them are.
 
         Raises
         ------
@@ -126,14 +129,14 @@ class SpendingPlan(Shown):
         best = self._optimum(self._cost(all_of_it))
         most = self.chance(best)
         if most < chance:
-            reason = f"not to be had: all that can be bought reaches at most {100 * most:.4f} %"
+            reason = f"not to be had: all that can be bought reaches at most {beside(chance, most)} %"
             return self._told("all that can be bought", best, reason)
         shares = self._cheapest(float(chance), best)
         reached = self.forecast(shares).chance().value
-        return self._told("cheapest mix", shares, f"reaches {down(reached)} %")
+        return self._told("cheapest mix", shares, f"reaches {beside(chance, reached)} %")
 
     def _told(self, name: str, shares: Floats, verdict: str) -> pd.DataFrame:
-        return self._compared({name: shares}).assign(verdict=verdict)
+        return told(self._compared({name: shares}).assign(verdict=verdict))
 
     def frontier(self, n_budgets: int = 6) -> pd.DataFrame:
         """The best chance for each of some budgets, from nothing to all that can be bought.
@@ -161,7 +164,7 @@ class SpendingPlan(Shown):
         digits = 0 if whole >= 100 * n_budgets else 6  # small units must not fall together
         mixes = {f"{b:,.{digits}f}": self._optimum(b) for b in budgets.tolist()}
         table = self._compared(mixes)
-        return table.drop(columns=["behind", "behind_se", "verdict"])
+        return told(table.drop(columns=["behind", "behind_se", "verdict"]))
 
     @cached_property
     def paid(self) -> tuple[Option, ...]:
@@ -300,7 +303,8 @@ class SpendingPlan(Shown):
                 }
             )
         table = pd.DataFrame(rows).set_index("mix")
-        return table.assign(verdict=_verdicts(table))
+        table["verdict"] = _verdicts(table)
+        return told(table, self._column_units())
 
 
 def _verdicts(table: pd.DataFrame) -> list[str]:

@@ -11,9 +11,11 @@ import pandas as pd
 from scipy import stats
 
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.table import told
 from funnelsim.numerics.dwell import BestDwell, DwellFit, DwellFitError, NeverLeaves, best_dwell
 from funnelsim.numerics.goodness_of_fit import ExitsCheck, check_exits, incidence_bounds, kaplan_meier
 from funnelsim.numerics.hazards import AgeCounts, StageHazards, count_ages
+from funnelsim.vocabulary.display import PERCENT, POINTS, several
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Stages
 
@@ -116,7 +118,7 @@ def families_table(found: BestDwell) -> pd.DataFrame:
         rows[name] = ["", 0.0, n_params, -np.inf, np.inf, 0.0, reason.split(": ", 1)[-1]]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=_FAMILY_COLUMNS)
     table.index.name = "family"
-    return table
+    return told(table, dict.fromkeys(("never_leaves", "weight"), PERCENT))
 
 
 # --- hazards by age of every model, and their slopes
@@ -204,7 +206,8 @@ class Models:
             row = [len(check.first_age), check.statistic, check.df, check.p_value, gap[age], age, error[age]]
             rows.append([name, *row, verdict])
         columns = ["model", "n_bins", "statistic", "df", "p_value", "largest_gap", "gap_age", "gap_se"]
-        return pd.DataFrame(rows, columns=[*columns, "verdict"]).set_index("model")
+        frame = pd.DataFrame(rows, columns=[*columns, "verdict"]).set_index("model")
+        return told(frame, {"largest_gap": POINTS, "gap_se": POINTS, "gap_age": several(step)})
 
     def exits_table(self, model: str) -> pd.DataFrame:
         """Exits observed and expected under one model, by bin of age."""
@@ -214,7 +217,7 @@ class Models:
         check = found[model]
         last = np.append(check.first_age[1:], self.n_ages) - 1
         columns = {"last_age": last, "observed": check.observed, "expected": check.expected}
-        return pd.DataFrame(columns, index=pd.Index(check.first_age, name="first_age"))
+        return told(pd.DataFrame(columns, index=pd.Index(check.first_age, name="first_age")))
 
     def incidence(self, interval: float) -> pd.DataFrame:
         """Share that has left by each age: observed with pointwise bounds, and by every model."""
@@ -224,4 +227,5 @@ class Models:
         columns |= {"observed_low": low, "observed_high": high}
         for name, (hazard, _) in self.by_age():
             columns[name] = np.asarray(1 - np.cumprod(1 - hazard))
-        return pd.DataFrame(columns, index=pd.RangeIndex(self.n_ages, name="age"))
+        frame = pd.DataFrame(columns, index=pd.RangeIndex(self.n_ages, name="age"))
+        return told(frame, dict.fromkeys(list(columns)[1:], PERCENT))

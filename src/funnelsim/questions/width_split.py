@@ -13,6 +13,7 @@ from funnelsim.engines.run import forecast
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
+from funnelsim.nouns.table import LUCK, told
 from funnelsim.numerics.portfolio import Portfolio
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -55,8 +56,9 @@ def width_split(
     DataFrame
         Index: ``chance`` (which of the other open deals are won), ``large deals``, ``deals to come``,
         ``parameters`` (rates, paces and arrivals that are not known), ``shared shock``, and ``total``.
-        ``sd``: the standard deviation each would leave alone; ``share``: its share of the variance; and
-        ``width``: that share of the width of the central range.
+        ``sd``: the standard deviation each would leave alone, in the unit of the forecast; ``share``: its
+        share of the variance (0..1); and ``width``: that share of the width of the central range, in the unit
+        of the forecast.
 
     Raises
     ------
@@ -91,7 +93,8 @@ def width_split(
     parts = _variances(calm, n_large)
     parts["shared shock"] = max(whole.sd() ** 2 - sum(parts.values()), 0.0)
     low, high = whole.quantile([(1 - interval) / 2, (1 + interval) / 2])
-    return _table(parts, float(high - low))
+    unit = whole.unit if whole.is_money else "wins"
+    return told(_table(parts, float(high - low)), {"sd": unit, "width": unit}, LUCK)
 
 
 def _variances(outlook: Forecast, n_large: int) -> dict[str, float]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from funnelsim.nouns.law import Counted
 from funnelsim.nouns.shock import Shock
+from funnelsim.nouns.table import told
 from funnelsim.numerics.block_bootstrap import BlockInterval, bootstrap_share, bootstrap_skill
 from funnelsim.numerics.deal_scores import auc, brier_skill, expected_calibration_error, reliability
 from funnelsim.numerics.scores import covered, pinball
@@ -92,8 +93,9 @@ class Backtest(Shown):
         Returns
         -------
         DataFrame
-            ``n_cells``; ``ncrps`` (mean CRPS over mean actual), and ``our_ncrps`` on the same cells; ``bias``
-            and ``error`` (sums of forecast means less actuals, and of their sizes, over the sum of actuals),
+            All but ``n_cells`` have no unit: shares, or ratios to the mean of what came. ``n_cells``;
+            ``ncrps`` (mean CRPS over mean actual), and ``our_ncrps`` on the same cells; ``bias`` and
+            ``error`` (sums of forecast means less actuals, and of their sizes, over the sum of actuals),
             ``pinball`` (mean over the 10, 50 and 90 % quantiles, over mean actual), ``coverage_50``, ``_80``,
             ``_95`` with ``coverage_80_low`` and ``_high``, ``width_80`` (over mean actual), ``pit_mean``, and
             ``our_skill``: the share of this method's CRPS that ours saves, with its bounds.
@@ -106,7 +108,7 @@ class Backtest(Shown):
                 head = dict(zip(("measure", "part", "window"), keys, strict=True)) | {"method": method}
                 same = ours.merge(cells[["origin", "ahead"]], on=["origin", "ahead"])
                 rows.append(head | _row(cells) | self._bounds(cells, same, interval))
-        return pd.DataFrame(rows)
+        return told(pd.DataFrame(rows), self._column_units())
 
     def _bounds(self, cells: pd.DataFrame, same: pd.DataFrame, interval: float) -> dict[str, float]:
         """Bounds of the coverage, and what ours saves on the same cells."""
@@ -162,9 +164,10 @@ class Backtest(Shown):
             error = float((some["mean"] - some["actual"]).abs().sum()) / came
             rows[str(method)] = [error, float(some["least_error"].sum()) / came, len(some)]
         known = {KNOWS_ALL: [rows[OURS][1], rows[OURS][1], rows[OURS][2]]}
-        return pd.DataFrame.from_dict(
+        frame = pd.DataFrame.from_dict(
             known | rows, orient="index", columns=["error", "possible", "n_cells"]
         ).rename_axis("method")
+        return told(frame, dict.fromkeys(("error", "possible"), PERCENT))
 
     def deal_scores(self) -> pd.Series:
         """How good our chances of single deals were: to be won within all periods.
@@ -205,7 +208,7 @@ class Backtest(Shown):
                 f"our_{score}": same[score] for score in ("brier_skill", "auc", "ece")
             }
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
-        return table.astype({"n_deals": int})
+        return told(table.astype({"n_deals": int}), dict.fromkeys(("won", "mean_chance"), PERCENT))
 
     def reliability(self, n_bins: int = 10, *, method: str = OURS) -> pd.DataFrame:
         """Chance against share won, by bins of equal count, with 90 % intervals of the share.
@@ -216,6 +219,12 @@ class Backtest(Shown):
         method : str
             Ours, or a rival that gives chances of single deals.
 
+        Returns
+        -------
+        DataFrame
+            One row a bin: ``n_deals``, mean ``chance``, and the share ``won`` with ``low`` and ``high``;
+            shares of 0..1.
+
         Raises
         ------
         BacktestError
@@ -225,15 +234,14 @@ class Backtest(Shown):
             raise BacktestError(f"n_bins={n_bins!r} must be a whole number of 1 or more")
         deals = self._deals_of(method)
         curve = reliability(deals["won"].to_numpy(float), deals["chance"].to_numpy(float), n_bins=n_bins)
-        return pd.DataFrame(
-            {
-                "n_deals": curve.n_deals,
-                "chance": curve.chance,
-                "won": curve.rate,
-                "low": curve.low,
-                "high": curve.high,
-            }
-        )
+        columns = {
+            "n_deals": curve.n_deals,
+            "chance": curve.chance,
+            "won": curve.rate,
+            "low": curve.low,
+            "high": curve.high,
+        }
+        return told(pd.DataFrame(columns), dict.fromkeys(("won", "low", "high"), PERCENT))
 
     def _deals_of(self, method: str) -> pd.DataFrame:
         """Deals with the chances of one method."""

@@ -13,9 +13,11 @@ from scipy import stats
 from funnelsim.nouns.forecast import target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
+from funnelsim.nouns.table import told
 from funnelsim.numerics.incidence import observed_routes
 from funnelsim.questions.targets.course import Course, as_written
 from funnelsim.questions.targets.quotas import TargetError
+from funnelsim.vocabulary.display import PERCENT
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.uncertainty import check_draws, check_interval
@@ -74,7 +76,8 @@ def activity_plan(
         Index: ``new deals``, each open stage (deals that must reach it), ``visits`` and other activities
         where they are given, ``wins``, and ``bookings`` where there are amounts. ``course`` where its rates
         are given; ``needed`` with ``low`` and ``high``; ``per_week`` and ``per_week_per_person``, each with
-        ``_low`` and ``_high``; ``counts``, what a row counts: "deals", "work" or an "amount".
+        ``_low`` and ``_high``; ``counts``, what a row counts, which is its unit: "deals", "work" (visits,
+        calls) or an "amount" in the unit of the funnel.
 
     Raises
     ------
@@ -122,7 +125,7 @@ def activity_plan(
     frame = pd.DataFrame(columns, index=pd.Index(names, name="activity"))
     if course is not None:
         frame.insert(0, "course", _by_course(funnel, wanted, course, is_money, work))
-    return frame
+    return told(frame, None, {BOOKINGS: f"bookings, {funnel.unit}"} if funnel.unit else None)
 
 
 def check_positive(name: str, number: object) -> None:
@@ -246,10 +249,10 @@ def planned_against_done(
     Returns
     -------
     DataFrame
-        Index: activity. ``planned``, ``done``, ``deviation`` as a share of the plan, ``asks_for_a_cause``,
-        and ``chance_alone``: twice the smaller of the chances that a Poisson count of the planned mean is as
-        large, or as small. It is NaN for amounts, which are no counts, and for visits and other work: how
-        much of that is done is decided, not left to chance.
+        Index: activity. ``planned`` and ``done`` (counts, or amounts), ``deviation`` as a share of the plan,
+        ``asks_for_a_cause``, and ``chance_alone``: twice the smaller of the chances that a Poisson count of
+        the planned mean is as large, or as small. It is NaN for amounts, which are no counts, and for visits
+        and other work: how much of that is done is decided, not left to chance.
 
     Raises
     ------
@@ -287,7 +290,7 @@ def planned_against_done(
                 "chance_alone": _as_far_out(count, planned) if counts == "deals" else np.nan,
             }
         )
-    return pd.DataFrame(rows, index=pd.Index(list(done), name="activity"))
+    return told(pd.DataFrame(rows, index=pd.Index(list(done), name="activity")), {"deviation": PERCENT})
 
 
 def _done(name: str, given: object, counts: str) -> float:

@@ -10,7 +10,9 @@ import pandas as pd
 
 from funnelsim.nouns.forecast import Forecast, Window
 from funnelsim.nouns.law import Measure
+from funnelsim.nouns.table import told
 from funnelsim.questions.targets.quotas import TargetError
+from funnelsim.vocabulary.display import PERCENT
 from funnelsim.vocabulary.door import checked
 
 Floats = npt.NDArray[np.float64]
@@ -40,8 +42,9 @@ def attainable(
     Returns
     -------
     DataFrame
-        Index: ``chance``. ``target``, reached with at least that chance; ``target_se``, its standard error
-        (that of the chance, over how fast the chance falls); and ``of_expected``, the target over the mean.
+        Index: ``chance`` (0..1). ``target``, reached with at least that chance; ``target_se``, its standard
+        error (that of the chance, over how fast the chance falls), both in the unit of the forecast, or wins;
+        and ``of_expected``, the target over the mean (1: as much as is expected).
 
     Raises
     ------
@@ -62,7 +65,7 @@ def attainable(
         raise TargetError(f"chances={chances!r} must lie between 0 and 1; write 80 % as 0.8")
     target, error = quantiles_with_errors(outlook, 1.0 - wanted, window, measure)
     mean = outlook.mean(window, measure).value
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "target": target,
             "target_se": error,
@@ -70,6 +73,8 @@ def attainable(
         },
         index=pd.Index(wanted, name="chance"),
     )
+    unit = "wins" if (measure or outlook.measure) == "wins" else outlook.unit
+    return told(frame, {"target": unit, "of_expected": PERCENT})
 
 
 def quantiles_with_errors(

@@ -11,9 +11,11 @@ import pandas as pd
 
 from funnelsim.nouns.forecast import Forecast, Window
 from funnelsim.nouns.law import Law, over_draws, slack
+from funnelsim.nouns.table import told
 from funnelsim.questions.targets.parts import chance_of
 from funnelsim.questions.targets.quotas import TargetError
 from funnelsim.questions.targets.split import TargetSplit
+from funnelsim.vocabulary.display import PERCENT
 from funnelsim.vocabulary.door import checked
 
 Floats = npt.NDArray[np.float64]
@@ -114,8 +116,9 @@ def commission(
     Returns
     -------
     DataFrame
-        Index: part, or only ``total``. ``mean`` pay with ``mean_se``, ``p10``, ``p50``, ``p90``,
-        ``of_amount`` (mean pay over mean amount), and for each threshold above 0 the chance to reach it.
+        Index: part, or only ``total``. ``mean`` pay with ``mean_se``, ``p10``, ``p50``, ``p90`` in the
+        unit of the forecast, ``of_amount`` (mean pay over mean amount, 0..1; for wins, pay per win), and for
+        each threshold above 0 the chance to reach it (0..1).
         The total of a split is what all parts are paid together, from joint futures: its range is no sum of
         ranges.
 
@@ -143,7 +146,7 @@ def commission(
         raise TargetError("of_quota=True: the forecast has no target; make it with forecast(target=...)")
     own = plan.times(outlook.target) if of_quota and outlook.target is not None else plan
     by_draw, row = _row(outlook.law(window), own, _names(plan, of_quota))
-    return _table([_with_mean(row, by_draw, outlook.law(window))], ["total"])
+    return _table([_with_mean(row, by_draw, outlook.law(window))], ["total"], outlook.unit)
 
 
 def _of_split(split: TargetSplit, plan: PaySteps, of_quota: bool) -> pd.DataFrame:
@@ -155,7 +158,7 @@ def _of_split(split: TargetSplit, plan: PaySteps, of_quota: bool) -> pd.DataFram
     p10, p50, p90 = np.quantile(paid, [0.1, 0.5, 0.9]).tolist()
     together = np.sum([by_draw for by_draw, _ in pairs], axis=0)
     rows.append(_with_mean({"p10": p10, "p50": p50, "p90": p90}, together, parts.whole))
-    return _table(rows, [*parts.labels, "total"])
+    return _table(rows, [*parts.labels, "total"], parts.unit)
 
 
 def _names(plan: PaySteps, of_quota: bool) -> list[str]:
@@ -181,7 +184,9 @@ def _with_mean(row: dict[str, float], by_draw: Floats, law: Law) -> dict[str, fl
     return {"mean": mean.value, "mean_se": mean.standard_error} | row | {"of_amount": of_amount}
 
 
-def _table(rows: list[dict[str, float]], names: list[str]) -> pd.DataFrame:
+def _table(rows: list[dict[str, float]], names: list[str], unit: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows, index=pd.Index(names, name="part"))
     first = ["mean", "mean_se", "p10", "p50", "p90", "of_amount"]
-    return frame[[*first, *(column for column in frame if column not in first)]]
+    reached = [str(column) for column in frame if column not in first]
+    units = dict.fromkeys(first, unit) | dict.fromkeys(("of_amount", *reached), PERCENT)
+    return told(frame[[*first, *reached]], units)

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from funnelsim.nouns.history import DealHistory
+from funnelsim.nouns.table import told
 from funnelsim.questions.targets.quotas import TargetError
+from funnelsim.vocabulary.display import PERCENT
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.words import did_you_mean
 
@@ -35,11 +37,12 @@ def indicators(
     Returns
     -------
     DataFrame
-        Index: period. ``new_deals``; ``intents``, deals that reached the stage, or one beyond it, for the
-        first time; ``intent_rate``, intents over new deals *of the same period*; ``closes``, wins;
-        ``close_rate``, closes over intents of the same period; ``average_yield`` of wins with an amount.
-        Then of the new deals of the period, whenever they moved: ``won_of_new``, the share won so far, and
-        ``open_of_new``, the share not yet decided. ``is_complete``: the period has ended.
+        Index: period; counts, and rates of 0..1 and above. ``new_deals``; ``intents``, deals that reached the
+        stage, or one beyond it, for the first time; ``intent_rate``, intents over new deals *of the same
+        period*; ``closes``, wins; ``close_rate``, closes over intents of the same period; ``average_yield``
+        of wins with an amount, in the unit of the history. Then of the new deals of the period, whenever they
+        moved: ``won_of_new``, the share won so far, and ``open_of_new``, the share not yet decided.
+        ``is_complete``: the period has ended.
 
     Raises
     ------
@@ -96,7 +99,9 @@ def indicators(
         },
         index=pd.Index([_label(period, every) for period in index], name=every),
     )
-    return frame if last is None else frame.tail(last)
+    shares = ("intent_rate", "close_rate", "won_of_new", "open_of_new")
+    units = dict.fromkeys(shares, PERCENT) | {"average_yield": history.unit}
+    return told(frame if last is None else frame.tail(last), units)
 
 
 def _reaches(history: DealHistory, intent: str | None) -> npt.NDArray[np.bool_]:

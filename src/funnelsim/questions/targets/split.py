@@ -17,12 +17,13 @@ from funnelsim.engines.run import forecast
 from funnelsim.nouns.forecast import Forecast, target_amount
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
+from funnelsim.nouns.table import told
 from funnelsim.questions.targets.by_attribute import parts_by_attribute
 from funnelsim.questions.targets.by_time import DAYS, calendar_parts, parts_by_time
 from funnelsim.questions.targets.fairest import equal_chances
 from funnelsim.questions.targets.parts import Parts, chance_of
 from funnelsim.questions.targets.quotas import TargetError, amount_of, is_paid_later, share_out, whole_units
-from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.display import PERCENT, Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
@@ -69,7 +70,8 @@ class TargetSplit(Shown):
 
     def _column_units(self) -> Mapping[str, str]:
         unit = "wins" if self.parts.measure == "wins" else self.parts.unit
-        return dict.fromkeys(("quota", "expected", "p10", "p50", "p90"), unit)
+        chances = dict.fromkeys(("chance_assigned", "chance_of_target_if_met"), PERCENT)
+        return dict.fromkeys(("quota", "assigned", "expected", "p10", "p50", "p90"), unit) | chances
 
     def table(self) -> pd.DataFrame:
         """Quota of each part beside what is expected of it, and its chance.
@@ -77,8 +79,9 @@ class TargetSplit(Shown):
         Returns
         -------
         DataFrame
-            Index: part, then ``total``. ``quota`` and its ``share`` of all quotas, ``expected`` total, its
-            ``p10``, ``p50``, ``p90``, ``chance`` to reach the quota with ``chance_se``, and ``verdict``:
+            Index: part, then ``total``. ``quota``, ``expected`` total, its ``p10``, ``p50``, ``p90``, all in
+            the unit of the target, or wins; ``share`` of all quotas, ``chance`` to reach the quota (both
+            0..1) with ``chance_se``, and ``verdict``:
             infeasible below the stated chance, a stretch below one half, else attainable. The row ``total``
             is about the target.
         """
@@ -90,11 +93,12 @@ class TargetSplit(Shown):
             chance = chance_of(law, quota)
             p10, p50, p90 = law.quantile(np.array([0.1, 0.5, 0.9])).tolist()
             expected = float(law.mean_by_draw().mean())
-            told: dict[str, object] = {"quota": quota, "share": share, "expected": expected}
-            told |= {"p10": p10, "p50": p50, "p90": p90}
-            told |= {"chance": chance.value, "chance_se": chance.standard_error}
-            rows.append(told | {"verdict": self._verdict(chance.value)})
-        return pd.DataFrame(rows, index=pd.Index([*self.parts.labels, "total"], name=self.by))
+            row: dict[str, object] = {"quota": quota, "share": share, "expected": expected}
+            row |= {"p10": p10, "p50": p50, "p90": p90}
+            row |= {"chance": chance.value, "chance_se": chance.standard_error}
+            rows.append(row | {"verdict": self._verdict(chance.value)})
+        frame = pd.DataFrame(rows, index=pd.Index([*self.parts.labels, "total"], name=self.by))
+        return told(frame, self._column_units())
 
     def _verdict(self, chance: float) -> str:
         if chance < self.feasible:
@@ -178,7 +182,8 @@ class TargetSplit(Shown):
         columns = ["quota", "chance", "assigned", "chance_assigned", "chance_of_target_if_met"]
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis(self.by)
         never = f"met in none of {company.size:,} futures: they cannot say what the target does then"
-        return frame.assign(note=np.where(frame[columns[-1]].isna(), never, ""))
+        frame["note"] = np.where(frame[columns[-1]].isna(), never, "")
+        return told(frame, self._column_units())
 
     def __repr__(self) -> str:
         whole, every = chance_of(self.parts.whole, self.target).value, self.chance_of_all().value

@@ -19,6 +19,7 @@ from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.invoices import Invoices
 from funnelsim.nouns.law import Law, Measure
+from funnelsim.nouns.table import LUCK, told
 from funnelsim.questions.targets.asked import check_amounts, check_asked
 from funnelsim.questions.targets.came import FACTORS, Came
 from funnelsim.questions.targets.cause import named_cause
@@ -89,7 +90,8 @@ class Track(Shown):
 
     def _column_units(self) -> Mapping[str, str]:
         unit = self.before.unit if self.before.is_money else "wins"
-        return dict.fromkeys(("plan", "actual", "expected", "p10", "p90"), unit) | {"deviation": PERCENT}
+        amounts = ("plan", "actual", "expected", "p10", "p50", "p90", "change", "level")
+        return dict.fromkeys(amounts, unit) | {"deviation": PERCENT}
 
     def table(self) -> pd.DataFrame:
         """Plan against actual by period that has begun, and so far in total.
@@ -97,11 +99,11 @@ class Track(Shown):
         Returns
         -------
         DataFrame
-            Index: period, then ``so far``. ``plan`` until now (of a running period by days), ``actual``,
-            ``deviation`` as a share of the plan, ``asks_for_a_cause`` (beyond the tolerance), and from the
-            forecast made at the plan date ``expected``, ``p10``, ``p90`` and ``chance_alone``: twice the
-            smaller of the chances that chance, parameters and the shared shock alone bring as much, or as
-            little.
+            Index: period, then ``so far``; amounts in the unit of the plan. ``plan`` until now (of a running
+            period by days), ``actual``, ``deviation`` as a share of the plan, ``asks_for_a_cause`` (beyond
+            the tolerance), and from the forecast made at the plan date ``expected``, ``p10``, ``p90`` and
+            ``chance_alone``: twice the smaller of the chances that chance, parameters and the shared shock
+            alone bring as much, or as little.
 
         Notes
         -----
@@ -115,7 +117,7 @@ class Track(Shown):
         ]
         rows.append(self._row(float(self.plan_so_far.sum()), float(self.actual.sum()), self.before.law()))
         names = [*self.plan.labels[:begun], "so far"]
-        return pd.DataFrame(rows, index=pd.Index(names, name="period"))
+        return told(pd.DataFrame(rows, index=pd.Index(names, name="period")), self._column_units())
 
     def _row(self, plan: float, actual: float, law: Law) -> dict[str, object]:
         deviation = _over(actual, plan)
@@ -152,7 +154,7 @@ class Track(Shown):
                 amounts = (float(self.plan.amounts[ended + k]), float(self.actual[ended + k]), 0.0)
                 rows.append(_course_row(self.ahead, [label], *amounts))
             rows.append(_course_row(self.ahead, None, whole, float(self.actual.sum()), done))
-        return pd.DataFrame(rows, index=pd.Index([*names, "plan"], name="period"))
+        return told(pd.DataFrame(rows, index=pd.Index([*names, "plan"], name="period")), self._column_units())
 
     @cached_property
     def came(self) -> Came:
@@ -200,7 +202,7 @@ class Track(Shown):
         cents = np.array([round(float(value) * scale) for value in levels.values()])
         changes = np.concatenate([[0], np.diff(cents)])
         frame = pd.DataFrame({"change": changes / scale, "level": cents / scale}, index=list(levels))
-        return frame.rename_axis("factor")
+        return told(frame.rename_axis("factor"), self._column_units(), LUCK)
 
     def _expected_with(self, factors: frozenset[str]) -> float:
         """Expected total when some factors are as they came."""

@@ -15,7 +15,7 @@ from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.situation import Case
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import heading, paragraph
-from funnelsim.vocabulary.language import tr
+from funnelsim.vocabulary.language import language, tr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def demo(question: Question, drawing: Drawing, output: Output) -> None:
 
     output.check()
     output.progress("making the sample")
-    history = simulate_history()
+    history = simulate_history(lang=language())
     if question.measure == "revenue" or question.measure == "cash":  # mypy reads no "in"
         raise click.UsageError(f"--measure {question.measure}: the sample has no invoices; see forecast")
     if question.target is None and question.measure == "wins":

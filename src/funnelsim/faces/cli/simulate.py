@@ -12,6 +12,7 @@ from funnelsim.faces.cli.failures import RequestError
 from funnelsim.faces.cli.options import language_option, number_option
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.writing import refuse_existing, write_whole
+from funnelsim.vocabulary.language import language
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 _YEARS = (1900, 2200)
@@ -21,7 +22,6 @@ Examples:
   funnelsim simulate -o example --seed 7 --start 2025-01-01 --as-of 2026-09-30
   funnelsim forecast example/deals.csv example/stage_history.csv --stages example/stages.toml
 
-\b
 The folder holds deals.csv, stage_history.csv, stages.toml (stages, unit, as-of date) and funnel.json
 (the truth behind the deals). Text in CSV files that a spreadsheet would take for a formula gets an
 apostrophe in front.
@@ -79,9 +79,11 @@ def simulate(
         raise RequestError("several files are written, which standard output cannot hold; name a folder")
     output = Output(format_name=None, file=None, force=force, quiet=quiet)
     opens = _window_start(start, as_of, window_start)
-    truth = sample_funnel()
+    truth = sample_funnel(lang=language())
     days = [f"{date:%Y-%m-%d}" for date in (start, as_of, opens)]
-    history = simulate_history(seed, funnel=truth, start=days[0], as_of=days[1], window_start=days[2])
+    history = simulate_history(
+        seed, funnel=truth, start=days[0], as_of=days[1], window_start=days[2], lang=language()
+    )
     files = crm_files(history, truth)
     _write(folder, files, force=force)
     output.say(f"wrote {', '.join(files)} to {folder} ({history.n_deals:,} deals, seed {seed})")

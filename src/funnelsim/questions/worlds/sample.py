@@ -15,9 +15,11 @@ from funnelsim.nouns.records import Records
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import hazards_by_hand
+from funnelsim.questions.worlds.sample_words import history_in, stages_in, unit_in
 from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.language import Language, checked_language
 from funnelsim.vocabulary.randomness import Streams
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
 
@@ -54,18 +56,30 @@ class WorldError(FunnelsimError):
     """A world that cannot be simulated."""
 
 
-def sample_funnel() -> Funnel:
-    """The truth behind the embedded sample: a five-stage account-selling funnel, about 34 wins a quarter."""
+def sample_funnel(*, lang: Language = "en") -> Funnel:
+    """The truth behind the embedded sample: a five-stage account-selling funnel, about 34 wins a quarter.
+
+    Parameters
+    ----------
+    lang : {"en", "zh"}
+        Language of the names of its stages.
+
+    Raises
+    ------
+    LanguageError
+        If it is another.
+    """
+    checked_language(lang)
     hazards = tuple(hazards_by_hand(_FIRST_AGES, np.outer(pace, split)) for pace, split in _SAMPLE_EXITS)
     quantiles = (np.arange(200) + 0.5) / 200
     points = np.round(np.exp(10.35 + 0.75 * special.ndtri(quantiles)), -2).astype(float)
     return Funnel(
-        stages=SAMPLE_STAGES,
+        stages=stages_in(lang, SAMPLE_STAGES),
         clock=Clock("day"),
         hazards=hazards,
         arrivals=Arrivals(7, 19.0, np.inf, 0.02, np.array([0.9, 0.1, 0.0, 0.0, 0.0])),
         amounts=Amounts(points, np.ones(200), is_certain=True),
-        unit="EUR",
+        unit=unit_in(lang, "EUR"),
         origin="the truth of the embedded sample",
     )
 
@@ -90,6 +104,7 @@ def simulate_history(
     segments: bool = True,
     season: bool = True,
     missing_amounts: float = 0.02,
+    lang: Language = "en",
 ) -> DealHistory:
     """A synthetic CRM with known truth: stages, censoring, a late-starting window, segments, reps, seasons.
 
@@ -113,6 +128,9 @@ def simulate_history(
         Let arrivals follow the month of the year.
     missing_amounts : float
         Share of deals without a recorded amount.
+    lang : {"en", "zh"}
+        Language of the names of stages, regions, sources, products and reps; days and figures are the same.
+        Names of the stages of a `funnel` of your own stay.
 
     Returns
     -------
@@ -122,6 +140,8 @@ def simulate_history(
     ------
     WorldError
         If `as_of` does not lie after `start`, or nothing arrives in between.
+    LanguageError
+        If `lang` is another.
 
     Examples
     --------
@@ -130,6 +150,7 @@ def simulate_history(
     DealHistory(... deals at 2026-08-31: ... won, ... lost, ... open; ... issues)
     """
     truth, streams = funnel or sample_funnel(), Streams.of(seed)
+    checked_language(lang)
     clock = truth.clock
     cutoff = clock.known_until(end_of_day(as_of))
     first, last = int(clock.step_of(np.datetime64(start, "s"))), int(clock.step_of(cutoff))
@@ -155,7 +176,7 @@ def simulate_history(
         ended_before = np.unique(deal[(place >= truth.stages.n_open) & (step < opens)])
         keep = ~np.isin(deal, ended_before)
         deal, place, step = deal[keep], place[keep], step[keep]
-    return DealHistory(
+    history = DealHistory(
         records=_records(truth, streams.generator("amounts"), traits, missing_amounts, deal, place, step),
         stages=truth.stages,
         clock=clock,
@@ -163,6 +184,7 @@ def simulate_history(
         window_start=None if window_start is None else np.datetime64(window_start, "s"),
         unit=truth.unit,
     )
+    return history_in(lang, history)
 
 
 def _check_changes(truth: Funnel) -> None:

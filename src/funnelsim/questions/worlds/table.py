@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.nouns.table import told
 from funnelsim.numerics.block_bootstrap import BlockInterval, bootstrap_statistic
 from funnelsim.questions.worlds.methods import ORACLE, OURS
 from funnelsim.questions.worlds.sample import WorldError
+from funnelsim.vocabulary.display import PERCENT
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +59,9 @@ def table_of(cells: pd.DataFrame, part: str = "total") -> pd.DataFrame:
         worlds = {str(name): _by_world(some) for name, some in of_family.groupby("method", sort=False)}
         best = _best_rival(worlds)
         rows += [{"family": family, **_row(name, worlds, best)} for name in worlds]
-    return pd.DataFrame(rows).set_index(["family", "method"])
+    frame = pd.DataFrame(rows).set_index(["family", "method"])
+    shares = ("error", "cover50", "cover80", "cover95", "bias", "width80", "over_oracle", "difference")
+    return told(frame, dict.fromkeys(shares, PERCENT))
 
 
 def _by_world(cells: pd.DataFrame) -> pd.DataFrame:

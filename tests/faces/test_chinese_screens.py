@@ -145,7 +145,7 @@ FAILURES = {
     "forecast --periods 9X": "错误：期间 '9X' 无法识别",
     "forecast --scenario telesale": "没有这个文件，也没有这个名称的场景",
     "forecast --measure cash": "预测回款（--measure）需要知道赢单如何回款",
-    "check example/deals.csv renamed.csv --stages example/stages.toml": "没有这个阶段；是否应为 'Proof'？",
+    "check example/deals.csv renamed.csv --stages example/stages.toml": "没有这个阶段；是否应为 '证明价值'？",
     "check faulty.csv example/stage_history.csv": "第 3 行，列 'created_at'，值 'soon'：不是日期",
     "check nameless.csv example/stage_history.csv": "找不到列 'deal_id'",
     "fit example/deals.csv example/stage_history.csv --classes regin": "没有属性 'regin'；是否应为",
@@ -161,7 +161,7 @@ def test_what_goes_wrong_is_told_in_chinese(command: str, screens: Callable[[str
     late = [*deals[:2], re.sub(r",\d{4}-\d\d-\d\d,", ",soon,", deals[2], count=1), *deals[3:]]
     Path("faulty.csv").write_text("\n".join(late), encoding="utf-8")
     Path("nameless.csv").write_text("\n".join(["name" + deals[0][7:], *deals[1:]]), encoding="utf-8")
-    Path("renamed.csv").write_text(moves.replace(",Proof,", ",Prof,"), encoding="utf-8")
+    Path("renamed.csv").write_text(moves.replace(",证明价值,", ",证明价,"), encoding="utf-8")
     shipped = fs.intake.scenarios.shipped_scenarios()["account_selling"].read_text(encoding="utf-8")
     Path("wrong.toml").write_text("tarjet = 5\n" + shipped, encoding="utf-8")
     result = CliRunner().invoke(main, [*command.split(), "--lang", "zh"])
@@ -178,7 +178,7 @@ FAULTS_OF_A_SCENARIO = {
     "target = 5\nfiscal_start_month = 1.5": "：fiscal_start_month：应为整数，而不是 1.5",
     "target = 5\nmeasure = 'won'": "：measure：应为 'bookings', 'wins', 'revenue' 或 'cash'，而不是 'won'",
     "": "target：缺失",
-    "target = ５": "第 6 行第 10 列，值无效：'target = ５'；全角数字和符号请改为半角",
+    "target = ５": "第 6 行第 10 列，全角数字和符号请改为半角：'target = ５'",
     "target = “5”": "全角引号请改为半角引号",
     "target = { 目标 = 5 }": "键名含中文等 a-z 以外的字符时需加引号",
 }
@@ -243,7 +243,7 @@ def test_levers_are_named_as_sales_teams_say() -> None:
 def test_outcomes_counts_and_missing_amounts_are_told_as_such(screens: Callable[[str], Screen]) -> None:
     fitted = screens(COMMANDS["fit"])[0]
     assert "转至赢单 " in fitted
-    assert "转至 lost" not in fitted
+    assert "lost" not in fitted
     assert "不少于 130 单" in screens(COMMANDS["forecast of wins"])[0]
 
 

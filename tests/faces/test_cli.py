@@ -370,7 +370,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback():
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs of a shell ignore it
         "from funnelsim.faces.cli import main\n"
         "import funnelsim.questions.worlds as worlds\n"
-        "worlds.simulate_history = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        "worlds.simulate_history = lambda **_: os.kill(os.getpid(), signal.SIGINT)\n"
         "main(['check', '--quiet'])"
     )
     assert (done.returncode, done.stderr) == (130, "interrupted\n")

@@ -56,7 +56,8 @@ class Sources:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef):
                     found.functions.setdefault(node.name, []).append(node)
-            for name, value in assigned(tree.body):
+            own = [each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]
+            for name, value in assigned(own):  # a variable within a function is nobody else's
                 found.texts[name] = value
         return found
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import errno
 import inspect
+import os
 import re
 import tomllib
 from collections import Counter
 from pathlib import Path
 
+import click
 import pytest
 from pydantic_core._pydantic_core import list_all_errors
 
@@ -28,6 +31,8 @@ ELSEWHERE = [
     "to won {} times",
     "List should have at least {} item after validation, not {}",
     "input is too short",
+    "is not a valid integer range. is not a valid float range.",  # types of click by their names
+    "No such option: {}",  # until click 8.3
     "invalid character in year",
     "month value is outside expected range of 1-12",
     "day value is outside expected range",
@@ -58,6 +63,13 @@ def test_numbers_and_names_are_left_alone() -> None:
         assert list(missed) == ["words nobody has put there"]
 
 
+def test_blanks_set_other_letters_apart_and_stand_in_no_chinese() -> None:
+    with fs.use_language("zh"):
+        assert tr("to Proof 2 times as fast as usual (1 to 3)") == "转至 Proof 2 倍速（1 至 3）"
+        assert tr("to 证明价值 2 times as fast as usual (1 to 3)") == "转至证明价值 2 倍速（1 至 3）"
+        assert tr("24 plays") == "24 plays"
+
+
 def written() -> str:
     """All text in the package's code, with a hole for each value; one piece a line."""
     texts = []
@@ -72,13 +84,18 @@ def written() -> str:
     shipped = shipped_scenarios().values()  # their notes are said too
     # What pydantic and Python find wrong with a file is said too; pydantic names its holes.
     texts += [inspect.getsource(tomllib._parser), *ELSEWHERE]
+    # So is what click finds wrong with what was typed, and the system with a file.
+    of_click = (click.core, click.decorators, click.exceptions, click.parser, click.types)
+    texts += [re.sub(r"\{\w+(!r)?\}", "{}", inspect.getsource(module)) for module in of_click]
+    texts += [os.strerror(code) for code in errno.errorcode]
     texts += [re.sub(r"\{\w+\}", "{}", error["message_template_python"]) for error in list_all_errors()]
+    texts = [" ".join(text.split()) for text in texts]  # paragraphs of help stand in lines
     return "\n".join([*texts, *(path.read_text(encoding="utf-8") for path in shipped)])
 
 
 def is_written(key: str, code: str) -> bool:
     """Whether the words of a key stand in the code: between holes and marks, or as a column's name."""
-    pieces = [piece.strip() for piece in re.split(r"\{\}|[();:,.]", key) if piece.strip()]
+    pieces = [piece.strip(" <>") for piece in re.split(r"\{\}|[();:,.]", key) if piece.strip()]
     columns = [re.sub(r" (low|high|se)$", "", piece).replace(" ", "_") for piece in pieces]
     return all(piece in code or column in code for piece, column in zip(pieces, columns, strict=True))
 
@@ -106,3 +123,11 @@ def test_no_sentence_stands_in_two_files() -> None:
         for key in section
     ]
     assert [key for key, n in Counter(keys).items() if n > 1] == []
+
+
+def test_sentences_of_one_word_say_numbers_and_not_lists_of_names() -> None:
+    with fs.use_language("zh"):
+        assert tr("12 deals") == "12 个商机"
+        assert tr("on, amount, deals") == "on, amount, deals"
+        assert tr("until 2026-10-01") == "截至 2026-10-01"
+        assert tr("until further notice is given") == "until further notice is given"

@@ -48,7 +48,7 @@ def test_keys_of_a_file_stay_as_they_are_typed() -> None:
     """`stages` and `target` are words of the catalogue, too."""
     fault = "periods '1D' are shorter than a week, the step of the clock"
     with fs.use_language("zh"):
-        assert str(PlacedError((("stages", 0, "target"), fault))) == f"stages.0.target：{SHORT_ZH}"
+        assert str(PlacedError((("stages", 0, "target"), fault))) == f"stages 第 1 项，target：{SHORT_ZH}"
         assert str(ScenarioError(f"a.toml has 1 fault:\n  line 3: target: {fault}")).endswith(
             f"\n  第 3 行：target：{SHORT_ZH}"
         )
@@ -78,3 +78,12 @@ def test_warnings_speak_as_errors_do() -> None:
         assert str(caught[0].message) == told
     assert str(caught[0].message) == text
     assert issubclass(SegmentWarning, UserWarning)
+
+
+def test_names_in_keys_stand_in_quotes_whatever_marks_they_hold() -> None:
+    fault = PlacedError((("words", "zh", "by hand: no. 2, days"), SHORT))
+    assert str(fault) == f'words.zh."by hand: no. 2, days": {SHORT}'
+    with fs.use_language("zh"):
+        assert str(fault) == f'words.zh."by hand: no. 2, days"：{SHORT_ZH}'
+        told = str(ScenarioError(f'a.toml has 1 fault:\n  line 3: lever no. 3, "a: b": {SHORT}'))
+        assert told.endswith(f'\n  第 3 行：lever 第 3 项，"a: b"：{SHORT_ZH}')

@@ -12,10 +12,18 @@ from typing import Literal, get_args
 from funnelsim.vocabulary.errors import FunnelsimError
 
 Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+_NAMES: dict[Language, tuple[str, ...]] = {
+    "en": ("en", "eng", "english", "英文", "英语"),
+    "zh": ("zh", "cn", "chi", "zho", "chinese", "中文", "简体中文", "汉语"),
+}
 
 _HOLE = "{}"
 _SENTENCES = re.compile(r"(?<=[.;:!?])\s+")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+_ONE_WORD = re.compile(r"[A-Za-z]+\\ \(\.\+\?\)|\(\.\+\?\)\\ [A-Za-z]+")
+_CHINESE = re.compile("[㐀-鿿]")
 _DEEPEST = 4  # holes within holes
 _FULL_STOPS = {".": "。", ";": "；", ":": "：", "!": "！", "?": "？"}
 
@@ -49,7 +57,8 @@ class use_language:  # noqa: N801  # reads as a verb, and works as a block too
 
     Notes
     -----
-    Columns of tables, CSV files and JSON keep their English names: programs read them.
+    Columns of tables, CSV files and JSON keep their English names: programs read them. Notebooks show
+    tables in the language spoken (:class:`funnelsim.Table`, :func:`funnelsim.show`).
     An error that leaves a ``with`` block is told in the language of the block.
 
     Examples
@@ -83,9 +92,21 @@ def checked_language(lang: object) -> Language:
     ------
     LanguageError
     """
-    if lang not in get_args(Language):
+    if lang not in LANGUAGES:
         raise LanguageError(f"lang={lang!r} is not spoken; use 'en' or 'zh'")
-    return lang  # type: ignore[return-value]  # one of the literals
+    return lang
+
+
+def language_named(text: str) -> Language | None:
+    """The language that people or their systems call so; None where it is none that is spoken.
+
+    Examples
+    --------
+    >>> language_named("zh_CN.UTF-8"), language_named("CN"), language_named("中文"), language_named("fr")
+    ('zh', 'zh', 'zh', None)
+    """
+    first = re.split(r"[-_.@ ]", text.strip().casefold())[0]
+    return next((lang for lang, names in _NAMES.items() if first in names), None)
 
 
 def language() -> Language:
@@ -173,14 +194,35 @@ def _said(text: str, lang: str, depth: int) -> str | None:
         return exact
     for piece, pattern, sentence in _patterns(lang) if depth < _DEEPEST else ():
         match = pattern.fullmatch(text) if piece in text else None
-        if match:
-            return sentence.format(*(_filled(hole, lang, depth) for hole in match.groups()))
+        if match and _is_meant(pattern, match, lang, depth):
+            fillings = [_filled(hole, lang, depth) for hole in match.groups()]
+            return _closed_up(sentence, fillings).format(*fillings)
     return _by_sentence(text, lang, depth)
+
+
+def _is_meant(pattern: re.Pattern[str], match: re.Match[str], lang: str, depth: int) -> bool:
+    """Whether a sentence of one word, such as "{} deals", says a number, and is no list of names."""
+    if pattern.groups > 1 or not _ONE_WORD.fullmatch(pattern.pattern):
+        return True
+    hole = match[1]
+    if any(letter.isdigit() for letter in hole) or _said(hole, lang, depth + 1) is not None:
+        return True
+    return not pattern.pattern.startswith("(") and not re.search(r"\s", hole)
+
+
+def _closed_up(sentence: str, fillings: list[str]) -> str:
+    """The sentence without the blanks that set names in other letters apart, where Chinese meets Chinese."""
+    for i, filling in enumerate(fillings):
+        if _CHINESE.match(filling[:1]):
+            sentence = re.sub(rf"(?<={_CHINESE.pattern}) (?=\{{{i}\}})", "", sentence)
+        if _CHINESE.match(filling[-1:]):
+            sentence = re.sub(rf"(?<=\{{{i}\}}) (?={_CHINESE.pattern})", "", sentence)
+    return sentence
 
 
 def _filled(hole: str, lang: str, depth: int) -> str:
     """What fills a hole: known words in the language, names and numbers as they are."""
-    if not _WORDS.search(hole):
+    if not _WORDS.search(hole) or _QUOTED.fullmatch(hole):  # what was typed, such as a line of a file
         return hole
     said = _said(hole, lang, depth + 1)
     if said is None and _NOW.missed is not None and len(_WORDS.findall(hole)) > 2:

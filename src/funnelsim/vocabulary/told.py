@@ -9,7 +9,8 @@ from funnelsim.vocabulary.faults import PlacedError, key_of_place
 from funnelsim.vocabulary.language import language, tr, use_language
 
 # A fault of a file: where, its key, what is wrong; the key is held back while the rest is said.
-_PLACED = re.compile(r"  (line \d+: |)(\S.*?): (.+)")
+_PLACED = re.compile(r"""  (line \d+: |)((?:"(?:[^"\\]|\\.)*"|[^":\s]|:(?! )| (?! ))+?): (.+)""")
+_QUOTED_OR_NUMBER = re.compile(r"""("(?:[^"\\]|\\.)*")| no\. (\d+)(, |)""")
 _KEY = "\u2317"
 
 
@@ -47,5 +48,14 @@ def _line_told(line: str) -> str:
 def _fault_told(where: str, key: str, fault: str) -> str:
     """A fault of a file in the language that is spoken: its key stands as in the file."""
     said = tr(fault)
-    place = tr(f"{where}{_KEY}").replace(_KEY, key)
+    place = tr(f"{where}{_KEY}").replace(_KEY, _key_told(key))
     return f"{place}{': ' if said == fault else '：'}{said}"
+
+
+def _key_told(key: str) -> str:
+    """A key with the numbers of entries in the language that is spoken."""
+    if language() == "en":
+        return key
+    return _QUOTED_OR_NUMBER.sub(
+        lambda found: found[1] or f" 第 {found[2]} 项{'，' if found[3] else ''}", key
+    )

@@ -12,7 +12,7 @@ _KINDS = {
     **dict.fromkeys(("won", "win", "closedwon", "dealwon", "赢单", "已赢单", "成交", "已成交"), "won"),
     **dict.fromkeys(("lost", "lose", "loss", "closedlost", "deallost"), "lost"),
     **dict.fromkeys(("输单", "已输单", "丢单", "已丢单", "失单"), "lost"),
-    **dict.fromkeys(("open", "inprogress", "active", "pending", "进行中", "跟进中"), "open"),
+    **dict.fromkeys(("open", "inprogress", "active", "pending", "在手", "进行中", "跟进中"), "open"),
 }
 _IGNORED = re.compile(r"[_\-]+")
 _LONGEST = 200

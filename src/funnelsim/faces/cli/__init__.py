@@ -15,6 +15,7 @@ from funnelsim.faces.cli.failures import Commands
 from funnelsim.faces.cli.fit import fit
 from funnelsim.faces.cli.forecast import forecast
 from funnelsim.faces.cli.levers import levers
+from funnelsim.faces.cli.options import language_option
 from funnelsim.faces.cli.report import report
 from funnelsim.faces.cli.scenarios import scenarios
 from funnelsim.faces.cli.simulate import simulate
@@ -34,9 +35,9 @@ Your own files (DEALS: one row a deal; HISTORY: one row for each entry into a st
   funnelsim targets deals.csv stage_history.csv --target 5M --by month --by region
   funnelsim backtest deals.csv stage_history.csv
 
-\b
 Without a file every command uses an embedded sample. In CSV output, text that a spreadsheet would take
-for a formula gets an apostrophe in front.
+for a formula gets an apostrophe in front. For Chinese add --lang zh, or set FUNNELSIM_LANG=zh once.
+
 Exit codes: 0 fine, 1 the input or the request cannot be honoured, 2 wrong usage, 130 interrupted.
 """
 
@@ -45,6 +46,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 @click.group(cls=Commands, epilog=_EPILOG, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="funnelsim")
+@language_option
 def main() -> None:
     """Forecast what a sales funnel will book, with honest ranges, and find the lever that helps most."""
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import Any, NoReturn
 
 import click
 
+from funnelsim.faces.cli.help import SpokenContext, language_asked
 from funnelsim.faces.cli.streams import StreamError, let_go_of_stdout, tell
 from funnelsim.vocabulary.errors import FunnelsimError, english
-from funnelsim.vocabulary.language import use_language
+from funnelsim.vocabulary.language import tr, use_language
 from funnelsim.vocabulary.told import lines_told
 
 FAILED, INTERRUPTED = 1, 130
-LANGUAGE = "funnelsim.language"  # in a context: what the command was asked to speak
+LANGUAGE_VARIABLE = "FUNNELSIM_LANG"  # of the environment: what is spoken where no option says
 
 # Keywords of the Python functions that are options here: those that keep their name, and the others.
 _KEYWORDS = (
@@ -38,6 +40,7 @@ _NAMES = (
 _CALL = re.compile(r"(\b[\w.]+\([^()]*=[^()]*\))")
 # As NumPy writes them; what a file holds stands in quotes and is shown as it is.
 _MOMENT = re.compile(r"(?<!['\"\w-])\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(?![\w+-])")
+_OF_SHELLS = re.compile(r"[\s()&;|<>$`*?!#'\[\]]")  # what a shell would not hand over as it is typed
 _PAIRS = "columns|history_columns|invoice_columns|outcome_values|rates"
 _FIXED = (
     ("faulty='set aside'", "--faulty set-aside"),
@@ -63,10 +66,26 @@ class RequestError(FunnelsimError):
 class Commands(click.Group):
     """A group of commands whose failures end in one message and an exit code."""
 
+    context_class = SpokenContext
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, whose help is spoken as the group's own."""
+        cmd.context_class = SpokenContext
+        super().add_command(cmd, name)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read what was typed before the command; wrong usage is refused in the language that is spoken."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise _Misused(error) from error
+
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; 1 when it cannot be honoured, 130 when interrupted."""
+        """Run a command; 1 when it cannot be honoured, 2 when misused, 130 when interrupted."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _Misused(error) from error
         except StreamError as error:
             let_go_of_stdout()
             _end(ctx, f"Error: {english(error)}", FAILED)
@@ -88,17 +107,34 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; where even help or a message cannot be printed, 1 instead of a traceback."""
-        try:
-            return super().main(*args, **kwargs)
-        except OSError as error:
-            let_go_of_stdout()
-            tell(f"Error: {error.filename or 'standard output'} cannot be used ({error.strerror or error})")
-            sys.exit(FAILED)
+        typed = (args[0] if args else kwargs.get("args")) or sys.argv[1:]
+        with use_language(language_asked(typed, os.environ.get(LANGUAGE_VARIABLE, ""))):
+            try:
+                return super().main(*args, **kwargs)
+            except OSError as error:
+                let_go_of_stdout()
+                place = error.filename or "standard output"
+                tell(tr(f"Error: {place} cannot be used ({error.strerror or error})"))
+                sys.exit(FAILED)
+
+
+class _Misused(click.UsageError):
+    """Wrong usage as click found it, told in the language that is spoken."""
+
+    def __init__(self, found: click.UsageError) -> None:
+        super().__init__(found.format_message(), found.ctx)
+
+    def show(self, file: Any = None) -> None:
+        """Tell how the command is used and what is wrong."""
+        if self.ctx is not None:
+            tell(self.ctx.get_usage().rstrip())
+            tell(tr(f"Try '{self.ctx.command_path} {self.ctx.help_option_names[0]}' for help."))
+            tell("")
+        tell(tr(f"Error: {self.message}"))
 
 
 def _end(ctx: click.Context, message: str, code: int, *, names_keys: bool = False) -> NoReturn:
-    with use_language(ctx.meta.get(LANGUAGE, "en")):
-        tell(lines_told(message, names_keys=names_keys))
+    tell(lines_told(message, names_keys=names_keys))
     ctx.exit(code)
 
 
@@ -111,6 +147,8 @@ def as_options(message: str) -> str:
     --------
     >>> as_options("give tz= (or file_tz=), or faulty='set aside'")
     'give --tz (or --file-tz), or --faulty set-aside'
+    >>> as_options("use columns={'amount': 'Value (EUR)'}")
+    'use --column "amount=Value (EUR)"'
     >>> as_options("add it with rates={'EUR': ..., 'USD': ...}")
     'add it with --rate EUR=... --rate USD=...'
     >>> as_options("use pandas.to_datetime(column, unit='s')")
@@ -154,5 +192,5 @@ def _pairs(found: re.Match[str]) -> str:
     """``columns={'amount': 'Value'}`` as ``--column amount=Value``."""
     pairs = [re.sub(r"^'([^']*)': ?", r"\1: ", pair) for pair in found[2].split(", ")]
     values = [re.sub(r"^([^:]*): ?'?(.*?)'?$", r"\1=\2", pair) for pair in pairs]
-    quoted = [f'"{value}"' if " " in value else value for value in values]
+    quoted = [f'"{value}"' if _OF_SHELLS.search(value) else value for value in values]
     return " ".join(f"{_option(found)} {value}" for value in quoted)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from funnelsim.faces.cli.failures import LANGUAGE
+from funnelsim.faces.cli.failures import LANGUAGE_VARIABLE
+from funnelsim.faces.cli.help import LanguageName
 from funnelsim.faces.cli.output import Output
 from funnelsim.faces.cli.source import Source
-from funnelsim.vocabulary.language import tr, use_language
 
 if TYPE_CHECKING:
     from funnelsim.engines.choose import EngineName
@@ -228,7 +228,7 @@ source_options = bundled(
     ),
     click.option("--as-of", metavar="DATE", help="What is dated later is not used.  [default: last event]"),
     click.option(
-        "--window-start", metavar="DATE", help="From when the log is complete.  [default: detected]"
+        "--window-start", metavar="DATE", help="From when the log is complete.  [default: as detected]"
     ),
     click.option("--arrivals-until", metavar="DATE", help="Until when new deals are recorded."),
     click.option("--tz", metavar="ZONE", help="Time zone of the business, such as Europe/Amsterdam."),
@@ -308,7 +308,7 @@ learning_options = bundled(
     click.option(
         "--nominal-weight",
         type=click.FloatRange(min=0),
-        metavar="DEALS",
+        metavar="N",
         default=0.0,
         show_default=True,
         help="Deals that the nominal win rates of the stages file are worth.",
@@ -382,22 +382,15 @@ def output_options(command: Command) -> Command:
 
 
 def language_option(command: Command) -> Command:
-    """Option ``--lang``: what the command speaks, and its refusals too."""
-
-    @wraps(command)
-    def call(**given: Any) -> None:
-        lang = click.get_current_context().meta[LANGUAGE] = given.pop("lang")
-        with use_language(lang):
-            try:
-                command(**given)
-            except click.UsageError as error:
-                raise click.UsageError(tr(error.message)) from error
-
-    spoken = click.option(
+    """Option ``--lang``; the program speaks it before options are read, so that help and refusals do too."""
+    return click.option(
         "--lang",
-        type=click.Choice(["en", "zh"]),
+        type=LanguageName(),
+        metavar="[en|zh]",
+        envvar=LANGUAGE_VARIABLE,
+        show_envvar=True,
         default="en",
         show_default=True,
-        help="Language of screens and pictures; CSV and JSON keep English names.",
-    )
-    return spoken(call)
+        expose_value=False,
+        help="Language of screens, help and pictures; CSV and JSON keep English names.",
+    )(command)

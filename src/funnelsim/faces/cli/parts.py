@@ -135,7 +135,23 @@ def chance_lines(outlook: Forecast) -> list[str]:
     else:
         text = f"of {with_unit(outlook.target, outlook)} or more in {span(outlook)}: {chance_text(outlook)}"
         asked = paragraph(text, first=lead("Chance"))
-    return [*asked, *paragraph(f"80 % of the futures end between {range_text(outlook)}", first=lead("Range"))]
+    lines = [
+        *asked,
+        *paragraph(f"80 % of the futures end between {range_text(outlook)}", first=lead("Range")),
+    ]
+    return [*lines, *_uncounted(outlook)]
+
+
+def _uncounted(outlook: Forecast) -> list[str]:
+    """What cash of the running period leaves out where no invoices tell of it."""
+    from funnelsim.nouns.forecast import FROM_CUTOFF_NOTE
+
+    if outlook.measure != "cash" or FROM_CUTOFF_NOTE not in outlook.notes:
+        return []
+    return paragraph(_PAID_BEFORE, first=lead(""))
+
+
+_PAID_BEFORE = "counted from the cutoff on: what was paid before is not known without --invoices"
 
 
 def checked_lines(test: Backtest) -> list[str]:

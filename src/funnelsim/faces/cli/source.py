@@ -11,6 +11,7 @@ import click
 
 from funnelsim.faces.cli.failures import RequestError
 from funnelsim.faces.cli.output import Output
+from funnelsim.vocabulary.language import LANGUAGES, language
 
 if TYPE_CHECKING:
     from funnelsim.nouns.funnel import Funnel
@@ -89,7 +90,7 @@ class Source:
             If the records cannot be read, or do not fit `funnel`.
         """
         if self.deals is None:
-            history = self._sample(output)
+            history = self._sample(output, funnel)
         else:
             output.progress(f"reading {self.deals}")
             history = self._read(self.deals, funnel)
@@ -97,8 +98,8 @@ class Source:
             _check_fit(history, funnel)
         return history
 
-    def _sample(self, output: Output) -> DealHistory:
-        from funnelsim.questions.worlds import simulate_history
+    def _sample(self, output: Output, funnel: Funnel | None) -> DealHistory:
+        from funnelsim.questions.worlds import sample_funnel, simulate_history
 
         unused = [f.name for f in fields(self) if f.name not in _SAMPLE_TAKES and getattr(self, f.name)]
         if unused:
@@ -107,7 +108,13 @@ class Source:
                 f"{names} says how to read your files, but no file was given: add DEALS [HISTORY]"
             )
         output.say("no file given: using the embedded sample, a made-up company")
-        history = simulate_history()
+        # A funnel saved from the sample may have been learnt under the names of the other language.
+        of_funnel = [
+            lang
+            for lang in LANGUAGES
+            if funnel and funnel.stages.names == sample_funnel(lang=lang).stages.names
+        ]
+        history = simulate_history(lang=next(iter(of_funnel), language()))
         return history if self.as_of is None else history.as_of(_date(self.as_of))
 
     def _read(self, deals: Path, funnel: Funnel | None) -> DealHistory:

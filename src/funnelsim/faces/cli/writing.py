@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -19,8 +20,11 @@ from funnelsim.faces.cli.failures import RequestError
 if TYPE_CHECKING:
     import pandas as pd
 
-# The full-width forms begin a formula in spreadsheets set to Chinese or Japanese.
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A formula begins a cell, also behind spaces or a quotation mark; the full-width forms do in spreadsheets set
+# to Chinese or Japanese. Much of Europe separates cells by semicolons, others by tabs or bars: there a cell
+# begins behind each of them amidst a name, as quotation marks hold a cell together only from its beginning.
+# Behind a comma they do hold.
+_STARTS_A_FORMULA = re.compile(r"""(^|[;|\t\r\n])(?=[ "\xa0\u3000]*[=+@＝＋－＠-]|[\t\r\n])""")
 _STREAM_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")  # their files are redirections, not files of their own
 
 
@@ -77,7 +81,8 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     """A table as CSV (RFC 4180, UTF-8), safe to open in a spreadsheet.
 
     Text that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-``, ``@``, their
-    full-width forms, a tab or a line break) gets an apostrophe in front; numbers stay numbers.
+    full-width forms, a tab or a line break) gets an apostrophe in front, also amidst a name behind a mark
+    that separates cells in some countries (``;``, ``|``, a tab, a line break); numbers stay numbers.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
@@ -93,7 +98,7 @@ def _csv_rows(frame: pd.DataFrame) -> Iterable[Sequence[object]]:
 
 
 def _guarded(text: str) -> str:
-    return "'" + text if text.startswith(_STARTS_A_FORMULA) else text
+    return _STARTS_A_FORMULA.sub(r"\1'", text)
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:

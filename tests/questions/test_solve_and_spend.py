@@ -16,7 +16,7 @@ from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.questions.coverage import repeated
 from funnelsim.questions.situation import Situation
-from funnelsim.questions.solve import _of_people, _small_moves
+from funnelsim.questions.solve import _of_people, _small_moves, beside
 from funnelsim.questions.surface import Surface
 
 ENGINE = fs.Exact(n_draws=2)
@@ -70,7 +70,16 @@ def test_what_cannot_be_reached_alone_says_how_far_it_gets() -> None:
     row = found.loc["conversion"]
     assert np.isnan(row["factor"])
     assert row["most_chance"] == pytest.approx(base, abs=1e-6)
-    assert row["verdict"] == f"cannot alone, reaches at most {int(1000 * base) / 10} %"
+    assert row["verdict"] == f"cannot alone, reaches at most {100 * base:.1f} %"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chance", "told"),
+    [(0.8, 0.5188, "51.9"), (0.8, 0.79996, "79.996"), (0.8, 0.80004, "80.0"), (0.526899, 0.52691, "52.7")],
+)
+def test_a_chance_is_told_on_its_own_side_of_the_wanted_one(wanted: float, chance: float, told: str) -> None:
+    """79.996 % falls short of 80 %, and must not look as if it did not."""
+    assert beside(wanted, chance) == told
 
 
 def test_a_chance_that_is_there_already_needs_no_lever() -> None:
@@ -138,6 +147,8 @@ def test_a_grid_holds_the_forecast_of_every_pair() -> None:
         both.apply(lone_stage(1.0)), position(3), periods=DAYS, measure="wins", target=12, engine=ENGINE
     )
     assert grid.chance[1, 2] == pytest.approx(alone.chance().value, abs=1e-12)
+    assert grid.chance_se[1, 2] == pytest.approx(alone.chance().standard_error, abs=1e-12)
+    assert (grid.chance_se > 0).all()
     with pytest.raises(LeverError, match="two levers"):
         fs.lever_grid(lone_stage(1.0), position(3), target=1, levers={"volume": fs.Volume})
 
@@ -179,8 +190,8 @@ def test_coverage_needed_has_the_wanted_chance(sample: tuple[fs.Funnel, fs.Pipel
     missing = int(np.isnan(pipeline.amount).sum())
     assert missing > 0
     assert row["note"] == (
-        f"{missing} of {pipeline.n_deals} open deals have no amount: each counts with the mean of won deals, "
-        f"{funnel.amounts.mean:,.0f} {funnel.unit}".rstrip()  # type: ignore[union-attr]
+        f"deals without an amount ({missing} of {pipeline.n_deals} open ones) count with the mean of won "
+        f"deals, {funnel.amounts.mean:,.0f} {funnel.unit}".rstrip()  # type: ignore[union-attr]
     )
     listed = np.nansum(pipeline.amount)
     assert row["open_amount"] == pytest.approx(listed + missing * funnel.amounts.mean)  # type: ignore[union-attr]

@@ -19,8 +19,9 @@ from funnelsim.nouns.levers.cash import Collection
 from funnelsim.nouns.levers.people import Hire, SellingTime
 from funnelsim.nouns.levers.protocol import Lever, LeverError
 from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, Yield
+from funnelsim.nouns.table import told
 from funnelsim.questions.situation import Situation
-from funnelsim.vocabulary.display import Shown
+from funnelsim.vocabulary.display import PER_CENT, PERCENT, PERCENTAGE_POINTS, TIMES, Shown
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -31,6 +32,7 @@ _LADDER = np.geomspace(1.0, 8.0, 7)  # a lever that must move further than eight
 _SETTLED = 1e-3  # of the logarithm of a factor: a tenth of a per cent
 _MOST_STEPS = 12
 _LEAST_STEP = 1e-5  # up from a root that a search found a little below the wanted chance
+_MOST_DECIMALS = 6
 
 
 def usual_levers(funnel: Funnel) -> dict[str, LeverOf]:
@@ -71,10 +73,10 @@ def solve_for(
     Returns
     -------
     DataFrame
-        Index: lever. ``factor`` needed (1 where the chance is there already, NaN where it cannot be reached
-        alone), ``factor_se`` (what the error of the chance makes of it), ``chance`` reached at it,
-        ``most_chance`` that was found on the way up to a factor of 8 and ``at`` which factor, and ``verdict``
-        in words.
+        Index: lever. ``factor`` needed (1.2: a fifth more; 1 where the chance is there already, NaN where it
+        cannot be reached alone), ``factor_se`` (what the error of the chance makes of it), ``chance`` reached
+        at it (0..1), ``most_chance`` that was found on the way up to a factor of 8 and ``at`` which factor,
+        and ``verdict`` in words.
 
     Raises
     ------
@@ -92,7 +94,12 @@ def solve_for(
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
     chosen = usual_levers(funnel) if levers is None else checked_makers(levers)
     rows = [_Search(situation, lever_of).row(float(chance)) for lever_of in chosen.values()]
-    return pd.DataFrame(rows, index=pd.Index(list(chosen), name="lever"))
+    frame = pd.DataFrame(rows, index=pd.Index(list(chosen), name="lever"))
+    return told(
+        frame,
+        {"factor": TIMES, "at": TIMES, "most_chance": PERCENT},
+        {"at": "at factor", "factor": "factor needed", "factor_se": "factor needed se"},
+    )
 
 
 def checked_makers(levers: object) -> Mapping[str, LeverOf]:
@@ -137,7 +144,8 @@ class _Search:
             if climbed[-1][1] >= wanted:
                 return self._root(wanted, climbed[-2], climbed[-1], base.standard_error)
         at, most = max(climbed, key=lambda step: step[1])
-        return self._told(np.nan, np.nan, np.nan, (at, most), f"cannot alone, reaches at most {down(most)} %")
+        reached = beside(wanted, most)
+        return self._told(np.nan, np.nan, np.nan, (at, most), f"cannot alone, reaches at most {reached} %")
 
     def _root(
         self, wanted: float, low: tuple[float, float], high: tuple[float, float], error: float
@@ -190,9 +198,17 @@ def stepped_up(short: Callable[[float], float], at: float, top: float) -> float:
     return at
 
 
-def down(chance: float) -> str:
-    """A chance in per cent, rounded down: what falls short must not look as if it did not."""
-    return f"{np.floor(1000.0 * chance) / 10.0:.1f}"
+def beside(wanted: float, chance: float) -> str:
+    """A chance in per cent, in as many digits as keep it on its own side of the wanted one.
+
+    Examples
+    --------
+    >>> beside(0.8, 0.5188), beside(0.8, 0.79996), beside(0.526899, 0.52692)
+    ('51.9', '79.996', '52.7')
+    """
+    texts = [f"{100.0 * chance:.{decimals}f}" for decimals in range(1, _MOST_DECIMALS + 1)]
+    goal, reaches = round(100.0 * wanted, _MOST_DECIMALS), chance >= wanted
+    return next((text for text in texts if (float(text) >= goal) == reaches), texts[-1])
 
 
 @checked
@@ -226,7 +242,8 @@ def elasticities(
     """
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
     rows = {name: _one_per_cent(situation, *moved) for name, moved in _small_moves(situation).items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
+    return told(frame, {"chance_points": PERCENTAGE_POINTS, "mean_percent": PER_CENT})
 
 
 def _one_per_cent(situation: Situation, lever: Lever, scale: float) -> dict[str, float]:
@@ -281,8 +298,8 @@ class LeverGrid(Shown):
     names : (str, str)
     first, second : ndarray of shape (n_settings,)
         Factors.
-    chance : ndarray of shape (n_settings, n_settings)
-        Rows: of the first lever.
+    chance, chance_se : ndarray of shape (n_settings, n_settings)
+        With its standard error; 0..1. Rows: of the first lever.
     target : float
     unit : str
     """
@@ -291,6 +308,7 @@ class LeverGrid(Shown):
     first: Floats
     second: Floats
     chance: Floats
+    chance_se: Floats
     target: float
     unit: str
 
@@ -301,10 +319,14 @@ class LeverGrid(Shown):
         return f"LeverGrid({' and '.join(self.names)}, {size} settings: chances {chances})"
 
     def table(self) -> pd.DataFrame:
-        """Chance of the target: rows by factor of the first lever, columns by that of the second."""
+        """Chance of the target (0..1): rows by factor of the first lever, columns by that of the second.
+
+        Its standard errors are in :attr:`chance_se`, in the same order.
+        """
         rows = pd.Index(self.first.round(4), name=self.names[0])
         columns = pd.Index(self.second.round(4), name=self.names[1])
-        return pd.DataFrame(self.chance, index=rows, columns=columns)
+        frame = pd.DataFrame(self.chance, index=rows, columns=columns)
+        return told(frame, dict.fromkeys(map(str, columns), PERCENT))
 
 
 @checked
@@ -352,8 +374,9 @@ def lever_grid(
     situation = Situation(funnel, pipeline, target, measure, periods, fiscal_start_month, engine, seed)
     (first, one), (second, other) = chosen.items()
     factors = np.linspace(1.0, most, n_settings)
-    chance = [
-        [situation.under(one(a), other(b)).chance().value for b in factors.tolist()] for a in factors.tolist()
+    chances = [
+        [situation.under(one(a), other(b)).chance() for b in factors.tolist()] for a in factors.tolist()
     ]
+    chance, error = np.moveaxis(np.array(chances, dtype=float), -1, 0)
     unit = funnel.unit if situation.base.measure == "bookings" else "wins"
-    return LeverGrid((first, second), factors, factors.copy(), np.array(chance), situation.target, unit)
+    return LeverGrid((first, second), factors, factors.copy(), chance, error, situation.target, unit)

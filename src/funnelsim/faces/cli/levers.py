@@ -45,6 +45,7 @@ Examples:
 @click.option(
     "--factor",
     type=float,
+    metavar="FACTOR",
     help="Improve each of the three levers by this: 1.1 is a tenth.  [default: 1.1, or as a scenario says]",
 )
 @reach_options

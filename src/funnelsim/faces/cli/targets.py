@@ -66,6 +66,7 @@ Examples:
 @click.option(
     "--chance",
     "chances",
+    metavar="CHANCE",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     multiple=True,
     default=(0.5, 0.8, 0.9),
@@ -254,7 +255,7 @@ class _Targets:
             ]
             for name, row in zip(table.index, table.to_dict("records"), strict=True)
         ]
-        titles = [known(split.by.capitalize()), *_FIGURES.values(), "Chance", ""]
+        titles = [_title(split.by), *_FIGURES.values(), "Chance", ""]
         both = f"all parts reach theirs {_with_error(split.chance_of_all(), split)}, at least one "
         return [
             heading(f"{parts.with_unit(split.target, self.outlook)} shared out by {split.by}"),
@@ -334,3 +335,10 @@ def _split_facts(split: TargetSplit) -> dict[str, object]:
         "infeasible": list(split.infeasible()),
         "notes": list(split.notes),
     }
+
+
+def _title(by: str) -> str:
+    """The title of a column of months, or of an attribute such as region."""
+    title = by.capitalize()
+    said = known(title)
+    return known(by).capitalize() if said == title else said

@@ -31,7 +31,7 @@ def test_all_that_a_reader_meets_has_a_chinese_name(name: str) -> None:
     scenario = fs.read_scenario(name, lang="zh")
     stages = scenario.funnel.stages
     said = [*stages.names, *(stage.gate for stage in stages.open if stage.gate)]
-    said += [one.name for one in scenario.spending]
+    said += [one.name for one in scenario.spending] + scenario.pipeline.deal_ids.tolist()
     said += [] if scenario.team is None else [rep.name for rep in scenario.team.reps]
     classes = scenario.funnel.classes
     said += [] if classes is None else [*classes.attributes, *classes.labels]

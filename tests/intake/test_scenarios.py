@@ -64,9 +64,9 @@ def test_all_faults_of_content_are_told_at_once_by_line(tmp_path: Path) -> None:
     for key, words, said in (
         ("target", 'target = "much"', "valid number"),
         ("funnel.stepp", "stepp", "did you mean 'step'"),
-        ("funnel.stages.4.nominal_win_rate", "= 1.6", "less than or equal to 1"),
+        ("funnel.stages no. 5, nominal_win_rate", "= 1.6", "less than or equal to 1"),
         ("funnel.arrivals.mean_per_block", "= -12", "greater than or equal to 0"),
-        ("lever.0", 'kind = "volum"', "did you mean 'volume'"),
+        ("lever no. 1", 'kind = "volum"', "did you mean 'volume'"),
     ):
         (line,) = [row for row in told.splitlines() if f": {key}: " in row]
         assert said in line
@@ -183,9 +183,9 @@ def test_faults_of_keys_and_faults_of_names_come_in_one_round(tmp_path: Path) ->
         ("won = 1.8", "funnel.hazards.Close.goes_to.won", "less than or equal to 1"),
         ("lost = 0.55 }\nmedian_steps = 15", "funnel.hazards.Qualify.goes_to", "add to 1.1"),
         ("= -1", "funnel.arrivals.mean_per_block", "greater than or equal to 0"),
-        ('"Prof"', "pipeline.4.stage", "did you mean 'Proof'"),
-        ("stge", "lever.1.stge", "did you mean 'stage'"),
-        ("on = 2027-08-20", "won.0.on", "lies after as_of"),
+        ('"Prof"', "pipeline no. 5, stage", "did you mean 'Proof'"),
+        ("stge", "lever no. 2, stge", "did you mean 'stage'"),
+        ("on = 2027-08-20", "won no. 1, on", "lies after as_of"),
     ):
         assert f"line {line_of(text, words)}: {key}: " in told
         assert said in told
@@ -202,8 +202,8 @@ def test_numbers_in_places_are_those_of_the_file_even_beside_entries_at_fault(tm
     """An entry left out of the check of the others moves none of their numbers."""
     text = TEXT.replace('stage = "Qualify"\ndeals = 18', "stage = 7\ndeals = 18")
     told = faults(text.replace('stage = "Proof"\ndeals', 'stage = "Prof"\ndeals'), tmp_path)
-    assert f"line {line_of(text, 'stage = 7')}: pipeline.1.stage" in told
-    assert "pipeline.4.stage: 'Prof'" in told
+    assert f"line {line_of(text, 'stage = 7')}: pipeline no. 2, stage" in told
+    assert "pipeline no. 5, stage: 'Prof'" in told
 
 
 def test_spending_quotas_pay_and_activity_are_read(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ visits = { Qualify = 2, Proof = 3 }
     assert scenario.activity.visits == {"Qualify": 2, "Proof": 3}
     wrong = tables.replace("factor = 1.4", "factor = 0.8").replace("Proof = 3", "Prof = 3")
     told = faults(TEXT + wrong, tmp_path)
-    assert "spend.0.lever: new deals -20 %: what money buys must move upwards" in told
+    assert "spend no. 1, lever: new deals -20 %: what money buys must move upwards" in told
     assert "activity.visits.Prof: 'Prof' is no open stage" in told
     assert "rate: Input should be less than or equal to 1" in faults(
         TEXT + tables.replace("0.07", "7"), tmp_path
@@ -283,8 +283,8 @@ def test_people_and_parts_that_are_not_there_are_told_with_the_rest(tmp_path: Pa
     assert "has 4 faults" in told
     assert "nobody is there to be moved; add the tables team and work" in told
     assert (
-        "quotas.0.by: 'regon' is no part; parts are by week, month, quarter, region; did you mean 'region'?"
-        in told
+        "quotas no. 1, by: 'regon' is no part; parts are by week, month, quarter, region; did you mean "
+        "'region'?" in told
     )
     assert "no deal is of region 'Nord'; there are North; did you mean 'North'?" in told
 

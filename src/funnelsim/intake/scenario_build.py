@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from funnelsim.intake.scenario_model import DealsPart, ScenarioPart, WonPart
+from funnelsim.intake.scenario_people import team_from_part, work_from_part
+from funnelsim.intake.scenario_sound import sound_funnel, sound_stages
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.funnel_parts import funnel_from_part, stages_from_part
 from funnelsim.nouns.funnel_schema import ChancesPart, CountedPart, HazardsPart, RoutesPart
 from funnelsim.nouns.levers.file import LeverPart
 from funnelsim.nouns.levers.protocol import Lever, LeverError, moves_people
 from funnelsim.nouns.levers.rates import three_levers
 from funnelsim.nouns.levers.strength import strength_of
 from funnelsim.nouns.scenario import Activity, Pay, Quotas, Scenario, Spending
-from funnelsim.nouns.team import LeadsFromWins, Parking, Qualification, Rep, Team, Work
+from funnelsim.nouns.team import Rep
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.faults import Faults, Place
 from funnelsim.vocabulary.periods import Periods
@@ -29,20 +31,23 @@ Ints = npt.NDArray[np.int64]
 _TIMES = ("week", "month", "quarter")
 
 
-def built(part: ScenarioPart, name: str, faults: Faults) -> Scenario | None:
-    """The scenario a file tells of; None, and the reasons in `faults`, where it cannot be."""
-    stages = faults.attempt(("funnel", "stages"), lambda: stages_from_part(part.funnel))
+def built(part: ScenarioPart, name: str, faults: Faults, *, a_deal: str = "deal") -> Scenario | None:
+    """The scenario a file tells of; None, and the reasons in `faults`, where it cannot be.
+
+    Deals without a name are called `a_deal`, and numbered.
+    """
+    sound, stages = sound_stages(part.funnel, faults)
     if stages is None:
         return None
     _check_names(part, stages, faults)
     _check_endless(part.funnel.hazards, stages, faults)
-    funnel = faults.attempt(("funnel",), lambda: funnel_from_part(part.funnel))
+    funnel = sound_funnel(sound, stages, faults)
     if not part.funnel.unit and part.measure != "wins":
         faults.add(("funnel", "unit"), 'amounts need their currency: unit = "EUR"')
     clock = Clock(part.funnel.step)
     faults.attempt(("periods",), lambda: _periods(part, clock))
     won = _won_steps(part, clock, faults)
-    team, work = faults.attempt(("team",), lambda: _team(part)), _work(part, stages, faults)
+    team, work = team_from_part(part.team, faults), work_from_part(part.work, stages, faults)
     if (part.team is None) != (part.work is None):
         faults.add(("team",), "a team needs work, and work a team: give both, or neither")
     if funnel is None:
@@ -58,7 +63,7 @@ def built(part: ScenarioPart, name: str, faults: Faults) -> Scenario | None:
         name=name,
         titles={str(lang): title for lang, title in part.title.items()},
         funnel=funnel,
-        pipeline=_pipeline(part, funnel, won),
+        pipeline=_pipeline(part, funnel, won, a_deal),
         periods=part.periods,
         target=part.target,
         measure=part.measure,
@@ -91,12 +96,12 @@ def _check_names(part: ScenarioPart, stages: Stages, faults: Faults) -> None:
             faults.add(place, f"{name!r} is no open stage; they are {', '.join(names)}{hint}")
 
 
-def _stages_of(part: LeverPart, place: Place) -> list[tuple[Place, str]]:
-    """The stages that a lever names, and where."""
-    own = getattr(part, "stage", None)
-    found: list[tuple[Place, str]] = [] if own is None else [((*place, "stage"), own)]
+def _stages_of(part: LeverPart, place: Place, key: str = "stage") -> list[tuple[Place, str]]:
+    """The stages that a lever names, or what it says under another key; and where."""
+    own = getattr(part, key, None)
+    found: list[tuple[Place, str]] = [] if own is None else [((*place, key), own)]
     for i, inner in enumerate(getattr(part, "levers", ())):
-        found += _stages_of(inner, (*place, "levers", i))
+        found += _stages_of(inner, (*place, "levers", i), key)
     return found
 
 
@@ -126,7 +131,11 @@ def _places_from(part: HazardsPart) -> set[str]:
 
 def _lever(part: LeverPart, place: Place, funnel: Funnel, has_team: bool, faults: Faults) -> Lever | None:
     """A lever that can be applied; None where it cannot, for a reason not told already."""
-    if any(stage not in funnel.stages.codes for _, stage in _stages_of(part, place)):
+    n_before = len(faults.found)
+    for where, start in _stages_of(part, place, "start"):
+        faults.attempt(where, partial(Rep.several, 1, name="hire", start=start))
+    unknown = any(stage not in funnel.stages.codes for _, stage in _stages_of(part, place))
+    if unknown or len(faults.found) > n_before:
         return None
 
     def tried() -> Lever:
@@ -177,7 +186,7 @@ def _pay(part: ScenarioPart) -> Pay | None:
     return Pay(steps, part.commission.on_whole, part.commission.of_quota)
 
 
-def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints) -> Pipeline:
+def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints, a_deal: str) -> Pipeline:
     rows: list[DealsPart] = [some for some in part.pipeline for _ in range(some.deals)]
     wins: list[WonPart] = [win for win in part.won for _ in range(win.deals)]
     attributes = sorted(
@@ -186,7 +195,7 @@ def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints) -> Pipeline:
     return Pipeline(
         clock=funnel.clock,
         cutoff_step=_last_step(funnel.clock, part.as_of),
-        deal_ids=np.array([row.name or f"deal {i + 1}" for i, row in enumerate(rows)], dtype=object),
+        deal_ids=np.array([row.name or f"{a_deal} {i + 1}" for i, row in enumerate(rows)], dtype=object),
         stage=np.array([funnel.stages.codes[row.stage] for row in rows], dtype=np.int64),
         age_steps=np.array([row.age_steps for row in rows], dtype=np.int64),
         amount=np.array([np.nan if row.amount is None else row.amount for row in rows], dtype=float),
@@ -213,40 +222,6 @@ def _won_steps(part: ScenarioPart, clock: Clock, faults: Faults) -> Ints:
         if win.on > part.as_of:
             faults.add(("won", i, "on"), f"a win on {win.on} lies after as_of, {part.as_of}")
     return np.array([_last_step(clock, win.on) for win in part.won for _ in range(win.deals)], dtype=np.int64)
-
-
-def _team(part: ScenarioPart) -> Team | None:
-    if part.team is None:
-        return None
-    reps = [
-        rep
-        for some in part.team.reps
-        for rep in Rep.several(some.n, name=some.name, start=some.start, ramp_days=some.ramp_days)
-    ]
-    given = part.team.model_dump(exclude={"reps"}, exclude_none=True)
-    return Team(tuple(reps), **given)
-
-
-def _work(part: ScenarioPart, stages: Stages, faults: Faults) -> Work | None:
-    given = part.work
-    if given is None:
-        return None
-    leads, parking, check = given.leads_from_wins, given.parking, given.qualification
-
-    def checked() -> Work:
-        work = Work(
-            hours=given.hours,
-            spread=given.spread,
-            rule=given.rule,  # type: ignore[arg-type]  # Work refuses an unknown one
-            patience_days=given.patience_days,
-            parking=None if parking is None else Parking(**parking.model_dump()),
-            qualification=None if check is None else Qualification(**check.model_dump()),
-            leads_from_wins=None if leads is None else LeadsFromWins(**leads.model_dump()),
-        )
-        work.check(stages)
-        return work
-
-    return faults.attempt(("work",), checked)
 
 
 def _last_step(clock: Clock, day: dt.date) -> int:

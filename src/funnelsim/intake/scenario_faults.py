@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from funnelsim.intake.scenario_model import ScenarioPart
+from funnelsim.intake.scenario_values import day_meant, number_meant
 from funnelsim.nouns.funnel_file import FORMAT
 from funnelsim.nouns.funnel_schema import meant_key, told
 from funnelsim.nouns.levers.file import KINDS
@@ -24,7 +26,27 @@ _STAND_INS: dict[Place, Any] = {
     ("target",): 1.0,
     ("funnel", "format"): FORMAT,
     ("funnel", "arrivals"): {"block_steps": 1, "mean_per_block": 0, "entries": {}},
+    ("funnel", "amounts"): {"points": [1], "weights": [1]},
 }
+# The same for keys that a table needs, whatever else it holds: the rest of the table is checked beside them.
+_OF_TABLES: dict[tuple[str, ...], dict[str, Any]] = {
+    ("funnel", "hazards"): {"goes_to": {}, "median_steps": 1},
+    ("funnel", "arrivals"): {"block_steps": 1, "mean_per_block": 0, "entries": {}},
+    ("funnel", "amounts"): {"points": [1], "weights": [1]},
+    ("funnel", "outcomes"): {"kind": "lost"},
+    ("won",): {"on": "1999-01-01"},
+    ("team",): {"reps": [{}]},
+    ("work",): {"hours": {}},
+    ("spend",): {"name": "-", "lever": {"kind": "volume", "factor": 2}, "cost": 1},
+    ("quotas",): {"by": "month"},
+    ("activity",): {"weeks": 1},
+    ("lever",): {"factor": 2, "n": 1, "share": 0.5, "catches": 0.1, "per_win": 0.1, "lag_days": 30},
+}
+_UNKNOWN_NAME = re.compile(r"'.*?' is no |\"[^\"]*\" is no ")
+_HOLD_TEXTS = {
+    "aliases", "attribute", "attributes", "gate", "labels", "lever", "name", "notes", "origin", "pipeline",
+    "reps", "spend", "values",
+}  # fmt: skip
 _NAMES = (("funnel", "stages"), ("funnel", "outcomes"))  # without them no other name can be checked
 
 
@@ -75,8 +97,8 @@ class Sound:
                 return ScenarioPart.model_validate(self.content)
             except ValidationError as error:
                 places = {without_tags(found["loc"]): found["type"] for found in error.errors()}
-            for place in sorted(places, key=str, reverse=True):  # later entries first: numbers stay true
-                is_table = places[place] == "missing" and place not in _STAND_INS
+            for place in sorted(places, key=_with_padded_numbers, reverse=True):  # so numbers stay true
+                is_table = places[place] == "missing" and self._stand_in(place) is None
                 if not self._drop(place[:-1] if is_table else place):
                     return None
         return None
@@ -88,16 +110,50 @@ class Sound:
             for i, part in enumerate(place)
         )
 
-    def follows(self, place: Place) -> bool:
-        """Whether a fault there may only follow from what was left out."""
+    def follows(self, place: Place, fault: str) -> bool:
+        """Whether a fault may only follow from what was left out; that a name is unknown never does."""
+        if _UNKNOWN_NAME.match(fault) and not any(_is_within(place, other) for other in self.dropped):
+            return False
         return any(_is_within(place, other) or _is_within(other, place) for other in self.dropped)
+
+    def lost_names(self) -> bool:
+        """Whether something that was left out may have held names or texts."""
+        return any(key in _HOLD_TEXTS for place in self.dropped for key in place[-2:])
+
+    def _stand_in(self, place: Place) -> Any:
+        """What takes the place of a part at fault; None where that is simply left out."""
+        if place in _STAND_INS:
+            return copy.deepcopy(_STAND_INS[place])
+        if len(place) == 3 and place[:2] == ("funnel", "hazards"):
+            return {"goes_to": {}, "median_steps": 1}
+        if len(place) == 4 and place[:2] == ("funnel", "stages") and place[3] == "name":
+            return self._spare_name()
+        table = tuple(part for part in place[:-1] if isinstance(part, str))
+        own = _OF_TABLES.get(table[:2] if table[:1] == ("funnel",) else table, {})
+        if len(place) < 2 or str(place[-1]) not in own or not self._needs(place):
+            return None
+        return copy.deepcopy(own[str(place[-1])])
+
+    def _spare_name(self) -> str | None:
+        """A name that has hazards but is no stage's: probably that of a stage whose name is at fault."""
+        places = [one for key in ("stages", "outcomes") for one in _at(self.content, ("funnel", key)) or ()]
+        taken = [one.get("name") for one in places if isinstance(one, dict)]
+        hazards = _at(self.content, ("funnel", "hazards"))
+        return (
+            next((name for name in hazards if name not in taken), None) if isinstance(hazards, dict) else None
+        )
+
+    def _needs(self, place: Place) -> bool:
+        """Whether the table of a key cannot do without it: hazards have several forms, levers many kinds."""
+        table = _at(self.content, place[:-1])
+        if place[:2] == ("funnel", "hazards"):
+            is_routes = not isinstance(table, dict) or not {"first_age", "chance_per_step"} & set(table)
+            return len(place) == 4 and is_routes
+        return place[0] not in ("lever", "spend") or isinstance(table, dict)
 
     def _drop(self, place: Place) -> bool:
         """Take out, or replace, what is at a place; False where nothing can be left out there."""
-        if len(place) == 3 and place[:2] == ("funnel", "hazards"):
-            stand_in: Any = {"goes_to": {}, "median_steps": 1}
-        else:
-            stand_in = copy.deepcopy(_STAND_INS.get(place))
+        stand_in = self._stand_in(place)
         if stand_in is None and (place in ((), ("funnel",)) or (place[:2] in _NAMES and len(place) < 4)):
             return False
         above = _at(self.content, place[:-1])
@@ -116,6 +172,11 @@ class Sound:
         return True
 
 
+def _with_padded_numbers(place: Place) -> str:
+    """A place as text that sorts by its numbers."""
+    return str(tuple(f"{part:09d}" if isinstance(part, int) else part for part in place))
+
+
 def _is_within(place: Place, other: Place) -> bool:
     return place[: len(other)] == other
 
@@ -130,6 +191,16 @@ def _at(content: Any, place: Place) -> Any:
 
 
 def _fault(error: Any) -> str:
+    """What is wrong, and what to write where a text means a number or a day."""
+    given, kind = error["input"], error["type"]
+    if isinstance(given, str) and kind.startswith("date_"):
+        return f"{given[:60]!r} is no date; write {day_meant(given) or '2026-03-05'}, without quotes"
+    number = number_meant(given) if isinstance(given, str) and kind in ("float_type", "int_type") else None
+    said = _plain_fault(error)
+    return said if number is None else f"{said}; write {number}"
+
+
+def _plain_fault(error: Any) -> str:
     place = error["loc"]
     if place[:1] == ("funnel",) and len(place) > 1:
         return told([error | {"loc": place[1:]}])[0].partition(": ")[2]

@@ -39,8 +39,17 @@ def reworded(content: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, 
     return said
 
 
-def check_words(content: Mapping[str, Any], words: Mapping[Any, Mapping[str, str]], faults: Faults) -> None:
-    """Refuse words for what the file does not say, and one word for two names."""
+def check_words(
+    content: Mapping[str, Any],
+    words: Mapping[Any, Mapping[str, str]],
+    faults: Faults,
+    *,
+    all_names_known: bool = True,
+) -> None:
+    """Refuse words for what the file does not say, and one word for two names.
+
+    Unless `all_names_known`, only near misses are told: others may be words for what a key at fault holds.
+    """
     names = set(_texts({key: value for key, value in content.items() if key != "words"}))
     for lang, by_name in words.items():
         taken: dict[str, str] = {}
@@ -48,7 +57,8 @@ def check_words(content: Mapping[str, Any], words: Mapping[Any, Mapping[str, str
             place = ("words", lang, name)
             if name not in names:
                 hint = did_you_mean(name, sorted(names))
-                faults.add(place, f"nothing in this file is called {name!r}{hint}")
+                if hint or all_names_known:
+                    faults.add(place, f"nothing in this file is called {name!r}{hint}")
             if word in names and word != name:
                 faults.add(place, f"{word!r} is a name in this file already; give each its own")
             if taken.setdefault(word, name) != name:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from funnelsim.intake.scenario_build import built
 from funnelsim.intake.scenario_faults import Sound, faults_of
 from funnelsim.intake.scenario_model import ScenarioPart
+from funnelsim.intake.scenario_values import bare_number, number_meant
 from funnelsim.intake.scenario_words import check_words, reworded
 from funnelsim.intake.toml_lines import lines_of, nearest_line
 from funnelsim.nouns.funnel_file import FORMAT, FunnelFileError, funnel_content
@@ -31,6 +32,9 @@ _FULL_WIDTH_QUOTES = re.compile("[\u201c\u201d\u2018\u2019\uff02\uff07]")
 _FULL_WIDTH = re.compile("[\uff10-\uff19\uff0c\uff0e\uff1d]")  # digits, comma, full stop, equals sign
 _DAY = re.compile(r"(?<![\d-])\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
 _BARE_KEY = re.compile(r"[\w.-]*[^\W\x00-\x7f][\w.-]*\s*=")  # with a letter beyond ASCII
+_BARE_TEXT = re.compile(r"[=,\[]\s*([^\W\d_\x00-\x7f]\w*)(?![\w\s.-]*=)")  # a value, not a key
+_WHERE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
+_A_DEAL: dict[Language, str] = {"en": "deal", "zh": "商机"}  # what deals are called that have no name
 
 
 class ScenarioError(FunnelsimError):
@@ -126,24 +130,34 @@ def _content(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        number = getattr(error, "lineno", None) or _line_in(str(error))
-        line = text.split("\n")[number - 1] if number and number <= text.count("\n") + 1 else ""
-        shown = f": {line.strip()[:80]!r}" if line.strip() else ""
-        raise ScenarioError(f"{path}: not TOML: {error}{shown}{_hint(line)}") from error
+        found = _WHERE.fullmatch(str(error))
+        line = text.split("\n")[int(found[2]) - 1].strip() if found else ""
+        if not found or not line:
+            raise ScenarioError(f"{path}: not TOML: {error}") from error
+        reason = _hint(line) or found[1]  # the reader tells where it stopped, which need not be why
+        raise ScenarioError(
+            f"{path}: not TOML: {reason} (at line {found[2]}, column {found[3]}): {line[:80]!r}"
+        ) from error
 
 
 def _hint(line: str) -> str:
     """What is probably wrong with a line that is not TOML: what Chinese keyboards write, or no such day."""
     bare = re.sub(r"\"[^\"]*\"|'[^']*'", '""', line).partition("#")[0]  # no quotes, no remarks
     if _FULL_WIDTH_QUOTES.search(bare):
-        return '; write straight quotes (") for full-width ones'
+        return 'write straight quotes (") for full-width ones'
     if _FULL_WIDTH.search(bare):
-        return "; write plain digits and signs for full-width ones"
+        return "write plain digits and signs for full-width ones"
     no_day = next((day for day in _DAY.findall(bare) if not _is_day(day)), None)
     if no_day:
-        return f"; {no_day} is no day in the calendar"
+        return f"{no_day} is no day in the calendar"
+    number = bare_number(bare)
+    if number:
+        return f"a number holds digits and a point only: write {number_meant(number)} for {number}"
     is_header = bare.lstrip().startswith("[") and "=" not in bare
-    return f"; {_NON_ASCII_KEY}" if _BARE_KEY.search(bare) or (is_header and not bare.isascii()) else ""
+    if _BARE_KEY.search(bare) or (is_header and not bare.isascii()):
+        return _NON_ASCII_KEY
+    text = _BARE_TEXT.search(bare)
+    return f'a text needs quotes: write "{text[1]}"' if text else ""
 
 
 def _is_day(text: str) -> bool:
@@ -152,12 +166,6 @@ def _is_day(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _line_in(message: str) -> int | None:
-    """The line that older versions of Python name in words only."""
-    words = message.replace(",", " ").split()
-    return int(words[words.index("line") + 1]) if "line" in words else None
 
 
 def _refused(path: Path, lines: dict[Place, int], faults: Iterable[Fault]) -> ScenarioError:
@@ -182,17 +190,17 @@ def _checked(path: Path, text: str, raw: dict[str, Any], lang: Language) -> Scen
         part = sound.part()
     scenario = None if part is None else built(part, path.stem, further)
     if part is not None:
-        check_words(raw, part.words, further)
+        check_words(raw, part.words, further, all_names_known=not sound.lost_names())
     for place, fault in further.found:
         in_file = sound.in_file(place)
-        if not sound.follows(in_file):
+        if not sound.follows(in_file, fault):
             told.add(in_file, fault)
     if told.found or scenario is None:
         raise _refused(path, lines_of(text), told.found)
     words = part.words.get(lang) if part is not None and lang == "zh" else None
     if words is None:
         return scenario
-    in_words = built(ScenarioPart.model_validate(reworded(raw, words)), path.stem, told)
+    in_words = built(ScenarioPart.model_validate(reworded(raw, words)), path.stem, told, a_deal=_A_DEAL[lang])
     if in_words is None:  # names that look alike once in other words
         raise _refused(path, lines_of(text), [(("words",), fault) for _, fault in told.found])
     return in_words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +12,7 @@ from funnelsim.vocabulary.errors import FunnelsimError, english
 Place = tuple[str | int, ...]
 Fault = tuple[Place, str]
 T = TypeVar("T")
+_BARE = re.compile(r"[\w-]+")  # of any letters: Chinese names are read well without quotes
 
 
 class PlacedError(FunnelsimError):
@@ -63,8 +66,23 @@ class Faults:
 
 
 def key_of_place(place: Place) -> str:
-    """Keys as they are written in a message."""
-    return ".".join(str(part) for part in place) or "the file"
+    """Keys as they are written in a message: entries count from 1, names that are not bare are quoted.
+
+    Examples
+    --------
+    >>> key_of_place(("lever", 2, "to"))
+    'lever no. 3, to'
+    >>> key_of_place(("work", "hours", "Talked to"))
+    'work.hours."Talked to"'
+    """
+    said = ""
+    for i, part in enumerate(place):
+        if isinstance(part, int):
+            said += f" no. {part + 1}"
+            continue
+        mark = ", " if i and isinstance(place[i - 1], int) else "." if i else ""
+        said += mark + (part if _BARE.fullmatch(part) else json.dumps(part, ensure_ascii=False))
+    return said or "the file"
 
 
 def _without_key(place: Place, text: str) -> Fault:

@@ -40,7 +40,7 @@ def _filled(value: object) -> object:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Shown):
     """One open step of the funnel.
 
     Parameters
@@ -63,14 +63,29 @@ class Stage:
     usual_days: float | None = None
     gate: str = ""
 
+    def _shown_sentence(self) -> str:
+        rate = self.nominal_win_rate
+        stated = "not given" if rate is None else f"{100 * rate:.3g} %"
+        necessary, usual = (
+            "not given" if days is None else f"{days:g} days"
+            for days in (self.necessary_days, self.usual_days)
+        )
+        return (
+            f"Stage({self.name}; nominal win rate: {stated}; necessary dwell: {necessary}; "
+            f"usual dwell: {usual}; gate: {self.gate or 'not given'})"
+        )
+
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Shown):
     """One way a deal ends, e.g. ``Outcome("lost_expired", "lost")``; losses may have several causes."""
 
     name: str
     kind: Kind
     aliases: tuple[str, ...] = ()
+
+    def _shown_sentence(self) -> str:
+        return f"Outcome({self.name}; counts as {self.kind})"
 
 
 @dataclass(frozen=True)

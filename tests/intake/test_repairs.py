@@ -353,8 +353,8 @@ def test_options_win_over_the_stages_file(write):
     )
     deals = frame("deal_id created_at outcome", "A 2026-01-05 open")
     assert read_deals(deals, stages=stages).clock.step == "week"
-    history = read_deals(deals, stages=stages, step="day", unit="kEUR", as_of="2026-02-28")
-    assert (history.clock.step, history.unit, str(history.cutoff)[:10]) == ("day", "kEUR", "2026-02-28")
+    history = read_deals(deals, stages=stages, step="day", unit="CHF", as_of="2026-02-28")
+    assert (history.clock.step, history.unit, str(history.cutoff)[:10]) == ("day", "CHF", "2026-02-28")
 
 
 def test_windows_that_are_given_are_taken(read):
@@ -414,3 +414,33 @@ def test_a_value_of_a_million_characters_is_told_by_its_beginning(read):
         read("A 2026-01-05 open . .", "A " + "x" * 1_000_000 + " 2026-01-05")
     assert "(1,000,000 characters)" in str(error.value)
     assert len(str(error.value)) < 1_000
+
+
+def few_old_deals(n_early: int) -> pd.DataFrame:
+    """Deals that arrive long before the first ending, and ten that end a day after they came."""
+    early = [(f"E{i}", "2026-01-01", "lost", "2026-02-10") for i in range(n_early)]
+    quick = [(f"Q{i}", "2026-02-10", "lost", "2026-02-11") for i in range(10)]
+    return pd.DataFrame(early + quick, columns=["deal_id", "created_at", "outcome", "closed_at"])
+
+
+def test_few_deals_cannot_tell_of_a_late_log():
+    # All that arrived before 2026-02-10 should have ended by then, by the ten that end at an age of a day.
+    # Each of the early ones is at risk at age 40 only: at age 1 all of the ten at risk end.
+    few, many = (read_deals(few_old_deals(n), as_of="2026-03-01") for n in (5, 12))
+    assert few.window_start is None
+    assert str(many.window_start.astype("datetime64[D]")) == "2026-02-10"
+    (message,) = many.intake_issues.query("rule == 'window_start'")["message"]
+    assert "about 12 of those that arrived earlier" in message
+
+
+def test_an_ending_that_was_undone_is_one_recorded(stages):
+    deals = few_old_deals(12)
+    log = pd.DataFrame(
+        [("E0", "lead", "2026-01-01"), ("E0", "lost", "2026-01-02"), ("E0", "lead", "2026-01-03")],
+        columns=["deal_id", "stage", "entered_at"],
+    )
+    history = read_deals(deals, log, stages=stages, as_of="2026-03-01")
+    assert history.window_start is None
+    undone = history.intake_issues.query("rule == 'window_start'")
+    assert not len(undone)
+    assert read_deals(deals, log[:1], stages=stages, as_of="2026-03-01").window_start is not None

@@ -19,6 +19,7 @@ from funnelsim.intake.amounts import (
 from funnelsim.intake.dates import AmbiguousDate, parse_dates
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Moments, Wall
+from funnelsim.intake.scales import in_single_units
 from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.intake.zones import Local, ZoneError, Zones
 from funnelsim.vocabulary.errors import english
@@ -99,9 +100,12 @@ class Cells:
             )
 
     def amounts(self, table: Table, column: str) -> Amounts:
-        """Amounts >= 0; NaN where empty, faulty, or without such a column."""
+        """Amounts >= 0 in single units of money; NaN where empty, faulty, or without such a column."""
         if column not in table:
             return _no_amounts(len(table))
+        return in_single_units(self._amounts_as_given(table, column), table, column, self.findings)
+
+    def _amounts_as_given(self, table: Table, column: str) -> Amounts:
         cells = table.frame[column]
         if pd.api.types.is_bool_dtype(cells.dtype) or not pd.api.types.is_numeric_dtype(cells.dtype):
             return self._written_amounts(table, column)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.tables import Table, texts_of
+from funnelsim.intake.titles import usual_title
 from funnelsim.vocabulary.words import closest, did_you_mean, key_of, listed, misspelling
 
 _SHORTEST_MISSPELT = 6  # "stage" must not be taken for a slip of a column called "Stage 1"
@@ -65,8 +66,9 @@ def resolve(table: Table, wanted: Columns, mapping: Mapping[str, str], findings:
         else:
             found[name] = match
     free = [title for title in titles if title not in found.values()]
+    suggested = _suggest_usual(free, wanted, mapping, table, findings)
     for name in wanted.names:
-        if name not in mapping:
+        if name not in mapping and name not in suggested:
             _find(name, free, wanted, table, findings, found)
     return _renamed(table, found)
 
@@ -134,6 +136,27 @@ def _find(
         _refuse_missing(name, [str(title) for title in table.frame.columns], wanted, table, findings)
     else:
         _refuse_misspelt(name, free, wanted, table, findings)
+
+
+def _suggest_usual(
+    free: list[str], wanted: Columns, mapping: Mapping[str, str], table: Table, findings: Findings
+) -> Mapping[str, str]:
+    """Refuse to pass over columns under their usual Chinese titles; the way out is one list of options."""
+    unnamed = [name for name in wanted.names if name not in mapping and _match(name, free) is None]
+    usual = {name: usual_title(name, free) for name in unnamed}
+    suggested = {name: title for name, title in usual.items() if title is not None}
+    # Where a deal stands now is not needed: the history tells it.
+    if not suggested or (set(suggested) == {"stage"} and "stage" not in wanted.required):
+        return {}
+    *_, last = suggested.values()
+    findings.refuse(
+        "usual titles",
+        f"nothing is called {listed(suggested)}, but there are titles that usually mean the same: use them "
+        f"with {wanted.option}={suggested}, or keep one as an attribute with "
+        f"{wanted.option}={{{last!r}: {last!r}}}",
+        file=table.name,
+    )
+    return suggested
 
 
 def _refuse_missing(name: str, titles: list[str], wanted: Columns, table: Table, findings: Findings) -> None:

@@ -71,7 +71,8 @@ def read_deals(
         which is then noted.
     columns, history_columns : mapping of str to str, optional
         What the files call a column: ``{"deal_id": "Opportunity ID"}``. Names that differ only in case,
-        blanks, underscores or hyphens need none. A name of your own renames an attribute.
+        blanks, underscores or hyphens need none; usual Chinese titles (商机编号) are suggested where they are
+        not named. A name of your own renames an attribute.
     outcome_values : mapping of str to str, optional
         Value of the outcome column to an outcome's name, to "open", or to "" ("look in the history");
         ``"*"`` stands for every value that is not listed. Names of outcomes, and words such as "won",
@@ -89,7 +90,8 @@ def read_deals(
     step : {"day", "hour", "week", "month"}, optional
         Length of a step of the clock; a day by default.
     unit : str, optional
-        Unit of the amounts; by default the currency they state.
+        Currency of the amounts; by default the one they state. No scale: where the title of the column says
+        万元 or "k EUR", its amounts are multiplied, which is listed.
     rates : mapping of str to float, optional
         Worth of one of each currency in `unit`; the unit itself needs none. Without it amounts in several
         currencies are refused. "$" and "¥" mean the one such currency that is named beside them: in the

@@ -128,11 +128,12 @@ def _day(moment: np.datetime64) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Lives:
-    """Steps in which deals start and end."""
+    """Steps in which deals start and end, and that of the first ending, even if it was undone later."""
 
     start_step: Codes
     end_step: Codes
     cutoff_step: int
+    first_end_step: int
 
     @classmethod
     def of(cls, seen: Observation, stages: Stages, clock: Clock) -> _Lives:
@@ -142,7 +143,10 @@ class _Lives:
         end_step = clock.step_of(last["entered_at"].to_numpy())
         is_open = last["stage"].to_numpy() < stages.n_open
         start_step = clock.step_of(first["entered_at"].to_numpy())
-        return cls(start_step, np.where(is_open, STILL_OPEN, end_step), int(clock.step_of(seen.cutoff)))
+        cutoff_step = int(clock.step_of(seen.cutoff))
+        is_end = moves["stage"].to_numpy() >= stages.n_open
+        first_end = clock.step_of(moves["entered_at"].to_numpy()[is_end]).min(initial=cutoff_step + 1)
+        return cls(start_step, np.where(is_open, STILL_OPEN, end_step), cutoff_step, int(first_end))
 
 
 def _start_of(clock: Clock, step: int) -> np.datetime64:
@@ -191,7 +195,7 @@ def infer_window_start(
     has_ended = lives.end_step != STILL_OPEN
     if not has_ended.any():
         return None
-    first_end = int(lives.end_step[has_ended].min())
+    first_end = lives.first_end_step
     endings = count_endings(lives.start_step, lives.end_step, lives.cutoff_step, first_end)
     if not endings.is_late:
         return None

@@ -60,9 +60,18 @@ class Places:
 
     def suggestion(self, text: str) -> str:
         """``"did you mean 'offer'?"`` and the names there are."""
-        near = closest(text, self.stages.codes)
-        known = f"known are {listed(self.stages.names)}"
-        return f"did you mean {near!r}? K{known[1:]}" if near else known
+        return _near(text, self.stages.codes, self.stages.names)
+
+    def suggestion_of_outcome(self, text: str) -> str:
+        """The same where only an outcome, or "open", can be meant."""
+        names = ["open", *(outcome.name for outcome in self.stages.outcomes)]
+        aliases = [alias for outcome in self.stages.outcomes for alias in outcome.aliases]
+        return _near(text, [*names, *aliases], names)
+
+
+def _near(text: str, names: Iterable[str], shown: Iterable[str]) -> str:
+    near, known = closest(text, names), f"known are {listed(shown)}"
+    return f"did you mean {near!r}? K{known[1:]}" if near else known
 
 
 def stage_codes(table: Table, column: str, places: Places, findings: Findings) -> Codes:
@@ -96,7 +105,8 @@ def read_outcomes(
     for position, name in enumerate(names):
         code = _outcome_code(name, places, outcome_values)
         if code is None:
-            message = f"no such outcome; {places.suggestion(name)}. Say what it means with outcome_values="
+            known = places.suggestion_of_outcome(name)
+            message = f"no such outcome; {known}. Say what it means with outcome_values="
             findings.fault("unknown outcome", message, table, labels == position, column)
         else:
             codes[position], is_guess[position] = code

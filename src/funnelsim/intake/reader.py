@@ -90,6 +90,7 @@ class Reader:
         keeps_file_order = "seq" in log.values
         moves = build_moves(parsed, log, stages, findings, keeps_file_order=keeps_file_order)
         moves = self._usable(moves, parsed, findings)
+        _note_no_endings(parsed.table, moves, stages, findings)
         seen = self._observation(moves, findings)
         return self._history(parsed, seen, stages, unit, keeps_file_order, findings)
 
@@ -97,12 +98,15 @@ class Reader:
         """The tables, and how moves are told: by a log, a date column for each stage, or not at all."""
         findings = cells.findings
         names = table_names(deals, history)
-        table = resolve(load(deals, names[0], findings), DEALS, self.reading.deals_columns, findings)
-        if history is None:
+        # Both are loaded before either is judged, so that one message tells of both.
+        table, log_table = load(deals, names[0], findings), None
+        if history is not None:
+            log_table = load(history, names[1], findings)
+        table = resolve(table, DEALS, self.reading.deals_columns, findings)
+        if log_table is None:
             refuse_history(table, findings)
             findings.stop_if_refused()
             return self._without_log(table, cells)
-        log_table = load(history, names[1], findings)
         log_table = resolve(log_table, HISTORY, self.reading.history_columns, findings)
         if len(findings.faults()):
             refuse_history(table, findings)  # the two files may have changed places
@@ -235,6 +239,19 @@ def _check_one_stage(table: Table, stages: Stages, findings: Findings) -> None:
         message = "nothing says how deals ended: name the columns of outcome and closed_at with columns="
         findings.refuse("missing column", message, file=table.name, column="outcome")
     findings.stop_if_refused()
+
+
+def _note_no_endings(table: Table, moves: pd.DataFrame, stages: Stages, findings: Findings) -> None:
+    """Note that nothing tells of endings where a column that nobody named may do so."""
+    unnamed = [str(column) for column in table.frame.columns if column not in DEALS.names]
+    is_told = {"outcome", "stage"} & set(table.frame.columns) or (moves["stage"] >= stages.n_open).any()
+    if unnamed and not is_told:
+        message = (
+            "no deal is known to have ended, so all count as open: there is no column 'outcome', and the "
+            f"history holds no ending; if one of the columns {listed(unnamed)} says how deals ended, name it "
+            "with columns={'outcome': ...}"
+        )
+        findings.note("no endings", message, file=table.name)
 
 
 def _records(parsed: Parsed, moves: pd.DataFrame, keeps_file_order: bool) -> Records:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from funnelsim.intake.amounts import Decimal
+from funnelsim.intake.scales import scale_of
 from funnelsim.intake.zones import Zones
 from funnelsim.vocabulary.clock import Clock, Step
 from funnelsim.vocabulary.errors import FunnelsimError
@@ -60,6 +61,11 @@ class Reading:
             check_kind(name, getattr(self, name), (str,), "text")
         for name in ("deals_columns", "history_columns", "outcome_values"):
             check_kind(name.removeprefix("deals_"), getattr(self, name), (Mapping,), "a dict of str to str")
+        if self.unit and scale_of(self.unit) != 1.0:
+            raise ReadingError(
+                f"unit={self.unit!r} holds a scale; name the currency alone, such as 'CNY' or 'EUR': where "
+                "the title of the column says 万元 or k EUR, its amounts are multiplied"
+            )
         if self.date_format:
             _check_format(self.date_format)
 

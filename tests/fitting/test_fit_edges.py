@@ -57,7 +57,11 @@ CASES: dict[str, tuple[fs.DealHistory, set[str], str]] = {
     "one won deal": (history_of([[("lead", CUTOFF), ("won", CUTOFF)]], [3.0]), {"offer"}, "few wins, 1:"),
     "all censored": (history_of([OPEN_LEAD, OPEN_OFFER] * 5, [1.0] * 10), {"offer"}, ""),
     "all won": (history_of([WON_IN_OFFER] * 12, [1.0] * 12), set(), "no lost deal is recorded"),
-    "all lost": (history_of([LOST_IN_OFFER, LOST_IN_LEAD] * 5, [1.0] * 10), set(), ""),
+    "all lost": (
+        history_of([LOST_IN_OFFER, LOST_IN_LEAD] * 5, [1.0] * 10),
+        set(),
+        "a chance near 0 stands for not known",
+    ),
     "one stage": (
         history_of(
             [[("deal", "2026-01-02"), ("won", "2026-01-30")], [("deal", "2026-02-01")]],

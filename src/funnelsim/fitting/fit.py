@@ -235,7 +235,13 @@ def _equal_next_steps(stages: Stages, stage: int) -> Floats:
 
 
 def _note_little_evidence(setting: Setting, counted: Tally, notes: list[str]) -> None:
-    if counted.n_won < _FEW_WINS:
+    if counted.n_won == 0:
+        notes.append(
+            "no deal is won yet: how often deals are won cannot be learnt from these records, and a chance "
+            "near 0 stands for not known; use records of a longer time, or a funnel written by hand until "
+            "there are wins"
+        )
+    elif counted.n_won < _FEW_WINS:
         notes.append(f"few wins, {counted.n_won}: chances of winning and amounts rest on very little")
     watched = setting.cutoff_step - _first_step(setting, counted) + 1
     if watched < _FEW_STEPS:

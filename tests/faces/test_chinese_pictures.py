@@ -75,7 +75,8 @@ def drawn() -> dict[str, Draw]:
     test = fs.backtest(records, periods="1Q", origins=4, n_draws=4, n_futures=50)
     window = ["2026-07-01", "2027-01-01"]
     settings = np.linspace(1, 1.5, 5)
-    grid = LeverGrid(("线索", "转化"), settings, settings, np.add.outer(settings, settings) / 4, 5e6, "CNY")
+    chances = np.add.outer(settings, settings) / 4
+    grid = LeverGrid(("线索", "转化"), settings, settings, chances, 0.04 + 0 * chances, 5e6, "CNY")
 
     def of(plot: str, *args: object, **asked: object) -> Draw:
         return lambda **kept: getattr(fs, plot)(*args, **asked, **kept)

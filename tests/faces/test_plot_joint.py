@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -63,16 +64,54 @@ def test_both_chances_have_their_errors(sample: tuple[fs.Funnel, fs.Pipeline], p
         assert any(np.allclose(end, [low, high]) for end in ends)
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_dozens_of_levers_fit_and_the_rest_is_one_step(
+    sample: tuple[fs.Funnel, fs.Pipeline], page, clashes, lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 levers of 1.0 to 0.025 points: as many as fit, the others added up, with no error made up."""
+    compared = fs.compare_levers(*sample, target=3e6, levers=(fs.Volume(1.2),), engine=ENGINE, periods="1Q")
+    share = np.linspace(0.01, 0.00025, 40)
+    columns = {"alone": share / 2, "share": share, "share_se": share / 4, "last": share}
+    frame = pd.DataFrame(columns, index=[f"lever {k}" for k in range(40)])
+    monkeypatch.setattr(fs.LeverComparison, "shares", lambda self, n_orders: frame)
+    ax = fs.plot_shares(compared, n_orders=2, ax=page, lang=lang)
+    assert not clashes(ax)
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    n_kept = len(rows) - 3  # as it is, the others, all together
+    assert 1 < n_kept < 16
+    assert str(40 - n_kept) in rows[-2]
+    beside = [text.get_text() for text in ax.texts]
+    assert f"{100 * share[n_kept:].sum():+.1f}" in beside
+    assert not [text for text in beside if "nan" in text]
+
+
 def test_a_grid_is_drawn_also_where_the_chance_hardly_changes() -> None:
     factors = np.linspace(1, 1.5, 4)
     for chance in (np.full((4, 4), 1e-9), np.linspace(0.05, 0.95, 16).reshape(4, 4)):
-        grid = LeverGrid(("volume", "转化率 $" * 30), factors, factors, chance, 5e6, "EUR")
+        names, error = ("volume", "转化率 $" * 30), np.full((4, 4), 0.03)
+        grid = LeverGrid(names, factors, factors, chance, error, 5e6, "EUR")
         ax = fs.plot_lever_grid(grid, ax=axes())
         ax.figure.draw_without_rendering()
         (bar,) = [other for other in ax.figure.axes if other is not ax]
         assert [label.get_text() for label in bar.get_yticklabels()][::5] == ["0 %", "100 %"]
         assert f"{100 * chance[-1, -1]:.0f} % with volume +50 %" in alt_text(ax)
         ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_grid_shows_how_sure_its_lines_are(page, clashes, lang: str) -> None:
+    """The even chance lies where x + y = 20 %; a standard error of 5 points moves it by 5 % either way."""
+    factors = np.linspace(1, 1.4, 5)
+    chance = 0.3 + np.add.outer(factors - 1, factors - 1)
+    grid = LeverGrid(("volume", "conversion"), factors, factors, chance, 0 * chance + 0.05, 5e6, "EUR")
+    ax = fs.plot_lever_grid(grid, ax=page, lang=lang)
+    assert not clashes(ax)
+    dashed = [drawn for drawn in ax.collections if drawn.get_linestyle()[0][1] is not None]
+    sums = [path.vertices.sum(axis=1) for drawn in dashed for path in drawn.get_paths()]
+    assert len(sums) == 2
+    np.testing.assert_allclose(sorted(line.mean() for line in sums), [15.0, 25.0], atol=1e-6)
+    assert all(np.ptp(line) < 1e-6 for line in sums)
+    assert "5.0" in alt_text(ax)
 
 
 @pytest.mark.thorough

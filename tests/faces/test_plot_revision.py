@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -85,6 +86,16 @@ def test_numbers_beside_can_be_added_up_by_the_reader(
     assert len(decimals) == 1
     slack = 0.5 * 10.0 ** -decimals.pop() * len(numbers)
     assert first + sum(changes) == pytest.approx(last, abs=slack)
+
+
+def test_nothing_expected_is_a_plain_zero() -> None:
+    """One deal, won before both dates: nothing can come, and nothing changed."""
+    log = {"deal_id": 2 * ["x"], "stage": ["a", "won"], "entered_at": ["2026-01-05", "2026-03-01"]}
+    deals = pd.DataFrame({"deal_id": ["x"], "amount": [1000.0]})
+    history = fs.read_deals(deals, pd.DataFrame(log), stages=fs.Stages.named(["a"]), as_of="2026-06-30")
+    revised = fs.revision(history, "2026-03-31", window=["2026-04-01", "2027-01-01"], n_draws=4)
+    beside = [text.get_text() for text in drawn(revised, 6.4, 4.0).texts]
+    assert beside == ["0"] * 10
 
 
 def test_titles_are_whole_in_a_narrow_column(revised: fs.Revision) -> None:

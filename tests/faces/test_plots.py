@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,6 +137,16 @@ def test_fan_median_and_bands_are_quantiles_of_cumulative_joint_draws(sample: Sa
         np.testing.assert_allclose([at_end.min(), at_end.max()], ends)
 
 
+def test_fan_of_cash_begins_at_what_is_paid_not_at_what_is_won(sample: Sample) -> None:
+    """Without invoices nothing is known to be paid by the cutoff, however much is won."""
+    funnel = sample.funnel.with_collections(fs.Collections.by_hand(terms_days=30))
+    engine = fs.MonteCarlo(n_futures=200, n_draws=2)
+    outlook = fs.forecast(funnel, sample.pipeline, periods="2Q", measure="cash", engine=engine)
+    (begin,) = (line for line in fs.plot_fan(outlook).lines if line.get_marker() == "s")
+    assert outlook.realised_bookings > 0
+    assert begin.get_ydata() == [0.0]
+
+
 def test_fan_ranges_are_not_sums_of_period_ranges(sample: Sample) -> None:
     """Negative control of the test above: adding up the periods' quantiles must give another number."""
     added = np.quantile(sample.outlook.draws(), 0.9, axis=0).sum()
@@ -211,6 +222,17 @@ def test_chance_of_a_count_of_wins_is_a_staircase(sample: Sample) -> None:
     assert ax.lines[0].get_drawstyle() == "steps-pre"
     assert "wins" in ax.get_xlabel()
     assert "EUR" not in alt_text(ax)
+
+
+def test_ages_of_a_short_stage_are_whole_days() -> None:
+    ids = [f"D{k}" for k in range(30)]
+    entered = [f"2026-01-{1 + k % 20:02d}" for k in range(30)]
+    left = [f"2026-01-{2 + k % 20 + k % 2:02d}" for k in range(30)]  # after one day, or two
+    moves = {"deal_id": 2 * ids, "stage": 30 * ["offer"] + 30 * ["won"], "entered_at": entered + left}
+    deals, stages = pd.DataFrame({"deal_id": ids}), fs.Stages.named(["offer"])
+    history = fs.read_deals(deals, pd.DataFrame(moves), stages=stages, as_of="2026-03-31")
+    ax = plot_incidence(fs.fit(history), "offer", n_draws=5, ax=Figure().add_subplot())
+    assert all(float(age).is_integer() for age in ax.get_xticks())
 
 
 @pytest.mark.parametrize("size", [(6.4, 4.0), (3.4, 2.6)])

@@ -15,7 +15,7 @@ _GAP = "  "
 _SOLID, _UNSURE = "█", "▒"
 # Where a line may be broken: at blanks, and beside Chinese characters, but not before what closes a phrase or
 # after what opens one, nor between a figure and its per cent sign.
-_BLANKS = re.compile(r"\s+(?!%)")
+_BLANKS = re.compile(r"\s+(?!%)|(?<=[㐀-鿿])\s+(?=%)")
 _OPENS, _CLOSES = "（“《", "，。；：、！？）”》"
 _WORD = rf"[^\s㐀-鿿{_OPENS}{_CLOSES}]+"
 _PIECES = re.compile(rf"[{_OPENS}]*(?:[㐀-鿿]|{_WORD}(?:\s+%(?:{_WORD})?)?|[{_OPENS}{_CLOSES}])[{_CLOSES}]*")

@@ -86,11 +86,12 @@ def plot_chance(forecast: Forecast, *, ax: Axes | None = None, lang: Language | 
     n_lines = sheet.axis_names(scale.axis(what), "chance of reaching it")
     amount_ticks(sheet.ax.xaxis, scale)
     sheet.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    sheet.title(f"Chance that {what} reach an amount")
+    many = forecast.measure in ("bookings", "wins")
+    head = f"Chance that {what} reach an amount" if many else f"Chance that {what} reaches an amount"
+    sheet.title(head)
     sheet.legend(entries, lines_above=n_lines + 1)
     words = [*ranges, *(mark.text.replace("：\n", "：").replace("\n", " ") for mark in marks[3:])]
-    head = tr(f"Chance that {what} reach an amount")
-    return sheet.finish(style.sentence(style.joined(":", [head, style.joined(";", words)])))
+    return sheet.finish(style.sentence(style.joined(":", [tr(head), style.joined(";", words)])))
 
 
 def _chance_curve(sheet: Sheet, curve: _Curve) -> list[Entry]:

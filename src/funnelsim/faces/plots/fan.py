@@ -30,16 +30,14 @@ class _Fan:
 
     @classmethod
     def of(cls, forecast: Forecast) -> _Fan:
-        is_money = forecast.is_money
-        realised = forecast.realised_bookings if is_money else forecast.realised_wins
         n_periods = len(forecast.periods.labels)
         by_end = [forecast.quantile(cls.LEVELS, window=n) for n in range(1, n_periods + 1)]
         ends = forecast.periods.edges.astype(float)
         starts = min(max(forecast.periods.cutoff_step + 1.0, ends[0]), ends[1])
         return cls(
             np.append(starts, ends[1:]),
-            np.column_stack([np.full(len(cls.LEVELS), realised), *by_end]),
-            realised,
+            np.column_stack([np.full(len(cls.LEVELS), forecast.realised), *by_end]),
+            forecast.realised,
         )
 
 

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import (
@@ -266,6 +267,7 @@ def _draw_stack(sheet: Sheet, bands: Sequence[_Band], incidence: _Incidence) -> 
     for bound in (low, high):
         ax.plot(ages, bound, color=style.INK, linewidth=0.8, linestyle=(0, (2, 1.5)), drawstyle="steps-post")
     ax.set_xlim(0, min(1.3 * incidence.usual_age, ages[-1]))
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     ax.set_ylim(0, 1)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     return [*entries, (Line2D([], [], color=style.INK, linewidth=1.4), "forward, 80 % interval")]

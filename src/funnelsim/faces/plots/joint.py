@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
@@ -17,6 +19,8 @@ from funnelsim.questions.spend import SpendingPlan
 from funnelsim.vocabulary.language import Language, tr
 
 _LEVELS = np.arange(0.1, 0.95, 0.1)
+_MOST_SHARES = 16
+_LEAST_CHANCE = 0.05  # in per cent: less reads as 0.0
 
 
 @spoken
@@ -40,25 +44,29 @@ def plot_shares(
     Axes
         Its label, ``ax.get_label()``, is the alt text: the numbers in one sentence.
         Both chances, and steps in percentage points, with standard errors, the numbers beside; a dot marks
-        what the lever does alone.
+        what the lever does alone. Of more than 16 levers, or than fit, those with the largest shares, and
+        one step for the rest together.
     """
     shares = comparison.shares(n_orders=n_orders).sort_values("share", ascending=False)
-    sheet = Sheet.on(ax, (6.4, 1.6 + 0.45 * (len(shares) + 2)))
+    sheet = Sheet.on(ax, (6.4, 1.6 + 0.45 * (min(len(shares), _MOST_SHARES) + 2)))
+    shares = _largest_shares(shares, min(_MOST_SHARES, sheet.rows(_MOST_SHARES + 2) - 2))
     base, joint = (100 * outlook.chance().value for outlook in (comparison.base, comparison.joint))
-    names = style.short_names(drawable(list(shares.index), "lever"), sheet.columns(0.4, 0.9), 2)
+    lines_per_row = sheet.height * 72 / (1.2 * 0.9 * sheet.size) / (len(shares) + 2)
+    names = drawable(list(shares.index), "lever")
+    names = style.short_names(names, sheet.columns(0.4, 0.9), 2 if lines_per_row > 3.2 else 1)
     last = len(shares) + 1
     level, top, told = base, _whole(sheet, 0, comparison.base), []
     for row, (name, share) in enumerate(zip(names, shares.to_dict("records"), strict=True), start=1):
         step, error = style.in_points(share["share"], share["share_se"])
         sheet.ax.barh(row, step, left=level, height=0.6, color=style.BLUE if step >= 0 else style.ORANGE)
-        sheet.ax.plot(
+        sheet.ax.plot(  # nothing where there is no such thing
             base + 100 * share["alone"], row, "o", color=style.INK, markersize=5,
             markeredgecolor="white", markeredgewidth=0.8, zorder=5,
         )  # fmt: skip
         level += step
         if error > 0:
             _whisker(sheet, level, row, error)
-        top = max(top, level + error, base + 100 * share["alone"])
+        top = float(np.nanmax([top, level, level + error, base + 100 * share["alone"]]))
         sheet.ax.plot([level, level], [row - 0.3, row + 1.3], color=style.INK, linewidth=0.6)
         change = style.change_words(step, error)
         told.append(f"{name} {change}".replace("\n", " "))
@@ -79,6 +87,17 @@ def plot_shares(
     )
 
 
+def _largest_shares(shares: pd.DataFrame, n_rows: int) -> pd.DataFrame:
+    """The largest shares in their order; the rest, if any, as one, last: it has no error of its own."""
+    if len(shares) <= n_rows:
+        return shares
+    rank = np.argsort(-shares["share"].abs().to_numpy(), kind="stable")
+    kept, rest = np.sort(rank[: n_rows - 1]), rank[n_rows - 1 :]
+    together = {"alone": np.nan, "share": float(shares["share"].iloc[rest].sum()), "share_se": np.nan}
+    others = pd.DataFrame(together, index=[tr(f"{len(rest)} other levers")])
+    return pd.concat([shares.iloc[kept][list(together)], others])
+
+
 def _whole(sheet: Sheet, row: int, outlook: Forecast) -> float:
     """A chance as a bar from 0 with its standard error; gives how far both reach."""
     chance = outlook.chance()
@@ -86,7 +105,11 @@ def _whole(sheet: Sheet, row: int, outlook: Forecast) -> float:
     sheet.ax.barh(row, value, height=0.6, color=style.tint(style.GREY, 0.6))
     if error > 0:
         _whisker(sheet, value, row, error)
-    sheet.beside(float(row), f"{value:.1f} %" + (f" ± {error:.1f}" if error > 0 else ""))
+    is_bound = outlook.n_futures is None and max(value, error) < _LEAST_CHANCE
+    sheet.beside(
+        float(row),
+        "below 0.05 %" if is_bound else f"{value:.1f} %" + (f" ± {error:.1f}" if error > 0 else ""),
+    )
     return float(value + error)
 
 
@@ -132,18 +155,48 @@ def plot_lever_grid(grid: LeverGrid, *, ax: Axes | None = None, lang: Language |
         marks = sheet.ax.clabel(lines, fmt=lambda level: f"{100 * level:.0f} %", fontsize=0.85 * sheet.size)
         for mark in marks:
             mark.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+            mark.set_visible(_is_inside(sheet, mark.get_position()))  # else it runs into numbers of an axis
     for axis in (sheet.ax.xaxis, sheet.ax.yaxis):
         axis.set_major_formatter(PercentFormatter(decimals=0, symbol=" %"))
     first, second = drawable(grid.names, "lever")
-    sheet.axis_names(f"{first}, more by", f"{second}, more by")
+    n_lines = sheet.axis_names(f"{first}, more by", f"{second}, more by")
+    if within:
+        _how_sure(sheet, grid, float(min(within, key=lambda level: abs(level - 0.5))), n_lines + 1)
     target = style.Scale.of([grid.target], grid.unit, is_count=grid.unit == "wins").text(grid.target)
     sheet.title(f"Chance of {target} by {first} and {second}")
     low, high = grid.chance[0, 0], grid.chance[-1, -1]
     return sheet.finish(
         f"Chance of {target}: {100 * low:.0f} % as it is, {100 * high:.0f} % with {first} {x[-1]:+.0f} % "
         f"and {second} {y[-1]:+.0f} %; {100 * (grid.chance[-1, 0]):.0f} % with {first} alone, "
-        f"{100 * (grid.chance[0, -1]):.0f} % with {second} alone."
+        f"{100 * (grid.chance[0, -1]):.0f} % with {second} alone; standard errors up to "
+        f"{100 * np.nanmax(grid.chance_se):.1f} points."
     )
+
+
+def _is_inside(sheet: Sheet, at: tuple[float, float]) -> bool:
+    """Whether a number of a line lies within the axes, whichever way it is turned."""
+    half = 1.2 * sheet.size / 72  # inches: of "40 %" in small letters
+    sides = zip(at, (sheet.ax.get_xlim(), sheet.ax.get_ylim()), (sheet.width, sheet.height), strict=True)
+    return all(
+        half < (value - low) / (high - low) * inches < inches - half for value, (low, high), inches in sides
+    )
+
+
+def _how_sure(sheet: Sheet, grid: LeverGrid, level: float, n_lines: int) -> None:
+    """Where a line of equal chance would run if chances were one standard error higher, and lower."""
+    x, y = 100 * (grid.first - 1.0), 100 * (grid.second - 1.0)
+    drawn = False
+    for shifted in (grid.chance - grid.chance_se, grid.chance + grid.chance_se):
+        if np.nanmin(shifted) < level < np.nanmax(shifted):
+            sheet.ax.contour(
+                x, y, shifted.T, levels=[level], colors=style.ORANGE, linewidths=1.4, linestyles="dashed"
+            )
+            drawn = True
+    if drawn:
+        line = Line2D([], [], color=style.ORANGE, linewidth=1.4, linestyle="dashed")
+        sheet.legend(
+            [(line, f"{100 * level:.0f} % if chances were one SE higher or lower")], lines_above=n_lines
+        )
 
 
 @spoken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import EM, safe, widen_fonts
 from funnelsim.faces.plots.svg import in_words
 from funnelsim.faces.tables import visible, wrapped
+from funnelsim.vocabulary.language import language
 
 WIDTH, HEIGHT = 11.69, 8.27  # inches: A4 on its side
 LEFT, TOP, RIGHT, BOTTOM = 0.6, 0.55, 0.6, 0.6
@@ -205,7 +207,38 @@ class Paper:
                     )
                 widen_fonts(page)
                 document.savefig(page)
-        return file.getvalue()
+        return _spoken_and_titled(file.getvalue())
+
+
+def _spoken_and_titled(document: bytes) -> bytes:
+    """A document that says its language to readers of screens, and shows its title instead of a file name.
+
+    matplotlib writes neither. PDF lets a later part replace an object of an earlier one: here the catalogue
+    (PDF 1.7, 7.5.6), so that the rest stays as it was written, byte for byte.
+    """
+    trailer = document[document.rindex(b"trailer") :]
+    size, root, start = (
+        int(_found(pattern, trailer))
+        for pattern in (rb"/Size (\d+)", rb"/Root (\d+) 0 R", rb"startxref\s+(\d+)")
+    )
+    pages = int(_found(rb"\n%d 0 obj\s*<<[^>]*?/Pages (\d+) 0 R" % root, document))
+    info = int(_found(rb"/Info (\d+) 0 R", trailer))
+    lang = b"zh-Hans" if language() == "zh" else b"en"
+    at = len(document)
+    catalogue = (
+        b"%d 0 obj\n<< /Type /Catalog /Pages %d 0 R /Lang (%s) "
+        b"/ViewerPreferences << /DisplayDocTitle true >> >>\nendobj\n" % (root, pages, lang)
+    )
+    end = b"xref\n%d 1\n%010d 00000 n \n" % (root, at)
+    end += b"trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R /Prev %d >>\n" % (size, root, info, start)
+    end += b"startxref\n%d\n%%%%EOF\n" % (at + len(catalogue))
+    return document + catalogue + end
+
+
+def _found(pattern: bytes, content: bytes) -> bytes:
+    found = re.search(pattern, content)
+    assert found is not None  # matplotlib writes it
+    return found[1]
 
 
 def lines_of(text: str, inches: float, size: float) -> list[str]:

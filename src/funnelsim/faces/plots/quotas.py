@@ -111,7 +111,8 @@ def _chance(row: pd.Series[Any]) -> str:
     chance, error = 100 * row["chance"], 100 * row["chance_se"]
     if min(chance, 100 - chance) < 0.05 and error < 0.05:
         return tr("below 0.05 %" if chance < 50 else "above 99.95 %")
-    return f"{chance:.0f} % ± {error:.1f}"
+    digits = 1 if min(chance, 100 - chance) < 1 else 0  # a small chance is not none
+    return f"{chance:.{digits}f} % ± {error:.1f}"
 
 
 def _percent(chance: float) -> str:

@@ -78,6 +78,8 @@ def plot_revision(revision: Revision, *, ax: Axes | None = None, lang: Language 
 
 def _digits(largest: float) -> int:
     """Decimals of all numbers, that they can be seen to add up: three figures of the largest."""
+    if largest == 0:
+        return 0
     return int(np.clip(2 - np.floor(np.log10(largest)), 0, 2)) if largest >= 0.1 else 2
 
 

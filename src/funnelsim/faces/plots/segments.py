@@ -112,7 +112,7 @@ def _rows(sheet: Sheet, names: list[str], league: pd.DataFrame) -> None:
     for row, n_deals, pace in zip(rows, league["n_deals"], league["pace_verdict"], strict=True):
         words = f"{n_deals:,}"
         if row == 0:
-            words = f"{words} deals" if language() == "en" else f"{tr('deals')} {words}"
+            words = f"{words} deal{'s' * (n_deals != 1)}" if language() == "en" else f"{tr('deals')} {words}"
         sheet.beside(float(row), words if pace == _LUCK else style.joined(",", [words, tr(pace)]))
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_yticks(rows, [safe(name) for name in names])

@@ -259,6 +259,8 @@ def change_words(points: float, error: float) -> str:
     """
     if points == error == 0:
         return tr("no change")
+    if np.isnan(error):
+        return f"{points:+.1f}"
     return f"{points:+.1f} ± {error:.1f}" if points else f"0.0 ± {error:.1f}"
 
 

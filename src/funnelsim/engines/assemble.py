@@ -85,7 +85,7 @@ def assembled(
         engine=engine,
         seed=seed,
         realised_revenue=_earned(funnel, won_amount, pipeline.won_step, periods),
-        realised_cash=_paid(pipeline, periods),
+        realised_cash=paid_so_far(pipeline, periods),
     )
 
 
@@ -98,7 +98,7 @@ def _earned(funnel: Funnel, won_amount: Floats, won_step: Ints, periods: Periods
     return float(won_amount @ np.diff(earned, axis=1)[:, 0])
 
 
-def _paid(pipeline: Pipeline, periods: Periods) -> float:
+def paid_so_far(pipeline: Pipeline, periods: Periods) -> float:
     """Payments of the running period before the cutoff, from the invoices; 0 where there are none."""
     known = pipeline.receivables
     if known is None:

@@ -13,7 +13,14 @@ from funnelsim.engines.choose import EngineName, choose
 from funnelsim.engines.montecarlo import MonteCarlo
 from funnelsim.engines.protocol import Engine, EngineError
 from funnelsim.engines.until import run_until
-from funnelsim.nouns.forecast import JOINT_NOTE, Classical, Forecast, ForecastError, target_amount
+from funnelsim.nouns.forecast import (
+    FROM_CUTOFF_NOTE,
+    JOINT_NOTE,
+    Classical,
+    Forecast,
+    ForecastError,
+    target_amount,
+)
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.law import Measure
 from funnelsim.numerics.weighted_pipeline import CLOSED_FORMULA, NOMINAL_FORMULA, weighted_pipeline
@@ -217,10 +224,7 @@ def _notes_on_flows(funnel: Funnel, pipeline: Pipeline) -> list[str]:
         f"{terms!r}".replace("Collections(", "payments: ").removesuffix(")"),
     ]
     if known is None:
-        notes.append(
-            "no invoices are known: wins of the last twelve months are invoiced and paid by the same law, "
-            "and cash of the running period counts from the cutoff on"
-        )
+        notes.append(FROM_CUTOFF_NOTE)
     else:
         notes.append(
             f"{known.n_unpaid:,} unpaid invoices worth {known.amount.sum():,.0f} {funnel.unit}".rstrip()

@@ -57,10 +57,7 @@ class WinSteps:
 
         The shock moves whole periods, and not what lies within them.
         """
-        first, last = periods.cutoff_step + 1, int(periods.edges[-1])
-        cell_steps = -(-(last - first) // _MOST_CELLS)
-        edges = np.union1d(np.arange(first, last, cell_steps), periods.edges[1:])
-        cells = Periods(edges, tuple(map(str, range(len(edges) - 1))), periods.cutoff_step)
+        cells = cells_of(periods)
         chances = chances_without_shock(funnel, positions, cells, streams, draws)
         ahead = cells.steps_ahead
         new = _by_edge(chances.new_wins.sum(axis=1))
@@ -95,6 +92,14 @@ class WinSteps:
         share = (wanted - by_edge[row, cell]) / np.where(inside > 0, inside, 1.0)
         width = self.edges[cell + 1] - self.edges[cell]
         return self.edges[cell] + np.clip(np.ceil(share * width), 1, width).astype(np.int64)
+
+
+def cells_of(periods: Periods) -> Periods:
+    """The cells that periods are cut into, as periods of their own; none crosses an edge."""
+    first, last = periods.cutoff_step + 1, int(periods.edges[-1])
+    cell_steps = -(-(last - first) // _MOST_CELLS)
+    edges = np.union1d(np.arange(first, last, cell_steps), periods.edges[1:])
+    return Periods(edges, tuple(map(str, range(len(edges) - 1))), periods.cutoff_step)
 
 
 def _by_edge(by_cell: Floats) -> Floats:

@@ -5,6 +5,7 @@ The first axis of every array of chances is the draw of the parameters. Given a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -136,11 +137,32 @@ def _transform_of(portfolio: Portfolio, grid: Grid) -> Complexes:
     bound += _log_bound(lumps.keep(slow), grid)
     active = np.flatnonzero(bound.max(axis=0) > np.log(_LEAST_MAGNITUDE))
     log_phi = series[:, active] + _log_of_arriving(new, new_amount[:, active])
+    product, active = _multiplied(np.exp(log_phi), active, lumps.keep(slow), portfolio.unsure, grid)
     phi = np.zeros(series.shape, dtype=complex)
-    phi[:, active] = np.exp(log_phi) * _product(lumps.keep(slow), grid, active)
-    for some in portfolio.unsure:
-        phi[:, active] *= _product_of_unsure(some, grid, active)
+    phi[:, active] = product
     return phi
+
+
+def _multiplied(
+    phi: Complexes, active: Ints, slow: Lumps, unsure: Sequence[Unsure], grid: Grid
+) -> tuple[Complexes, Ints]:
+    """The product with what is multiplied one by one, at the frequencies where it is not nothing.
+
+    No factor is larger than 1: what is nothing already is left out of the factors to come, few first.
+    """
+    lots: list[Lumps | Unsure] = [slow, *unsure]
+    for lot in sorted(lots, key=_n_factors):
+        phi *= (
+            _product(lot, grid, active) if isinstance(lot, Lumps) else _product_of_unsure(lot, grid, active)
+        )
+        matters = np.flatnonzero(np.abs(phi).max(axis=0) > _LEAST_MAGNITUDE)
+        phi, active = phi[:, matters], active[matters]
+    return phi, active
+
+
+def _n_factors(lot: Lumps | Unsure) -> int:
+    """How many factors a lot of deals has."""
+    return len(lot.amount) if isinstance(lot, Lumps) else len(lot.factor)
 
 
 def _log_of_series(lumps: Lumps, grid: Grid) -> Complexes:
@@ -226,13 +248,20 @@ def _log_by_series(weight: Floats, gap: Complexes) -> Complexes:
 
 
 def _product(lumps: Lumps, grid: Grid, active: Ints) -> Complexes:
-    """Characteristic function of lumps, multiplied one by one, at some frequencies."""
-    phi = np.ones((len(lumps.chance), len(active)), dtype=complex)
+    """Characteristic function of lumps, multiplied one by one, at some frequencies.
+
+    Those whose chance is the same in every draw, such as payments by known terms, are multiplied once.
+    """
+    phi, common = (np.ones((n, len(active)), dtype=complex) for n in (len(lumps.chance), 1))
+    is_common = (lumps.chance == lumps.chance[:1]).all(axis=0)
     cell, upper = grid.split(lumps.amount)
     for i in range(len(cell)):
         gap = (1 - upper[i]) * grid.wave(cell[i], active) + upper[i] * grid.wave(cell[i] + 1, active) - 1.0
-        phi *= (1.0 + lumps.chance[:, i, None] * gap) ** int(lumps.count[i])
-    return phi
+        if is_common[i]:
+            common *= (1.0 + lumps.chance[0, i] * gap) ** int(lumps.count[i])
+        else:
+            phi *= (1.0 + lumps.chance[:, i, None] * gap) ** int(lumps.count[i])
+    return np.asarray(phi * common)
 
 
 def _product_of_unsure(some: Unsure, grid: Grid, active: Ints) -> Complexes:

@@ -156,24 +156,36 @@ class GridLaw:
         of_sum, none = weight.mean(axis=0), weight.T @ self.none / len(weight)
         below = _mass_below(weight.T @ self.mass / len(weight))
 
-        def exceeds(amount: float) -> float:
-            more = amount + _slack(amount)
-            return sum(
-                float(self._tail(more - won, below[i : i + 1], none[i : i + 1], of_sum[i : i + 1])[0])
-                for i, won in enumerate(sums.tolist())
-            )
-
-        def at(tail: float) -> float:
-            low, high = 0.0, float(sums[-1]) + self.grid.step * self.grid.n_cells
-            if exceeds(low) <= tail:
-                return low
-            for _ in range(_BISECTIONS):
-                middle = 0.5 * (low + high)
-                low, high = (low, middle) if exceeds(middle) <= tail else (middle, high)
-            return self._nearest(high)
+        def exceeds(amount: Floats) -> Floats:
+            more = amount + 1e-9 * np.maximum(np.abs(amount), 1.0)  # the slack of each
+            tails = np.zeros(len(more))
+            for i, won in enumerate(sums.tolist()):
+                tails += self._tails(more - won, below[i], float(none[i]), float(of_sum[i]))
+            return tails
 
         wanted = np.asarray(chance, dtype=float)
-        return np.array([at(1.0 - c + _NOISE) for c in wanted.ravel().tolist()]).reshape(wanted.shape)
+        tail = 1.0 - wanted.ravel() + _NOISE
+        low = np.zeros(len(tail))
+        high = np.full(len(tail), float(sums[-1]) + self.grid.step * self.grid.n_cells)
+        is_nothing = exceeds(low) <= tail
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            is_above = exceeds(middle) <= tail
+            low, high = np.where(is_above, low, middle), np.where(is_above, middle, high)
+        found = [self._nearest(amount) for amount in high.tolist()]
+        return np.where(is_nothing, 0.0, np.array(found)).reshape(wanted.shape)
+
+    def _tails(self, amount: Floats, below: Floats, none: float, total: float) -> Floats:
+        """The same as :meth:`_tail` for many amounts and one row."""
+        at = amount / self.grid.step
+        if self.grid.is_lattice:
+            cell = np.clip(np.ceil(at), 0, self.grid.n_cells).astype(np.int64)
+            return np.where(at <= 0, total, np.maximum(total - below[cell], 0.0))
+        cell = np.clip(at + 0.5, 0, self.grid.n_cells - 1).astype(np.int64)
+        inside = np.minimum(at + 0.5 - cell, 1.0) * (below[cell + 1] - below[cell])
+        near = np.maximum(total - none - max(below[1] - none, 0.0) * 2.0 * at, 0.0)
+        tail = np.where(at < 0.5, near, np.maximum(total - below[cell] - inside, 0.0))
+        return np.where(at <= 0, total, tail)
 
     def _nearest(self, amount: float) -> float:
         """On a lattice the sum that lies nearest: bisection stops a hair beside it."""

@@ -49,13 +49,13 @@ class Endings:
         """Endings to expect before the first one recorded.
 
         The hazard of ending at each age is the number of endings over the number of deals at risk (delayed
-        entry), so it is right whether or not earlier endings were left out. The deals that arrived before the
-        first ending carry this hazard, summed over the ages they had before it: in a complete log that is
-        the number of endings to expect.
+        entry), so it is right whether or not earlier endings were left out. It gives the chance of a deal
+        that arrived before the first ending to have ended by then; their sum is never more than those deals,
+        so a few of them never tell of a late log.
         """
         hazard = self.ends / np.maximum(self.at_risk, 1)
-        before = np.cumsum(hazard) - hazard
-        return float(before @ self.first_age)
+        is_still_open = np.cumprod(np.append(1.0, 1.0 - hazard))[:-1]
+        return float((1.0 - is_still_open) @ self.first_age)
 
     @property
     def is_late(self) -> bool:

@@ -122,9 +122,19 @@ def test_a_slider_moves_the_number_to_what_the_engine_says(visit: Visit) -> None
     assert visit.chance == pytest.approx(outlook.chance().value, abs=1e-9)
 
 
+def test_the_tab_names_the_workshop_in_its_language(visit: Visit) -> None:
+    assert visit.page.title() == "Funnel workshop · funnelsim"
+    assert visit.page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_the_tab_key_stops_once_at_each_slider(visit: Visit) -> None:
+    stops = "[...document.querySelectorAll('.fs-slider *')].filter(one => one.tabIndex >= 0).length"
+    assert visit.page.evaluate(stops) == visit.page.locator(".fs-slider .noUi-handle").count() == 7
+
+
 def test_reset_goes_back_to_today(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Reset").click()
-    expect(visit.page.locator("[data-number=change]")).to_have_text("no change")
+    expect(visit.page.locator("[data-number=change]")).to_have_text("the same as today")
     expect(visit.page.locator("[data-formula=leads]")).to_have_text("553")
 
 
@@ -139,11 +149,17 @@ def test_another_scenario_is_another_target(visit: Visit) -> None:
 def test_an_exercise_is_guessed_and_then_revealed(visit: Visit) -> None:
     card = visit.page.locator(".fs-formula.fs-card")
     expect(card.locator("[data-answer]")).to_have_count(0)
+    card.locator("input").fill("1e9")
+    card.locator("input").press("Tab")
+    card.locator("button").click()
+    expect(card).to_contain_text("A guess from 0 to 800,000 makes sense here")
+    expect(card.locator("[data-answer]")).to_have_count(0)
     card.locator("input").fill("50000")
     card.locator("input").press("Tab")
     card.locator("button").click()
     expect(card.locator("[data-answer=formula]")).to_have_text("43,200")
     expect(card).to_contain_text("Your guess: 50,000.")
+    expect(card).not_to_contain_text("makes sense here")
 
 
 def test_a_choice_is_told_right_from_wrong(visit: Visit) -> None:
@@ -157,14 +173,18 @@ def test_enter_reveals_and_a_guess_that_is_no_number_is_told_so(visit: Visit) ->
     card = visit.page.locator(".fs-backwards.fs-card")
     card.locator("input").fill("abc")
     card.locator("input").press("Enter")
-    expect(card.locator("[data-answer=backwards]")).to_have_text("3.8")
     expect(card).to_contain_text("abc is no number")
+    expect(card.locator("[data-answer]")).to_have_count(0)
+    card.locator("input").fill("4")
+    card.locator("input").press("Enter")
+    expect(card.locator("[data-answer=backwards]")).to_have_text("3.8")
+    expect(card).not_to_contain_text("no number")
 
 
 def test_a_screen_reader_hears_a_name_for_every_control_in_the_language_of_the_page(visit: Visit) -> None:
     page = visit.page
     expect(page.get_by_role("slider")).to_have_count(7)
-    expect(page.get_by_role("slider", name="win rate")).to_have_attribute("aria-valuetext", "+0 %")
+    expect(page.get_by_role("slider", name="win rate")).to_have_attribute("aria-valuetext", "0 %")
     expect(page.get_by_role("textbox", name="How many new addresses does each need")).to_have_count(1)
     expect(page.get_by_role("combobox", name="Scenario")).to_have_count(1)
     page.get_by_role("button", name="中文").click()
@@ -197,6 +217,18 @@ def test_the_pictures_stand_above_the_fold_of_a_projector(visit: Visit) -> None:
     for what in (".fs-keys", ".fs-flow", ".fs-futures"):
         box = visit.page.locator(what).bounding_box()
         assert box["y"] + box["height"] <= 720, what
+
+
+def test_words_stay_dark_under_a_dark_theme(visit: Visit) -> None:
+    """What JupyterLab's dark theme sets, set here: the page is light all the same."""
+    names = [f"--jp-{name}" for name in ("widgets-color", "ui-font-color1", "content-font-color1")]
+    visit.page.evaluate(
+        "names => names.forEach(name => document.body.style.setProperty(name, 'white'))", names
+    )
+    for what in (".fs-key:not(.main) b", ".fs-slider .fs-name b", ".fs-card .fs-question", ".made th"):
+        colour = visit.page.locator(what).first.evaluate("one => getComputedStyle(one).color")
+        assert colour == "rgb(27, 42, 56)", what
+    visit.page.evaluate("document.body.removeAttribute('style')")
 
 
 def test_deals_stand_still_for_those_who_ask_for_less_motion(visit: Visit) -> None:

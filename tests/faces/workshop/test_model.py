@@ -63,6 +63,21 @@ def test_collection_moves_the_share_that_is_paid(cash: Room) -> None:
     assert moved.change.value < -4 * moved.change.standard_error
 
 
+def test_cash_is_that_of_simulated_futures_on_the_same_draws(cash: Room) -> None:
+    """The page computes the law of cash; four standard errors of 50,000 futures are 0.9 points."""
+    scenario, moves = cash.scenario, {"leads": 10, "collection": -10}
+    engine = fs.MonteCarlo(n_futures=50_000, n_draws=100)
+    drawn = fs.forecast(
+        cash.funnel(moves), scenario.pipeline, periods=scenario.periods, measure="cash", engine=engine
+    )
+    numbers, total = cash.numbers(moves), drawn.window()
+    share = float((total >= scenario.target).mean())
+    assert abs(numbers.chance.value - share) < 4 * np.sqrt(share * (1 - share) / len(total))
+    assert abs(cash.today.chance.value - share) > 0.02  # the check itself can fail
+    assert numbers.mean.value == pytest.approx(total.mean(), abs=4 * total.std() / np.sqrt(len(total)))
+    assert (numbers.p10, numbers.p90) == pytest.approx(np.quantile(total, [0.1, 0.9]), rel=0.01)
+
+
 def test_the_chance_agrees_with_simulated_futures(course: Room) -> None:
     moves = {"win rate": 10, "cycle": -10}
     funnel = fs.Together(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 
 import funnelsim as fs
+from funnelsim.faces.workshop import boards
 from funnelsim.faces.workshop.bars import Bar, bars
 from funnelsim.faces.workshop.card import Card, number_in
+from funnelsim.faces.workshop.factors import KEYS
 from funnelsim.faces.workshop.lessons import LESSONS
+from funnelsim.faces.workshop.model import Room
 from funnelsim.faces.workshop.page import Workshop, style
+from funnelsim.faces.workshop.wording import share
+from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import LanguageError, language, missed_texts
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -70,7 +76,7 @@ def test_reset_and_another_scenario_bring_all_sliders_to_rest(workshop: Workshop
     workshop.sliders["cycle"].value = -20
     workshop.chooser.value = "lead_to_cash"
     assert {slider.value for slider in workshop.sliders.values()} == {0}
-    assert "1,000 simulated futures" in texts(workshop.board)
+    assert "exact law" in texts(workshop.board)
     workshop.chooser.value = "activity_funnel"
 
 
@@ -92,6 +98,73 @@ def test_every_number_on_the_board_has_a_range_or_says_why_not(workshop: Worksho
     assert "without a range" in shown
     assert shown.count("(") >= 4  # leads, conversion, win rate, amount
     workshop.chooser.value = "activity_funnel"
+
+
+@pytest.mark.parametrize("typed", ["-5", "101", "1e9", "six", "inf"])
+def test_a_silly_guess_is_kept_and_reveals_nothing(typed: str) -> None:
+    tongue = ["en"]
+    card = Card(LESSONS[3], 4, lambda: tongue[0])  # type: ignore[arg-type, return-value]
+    card.guess.value = typed
+    card.reveal.click()
+    said = "is no number" if number_in(typed) is None else "A guess from 0 to 100 makes sense here"
+    assert said in texts(card.box)
+    assert "fs-answer" not in texts(card.box)
+    assert card.guess.value == typed
+    tongue[0] = "zh"
+    with missed_texts() as missed:
+        card.say()
+        assert not missed
+    assert CHINESE.search(card._answer.value)
+    card.guess.value = "15"
+    card.reveal.click()
+    assert "fs-refused" not in texts(card.box)
+    assert "fs-answer" in texts(card.box)
+
+
+def test_a_room_may_see_the_answer_without_a_guess() -> None:
+    card = Card(LESSONS[0], 1, lambda: "en")
+    card.reveal.click()
+    assert "43,200" in texts(card.box)
+
+
+def test_a_slider_that_leaves_the_chance_alone_is_grey_and_says_why(workshop: Workshop) -> None:
+    def idle() -> list[str]:
+        return [key for key, row in workshop._rows.items() if "fs-idle" in row._dom_classes]
+
+    assert idle() == ["yield", "collection"]  # its target counts wins
+    assert "only the formula moves" in texts(workshop._rows["collection"])
+    workshop.chooser.value = "account_selling"
+    assert idle() == ["collection"]
+    workshop.chooser.value = "lead_to_cash"
+    assert idle() == []
+    workshop.chooser.value = "activity_funnel"
+
+
+def test_idle_sliders_leave_the_chance_alone() -> None:
+    for name in ("activity_funnel", "account_selling", "lead_to_cash"):
+        room = Room(fs.read_scenario(name, lang="en"))
+        for key in KEYS:
+            moved = room.numbers({key: -10})
+            assert (moved.chance == room.today.chance) == boards.is_idle(room, key), (name, key)
+
+
+def test_at_rest_the_tile_does_not_say_change_twice(workshop: Workshop) -> None:
+    workshop.reset.click()
+    assert "the same as today" in texts(workshop.board)
+    workshop.sliders["leads"].value = 10
+    assert re.search(r"\+\d+\.\d ± <0\.1 points against today", html_text(workshop))
+    assert "± <0.1 points</i>" in html_text(workshop)  # the chance itself
+    workshop.reset.click()
+
+
+def html_text(workshop: Workshop) -> str:
+    return unescape(texts(workshop.board))
+
+
+def test_digits_of_an_error_fit_the_number_before_it() -> None:
+    assert share(Estimate(0.983, 0.0021)) == "98.3 % ± 0.2 points"
+    assert share(Estimate(0.36, 0.19)) == "36 % ± 19 points"
+    assert share(Estimate(0.5, 1e-12)) == "50.0 % ± <0.1 points"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ Needs the extra workshop: pip install 'funnelsim[workshop]'. Ctrl-C ends it.
 @click.command(epilog=_EPILOG, short_help="A live page for a room: sliders, moving funnel, exercises.")
 @click.option(
     "--port",
+    metavar="PORT",
     type=click.IntRange(1, 65_535),
     default=_PORT,
     show_default=True,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from funnelsim.faces.workshop import exercises
 from funnelsim.faces.workshop.bars import Bar, bars
 from funnelsim.faces.workshop.factors import Range
-from funnelsim.faces.workshop.wording import percent, points, safe, stage_name
+from funnelsim.faces.workshop.wording import error_of, percent, points, safe, share, stage_name
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import tr
 
@@ -23,6 +22,8 @@ class Answer:
         What the guess is held against: a number, or the place of the right choice.
     said : str
         The value in words.
+    sure : str
+        How sure it is: its range, or why it has none.
     why : tuple of str
         Sentences, in the language spoken.
     picture : str
@@ -31,12 +32,24 @@ class Answer:
 
     value: float
     said: str
+    sure: str
     why: tuple[str, ...]
     picture: str = ""
 
 
-def _range_words(found: Range) -> str:
-    return f"{percent(found.low)} – {percent(found.high)}"
+def _range_words(found: Range, digits: int = 0) -> str:
+    return f"{100 * found.low:.{digits}f} – {percent(found.high, digits)}"
+
+
+def _sure(found: Range, digits: int = 0) -> str:
+    return tr(f"80 % range {_range_words(found, digits)}")
+
+
+def _with_range(found: Range, digits: int = 0) -> str:
+    return f"{percent(found.value, digits)} ({_range_words(found, digits)})"
+
+
+_EXACT = "exact: arithmetic, with no chance in it"
 
 
 def by_hand() -> Answer:
@@ -48,6 +61,7 @@ def by_hand() -> Answer:
     return Answer(
         found.cash,
         f"{found.cash:,.0f}",
+        tr(_EXACT),
         (
             f"{steps} = {found.wins:.3g}",
             f"{found.wins:.3g} × {exercises.YIELD:,} = {found.bookings:,.0f}",
@@ -63,6 +77,7 @@ def equal_factors() -> Answer:
     return Answer(
         5,
         tr("all the same"),
+        tr(_EXACT),
         (
             tr(f"Each brings {100 * gain:.0f} % more cash: a product does not mind where a factor stands."),
             tr("Time does mind, and so does luck: that is the rest of the workshop."),
@@ -76,6 +91,7 @@ def backwards() -> Answer:
     return Answer(
         found.each.value,
         f"{found.each.value:.1f}",
+        tr(_EXACT),
         (
             tr(
                 f"{exercises.WINS} closed / 6 % = {found.needed:.0f} addresses; shared by 5 people and 26 "
@@ -93,7 +109,7 @@ def waits() -> Answer:
         Bar(
             tr(f"after {day} days"),
             one.value,
-            f"{percent(one.value)} ({_range_words(one)})",
+            _with_range(one),
             (one.low, one.high),
         )
         for day, one in zip(found.days, found.closed, strict=True)
@@ -102,9 +118,10 @@ def waits() -> Answer:
     return Answer(
         100 * first.value,
         percent(first.value),
+        _sure(first),
         (
             tr(f"Counted among {found.n_customers} customers of a simulated run; half of them needed "
-               f"{found.half:.0f} days."),
+               f"{found.half.value:.0f} days ({found.half.low:.0f} – {found.half.high:.0f})."),
             tr("A win rate says how many, not when: a quarter that ends in 30 days sees few of them."),
         ),
         bars(rows, top=1.0),
@@ -117,27 +134,26 @@ def closed_only() -> Answer:
     rows = []
     for month, closed, fitted in zip(found.months, found.closed, found.all_deals, strict=True):
         after = tr(f"after {month} months")
-        rows.append(Bar(f"{after} · {tr('closed deals only')}", closed, percent(closed, 1), kind="other"))
-        rows.append(
-            Bar(
-                f"{after} · {tr('open ones counted too')}",
-                fitted.value,
-                f"{percent(fitted.value, 1)} ({percent(fitted.low, 1)} – {percent(fitted.high, 1)})",
-                (fitted.low, fitted.high),
-            )
-        )
+        for words, one, kind in (
+            ("closed deals only", closed, "other"),
+            ("open ones counted too", fitted, "main"),
+        ):
+            spread = (one.low, one.high)
+            rows.append(Bar(f"{after} · {tr(words)}", one.value, _with_range(one, 1), spread, kind))
+    first = found.closed[0]
     return Answer(
-        100 * found.closed[0],
-        percent(found.closed[0], 1),
+        100 * first.value,
+        percent(first.value, 1),
+        _sure(first, 1),
         (
             tr("Losses come early and wins late. So for months the closed deals hold too many losses."),
             tr(
                 "Counting every deal for as long as it was seen, open ones too, comes near the truth at "
-                "once; its range says how near. The short cut has no honest range: it is wrong, not only "
-                "unsure."
+                "once, and its range holds the truth. For months the short cut's own range leaves it out: it "
+                "is wrong, not only unsure."
             ),
         ),
-        bars(rows, mark=(found.truth, tr(f"truth {percent(found.truth)}"))),
+        bars(rows, mark=(found.truth, tr(f"truth {percent(found.truth)}, as the funnel was built"))),
     )
 
 
@@ -146,7 +162,7 @@ def coins() -> Answer:
     found = exercises.coins()
     n = found.n_quarters
     rows = [
-        Bar(tr(name), one.value, f"{percent(one.value)} ({_range_words(one)})", (one.low, one.high), kind)
+        Bar(tr(name), one.value, _with_range(one), (one.low, one.high), kind)
         for name, one, kind in (
             ("coins", found.coins, "other"),
             ("forecast of the whole funnel", found.forecast, "main"),
@@ -155,11 +171,12 @@ def coins() -> Answer:
     return Answer(
         100 * found.coins.value,
         percent(found.coins.value),
+        _sure(found.coins),
         (
             tr(f"The coins' ranges held {found.coins.value * n:.0f} of {n} quarters, the forecast's "
                f"{found.forecast.value * n:.0f}; eight in ten were promised."),
-            tr(f"Coins know only the deals that are open today: they missed {percent(-found.missed)} of "
-               "the wins on average, and nobody knows how many deals are yet to come."),
+            tr(f"Coins know only the deals that are open today: they missed {_with_range(found.missed)} "
+               "of the wins on average, and nobody knows how many deals are yet to come."),
         ),
         bars(rows, mark=(0.8, tr("promised: 80 %")), top=1.0),
     )  # fmt: skip
@@ -171,15 +188,20 @@ def fast_month() -> Answer:
     return Answer(
         found.best,
         str(found.best),
+        tr("counted, so exact; which month is best is luck"),
         (
             tr(f"The best month closed {found.best}, the one after it {found.after}; the mean is "
-               f"{found.mean:.1f}. Nothing had changed."),
+               f"{_mean_words(found.mean)}. Nothing had changed."),
             tr(f"With nothing but luck the best of {len(found.closes)} such months lies between "
                f"{found.luck.low:.0f} and {found.luck.high:.0f}, four times in five. A bonus for it "
                "pays the dice."),
         ),
         columns(found),
     )  # fmt: skip
+
+
+def _mean_words(mean: Estimate) -> str:
+    return f"{mean.value:.1f} ± {mean.standard_error:.1f}"
 
 
 def columns(found: exercises.FastMonth) -> str:
@@ -192,8 +214,8 @@ def columns(found: exercises.FastMonth) -> str:
         f'y="{height - unit * n:.1f}" width="{each - 2:.1f}" height="{unit * n:.1f}"/>'
         for i, n in enumerate(found.closes)
     )
-    level = height - unit * found.mean
-    words = safe(tr(f"mean {found.mean:.1f}"))
+    level = height - unit * found.mean.value
+    words = safe(tr(f"mean {_mean_words(found.mean)}"))
     alt = safe(tr(f"Closed deals in {len(found.closes)} months: {found.best} in the best one."))
     return (
         f'<svg class="fs-bars" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{alt}">{drawn}'
@@ -207,6 +229,10 @@ def columns(found: exercises.FastMonth) -> str:
 def first_lever() -> Answer:
     """The levers in their order."""
     found, waits = exercises.first_lever(), exercises.waits()
+
+    def days(found: Range) -> str:
+        return f"{found.value:.0f} ({found.low:.0f} – {found.high:.0f})"
+
     rows = [
         Bar(lever_words(name), change.value, points(change))
         for name, change in zip(found.names, found.changes, strict=True)
@@ -214,11 +240,12 @@ def first_lever() -> Answer:
     return Answer(
         LEVERS.index(found.names[0]),
         lever_words(found.names[0]),
+        points(found.changes[0]),
         (
-            tr(f"From {percent(found.chance.value)} today. The later a step stands in the funnel, the sooner "
+            tr(f"From {share(found.chance)} today. The later a step stands in the funnel, the sooner "
                "its gain is a win."),
-            tr(f"More addresses now are wins in {waits.half / 30:.0f} to {waits.nine / 30:.0f} months; in "
-               "the long run they are worth as much."),
+            tr(f"Of addresses that are won, half are within {days(waits.half)} days, nine in ten within "
+               f"{days(waits.nine)}. In the long run they are worth as much."),
         ),
         bars(rows),
     )  # fmt: skip
@@ -245,19 +272,19 @@ LEVERS = (
 def saturation() -> Answer:
     """What 60 % more leads bring the same team."""
     found = exercises.saturation()
-
-    def both(pair: tuple[Estimate, Estimate], form: Callable[[float], str]) -> str:
-        return " → ".join(f"{form(one.value)} ± {form(one.standard_error)}" for one in pair)
-
-    orders = both(found.orders, lambda x: f"{x:.1f}")
-    used = both(found.used, lambda x: f"{100 * x:.0f} %")
-    wait = both(found.wait, lambda x: f"{x:.1f}")
+    orders, wait = (
+        " → ".join(f"{one.value:.1f} ± {one.standard_error:.1f}" for one in pair)
+        for pair in (found.orders, found.wait)
+    )
+    used = " → ".join(share(one) for one in found.used)
     return Answer(
-        100 * found.growth,
-        f"{100 * found.growth:+.0f} %",
+        100 * found.growth.value,
+        f"{100 * found.growth.value:+.1f} %",
+        error_of(found.growth),
         (
             tr(f"Orders in six weeks: {orders}."),
             tr(f"Hours used: {used}. Days until a first call: {wait}."),
+            tr("Simulated futures of the team; ± is one standard error."),
             tr(
                 "The team was almost full. More leads wait longer, and many of them give up; time must come "
                 "first."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from funnelsim.faces.plots.style import Scale
 from funnelsim.faces.workshop.factors import (
     AMOUNT,
     COLLECTION,
@@ -12,7 +13,8 @@ from funnelsim.faces.workshop.factors import (
     WIN_RATE,
     Range,
 )
-from funnelsim.faces.workshop.model import N_FUTURES, Numbers, Room
+from funnelsim.faces.workshop.model import Numbers, Room
+from funnelsim.faces.workshop.outlook import N_FUTURES
 from funnelsim.faces.workshop.wording import (
     count,
     error_of,
@@ -26,7 +28,8 @@ from funnelsim.faces.workshop.wording import (
     scale_of,
     stage_name,
 )
-from funnelsim.vocabulary.language import tr
+from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.vocabulary.language import language, tr
 
 _SPANS = {"M": "months", "Q": "quarters", "W": "weeks", "Y": "years"}
 
@@ -39,15 +42,16 @@ def keys(room: Room, numbers: Numbers) -> str:
     means = [scale.number(one.mean.value) for one in (room.today, numbers)]
     chances = [percent(one.chance.value) for one in (room.today, numbers)]
     moved = points(numbers.change)
+    against = tr("the same as today") if numbers.change == (0.0, 0.0) else tr(f"{moved} against today")
     return (
         '<div class="fs-keys">'
         f'<div class="fs-key main"><span>{safe(tr(f"The chance of {asked} or more"))}</span>'
         f"<p>{_from_to('chance', chances, numbers.chance.value)}<i>{safe(error_of(numbers.chance))}</i></p>"
-        f"<em>{safe(tr('change'))} "
-        f'<strong data-number="change">{safe(moved)}</strong></em></div>'
+        f'<em><strong data-number="change">{safe(against)}</strong></em></div>'
         f'<div class="fs-key"><span>{safe(_when(room))}</span><p>{_from_to("range", ranges)}</p>'
         f"<em>{safe(scale.name)} · {safe(tr('80 of 100 futures end in this range'))}</em></div>"
-        f'<div class="fs-key"><span>{safe(tr("On average"))}</span><p>{_from_to("mean", means)}</p>'
+        f'<div class="fs-key"><span>{safe(tr("On average"))}</span><p>{_from_to("mean", means)}'
+        f"<i>{safe(_mean_error(scale, numbers.mean))} {safe(scale.name)}</i></p>"
         f"<em>{safe(_parts(room, numbers))}</em></div></div>"
     )
 
@@ -60,15 +64,23 @@ def _from_to(name: str, said: list[str], value: float | None = None) -> str:
     return f'{before}<b data-number="{name}"{exact}>{safe(now)}</b>'
 
 
+def _mean_error(scale: Scale, mean: Estimate) -> str:
+    """The standard error of a mean, to the last digit that the mean is written with."""
+    digits = len(scale.number(mean.value).partition(".")[2])
+    error, least = mean.standard_error / scale.factor, 10.0**-digits
+    return f"± {error:,.{digits}f}" if error >= 0.5 * least else f"± <{least:.{digits}f}"
+
+
 def _when(room: Room) -> str:
-    labels = room.situation.base.periods.labels
-    what = room.situation.base.measure
+    labels, what = room.periods.labels, room.measure
     return tr(f"Range of {tr(what)}, {labels[0]} to {labels[-1]}")
 
 
 def _parts(room: Room, numbers: Numbers) -> str:
     scale = scale_of(room.scenario, room.today.p90)
     done, of_open, of_new = (scale.number(round(part, 6)) for part in numbers.parts)
+    if room.scenario.measure in ("revenue", "cash"):
+        return tr(f"{done} won before + {of_open} open + {of_new} new")
     return tr(f"{done} realised + {of_open} open + {of_new} new")
 
 
@@ -96,6 +108,9 @@ def formula(room: Room, numbers: Numbers) -> str:
 _NO_RANGE = (
     "The formula gives one number without a range: it knows neither time nor luck. The futures count "
     "what comes by the date, open deals included."
+)
+_HOURS = (
+    "The team's hours are not counted on this board: funnelsim levers knows them, and exercise 9 shows why."
 )
 _KNOWN = "Rates without a range are taken as known."
 
@@ -126,14 +141,19 @@ def _below(today: str, spread: str) -> str:
 def said(room: Room, key: str, found: Range) -> tuple[str, str]:
     """A factor's value and its range, in words."""
     if key == LEADS:
-        words = [count(one) for one in (found.value, found.low, found.high)]
-    elif key == AMOUNT:
-        words = [money(room.scenario, one) for one in (found.value, found.low, found.high)]
-    elif key == STAY:
-        words = [_steps(one, room.scenario.funnel.clock.step) for one in (found.value, found.low, found.high)]
-    else:
-        words = [percent(one, 1 if one < 0.2 else 0) for one in (found.value, found.low, found.high)]
-    return words[0], range_of(found, (words[1], words[2]))
+        return count(found.value), range_of(found, count)
+    if key == AMOUNT:
+        scale = Scale.of(found.value, room.scenario.funnel.unit)
+        return scale.text(found.value), range_of(found, scale.number, scale.text)
+    if key == STAY:
+        step = room.scenario.funnel.clock.step
+        return _steps(found.value, step), range_of(
+            found, lambda one: f"{one:.3g}", lambda one: _steps(one, step)
+        )
+    digits = int(found.value < 0.2)
+    return percent(found.value, digits), range_of(
+        found, lambda one: f"{100 * one:.{digits}f}", lambda one: percent(one, digits)
+    )
 
 
 def _steps(number: float, step: str) -> str:
@@ -154,26 +174,37 @@ def reading(room: Room, numbers: Numbers, key: str) -> str:
 
 
 def where(room: Room, key: str) -> str:
-    """Which stage a slider moves, where it moves one; or why it does not move the chance."""
+    """Which stage a slider moves, where it moves one; what it leaves out, or why the chance does not move."""
+    if key == LEADS and room.scenario.team is not None:
+        return tr("as if reps had hours for all of them")
     if key == COLLECTION and room.rates.collected is None:
-        return tr("formula only: no payments in this scenario")
+        return tr("no payments in this scenario: only the formula moves")
     if key in (AMOUNT, COLLECTION) and is_count(room.scenario):
         return tr("moves money, not wins")
     if key == COLLECTION and room.scenario.measure not in ("revenue", "cash"):
         return tr("moves cash, not what is signed")
+    if key == COLLECTION:
+        return tr("cannot pass 100 %")
     stages = {CONVERSION: room.rates.first, WIN_RATE: room.rates.last, STAY: room.rates.slowest}
     return stage_name(room.scenario, stages[key]) if key in stages else ""
+
+
+def is_idle(room: Room, key: str) -> bool:
+    """Whether a slider leaves the chance of the target as it is in this scenario."""
+    if key == AMOUNT:
+        return is_count(room.scenario)
+    return key == COLLECTION and room.scenario.measure not in ("revenue", "cash")
 
 
 def footnote(room: Room) -> str:
     """How the numbers were made."""
     engine = (
-        f"{N_FUTURES:,} simulated futures, as cash follows invoices"
-        if room.scenario.measure in ("revenue", "cash")
-        else "exact law, no futures drawn"
+        f"{N_FUTURES:,} simulated futures" if room.measure == "revenue" else "exact law, no futures drawn"
     )
+    gap = "" if language() == "zh" else " "
     made = tr(
         f"Engine: {engine}; ± is one standard error; ranges hold 80 of 100 futures, or draws of a rate."
     )
+    hours = [tr(_HOURS)] if room.scenario.team is not None else []
     known = [tr(_KNOWN)] if any(one.is_certain for one in room.today.values.values()) else []
-    return " ".join([tr(_NO_RANGE), *known, made])
+    return gap.join([*hours, tr(_NO_RANGE), *known, made])

@@ -32,7 +32,7 @@ class Card:
 
     def __init__(self, lesson: Lesson, number: int, lang: Callable[[], Language]) -> None:
         self.lesson, self._number, self._lang = lesson, number, lang
-        self._is_revealed = False
+        self._is_revealed = self._is_refused = False
         self._story, self._answer = widgets.HTML(), widgets.HTML()
         self.guess = widgets.RadioButtons() if lesson.choices else widgets.Text()
         self.reveal = widgets.Button()
@@ -63,8 +63,9 @@ class Card:
             else:
                 self.guess.placeholder = tr("your guess")
                 self.guess.description = lesson.unit
-            if self._is_revealed:
-                self._answer.value = self._revealed(lesson.answer())
+            fault = safe(self._fault()) if self._is_refused or self._is_revealed else ""
+            refusal = f"<p class='fs-refused' role='alert'>{fault}</p>" if fault else ""
+            self._answer.value = refusal + (self._revealed(lesson.answer()) if self._is_revealed else "")
 
     def _offer(self, words: list[str]) -> None:
         """The choices in words, what was chosen kept."""
@@ -74,15 +75,31 @@ class Card:
 
     def _on_reveal(self) -> None:
         with use_language(self._lang()):
-            self._answer.value = f"<p>{safe(tr('computing ...'))}</p>"
-        self._is_revealed = True
+            self._is_refused = bool(self._fault())
+            if not self._is_refused:
+                self._answer.value = f"<p>{safe(tr('computing ...'))}</p>"
+                self._is_revealed = True
         self.say()
+
+    def _fault(self) -> str:
+        """What is wrong with the guess, if anything; none at all is a room that only wants to see."""
+        typed = "" if self.lesson.choices else self.guess.value.strip()
+        if not typed:
+            return ""
+        given, (least, most) = number_in(typed), self.lesson.sensible
+        if given is None:
+            short = typed if len(typed) <= _SHOWN else f"{typed[:_SHOWN]}..."
+            return tr(f"Your guess {short} is no number; digits such as 12.5 are read.")
+        if not least <= given <= most:
+            return tr(f"A guess from {least:,} to {most:,} makes sense here; change yours, then reveal.")
+        return ""
 
     def _revealed(self, answer: Answer) -> str:
         why = "".join(f"<p>{safe(text)}</p>" for text in answer.why)
         return (
             f'<div class="fs-answer"><p class="fs-said">{safe(tr("Answer:"))} '
-            f'<b data-answer="{self.lesson.key}">{safe(answer.said)}</b> {self._verdict(answer)}</p>'
+            f'<b data-answer="{self.lesson.key}">{safe(answer.said)}</b> '
+            f'<small data-sure="{self.lesson.key}">{safe(answer.sure)}</small> {self._verdict(answer)}</p>'
             f"{answer.picture}{why}</div>"
         )
 
@@ -97,16 +114,12 @@ class Card:
                 else tr(f"Your guess: {self.guess.value}.")
             )
             return f"<span>{safe(words)}</span>"
-        typed = self.guess.value.strip()
-        if not typed:
-            return ""
-        given = number_in(typed)
-        if given is None:
-            short = typed if len(typed) <= _SHOWN else f"{typed[:_SHOWN]}..."
-            return (
-                f"<span>{safe(tr(f'Your guess {short} is no number; digits such as 12.5 are read.'))}</span>"
-            )
-        return f"<span>{safe(tr(f'Your guess: {given:,.10g}.'))}</span>"
+        given = number_in(self.guess.value)
+        return (
+            ""
+            if given is None or self._fault()
+            else f"<span>{safe(tr(f'Your guess: {given:,.10g}.'))}</span>"
+        )
 
 
 def number_in(text: str) -> float | None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.stats import beta
 
 from funnelsim.engines.events.engine import Events
 from funnelsim.engines.exact import Exact
@@ -117,15 +119,15 @@ class Waits:
     days : tuple of int
     closed : tuple of Range
         Share of them that has closed by then, with its range.
-    half, nine : float
+    half, nine : Range
         Days until half, and nine in ten, have closed.
     """
 
     n_customers: int
     days: tuple[int, ...]
     closed: tuple[Range, ...]
-    half: float
-    nine: float
+    half: Range
+    nine: Range
 
 
 @cache
@@ -138,8 +140,16 @@ def waits() -> Waits:
     days = (30, 60, 90, 120)
     again = np.random.default_rng(0).choice(ages, size=(2_000, len(ages)))
     shares = tuple(Range.over(float((ages <= day).mean()), (again <= day).mean(axis=1)) for day in days)
-    half, nine = np.quantile(ages, [0.5, 0.9]).tolist()
+    half, nine = (
+        Range.over(float(np.quantile(ages, share)), np.quantile(again, share, axis=1)) for share in (0.5, 0.9)
+    )
     return Waits(len(ages), days, shares, half, nine)
+
+
+def share_of(n_won: int, n_closed: int) -> Range:
+    """A share that was counted, with the central 80 % of what it may be (Jeffreys)."""
+    low, high = beta(n_won + 0.5, n_closed - n_won + 0.5).ppf([0.1, 0.9]).tolist()
+    return Range(n_won / n_closed, low, high)
 
 
 @dataclass(frozen=True)
@@ -151,15 +161,15 @@ class ClosedOnly:
     truth : float
     months : tuple of int
         Since business began.
-    closed : tuple of float
-        Won over won and lost.
+    closed : tuple of Range
+        Won over won and lost; the range is that of so many coins, which is all the short cut knows of.
     all_deals : tuple of Range
         As fitted, open deals counted for as long as they were seen.
     """
 
     truth: float
     months: tuple[int, ...]
-    closed: tuple[float, ...]
+    closed: tuple[Range, ...]
     all_deals: tuple[Range, ...]
 
 
@@ -171,7 +181,7 @@ def closed_only() -> ClosedOnly:
     for month in months:
         known = history.as_of((pd.Timestamp("2025-01-01") + pd.DateOffset(months=month, days=-1)).date())
         outcome = known.deals["outcome"]
-        closed.append(float((outcome == "won").sum() / (outcome != "open").sum()))
+        closed.append(share_of(int((outcome == "won").sum()), int((outcome != "open").sum())))
         row = fit(known).table(n_draws=50).iloc[0]
         fitted.append(Range(*(float(row[f"win_rate{end}"]) for end in ("", "_low", "_high"))))
     truth = float(course().funnel.table(n_draws=2)["win_rate"].iloc[0])
@@ -187,14 +197,14 @@ class Coins:
     n_quarters : int
     coins, forecast : Range
         Share of the 80 % ranges that held, with its interval.
-    missed : float
-        Mean error of the coins over the mean of what came.
+    missed : Range
+        Share of what came that the coins did not see, on average, with its interval over quarters.
     """
 
     n_quarters: int
     coins: Range
     forecast: Range
-    missed: float
+    missed: Range
 
 
 @cache
@@ -215,7 +225,18 @@ def coins() -> Coins:
     held = [
         Range(*(float(row[f"coverage_80{end}"]) for end in ("", "_low", "_high"))) for row in (rival, ours)
     ]
-    return Coins(int(ours["n_cells"]), held[0], held[1], float(rival["bias"]))
+    cells = test.cells.query("measure == 'wins' and part == 'total' and window == 'period'")
+    cells = cells[cells["method"] != "funnelsim"]
+    came, seen = (cells[column].to_numpy(dtype=float) for column in ("actual", "mean"))
+    return Coins(int(ours["n_cells"]), held[0], held[1], missed_share(came, seen))
+
+
+def missed_share(came: npt.NDArray[np.float64], seen: npt.NDArray[np.float64]) -> Range:
+    """Share of what came that was not foreseen; its range by drawing the quarters again."""
+    again = np.random.default_rng(0).integers(len(came), size=(5_000, len(came)))
+    return Range.over(
+        float(1.0 - seen.mean() / came.mean()), 1.0 - seen[again].mean(axis=1) / came[again].mean(axis=1)
+    )
 
 
 @dataclass(frozen=True)
@@ -224,7 +245,7 @@ class FastMonth:
 
     labels: tuple[str, ...]
     closes: tuple[int, ...]
-    mean: float
+    mean: Estimate
     best: int
     after: int
     luck: Range
@@ -235,9 +256,9 @@ def fast_month() -> FastMonth:
     """The best of forty-odd months, and what luck alone makes of the best."""
     closes = indicators(_long_run(), every="month", last=44)["closes"].iloc[:-1].astype(int)
     where = int(np.argmax(closes.to_numpy()))
-    mean = float(closes.mean())
+    mean = Estimate(float(closes.mean()), float(closes.std() / np.sqrt(len(closes))))
     rng = np.random.default_rng(0)
-    best = rng.poisson(mean, size=(20_000, len(closes))).max(axis=1)
+    best = rng.poisson(mean.value, size=(20_000, len(closes))).max(axis=1)
     months = tuple(str(label) for label in closes.index)
     luck = Range(float(np.median(best)), *np.quantile(best, [0.1, 0.9]).tolist())
     counts = tuple(closes.tolist())
@@ -287,14 +308,20 @@ def first_lever() -> FirstLever:
 class Saturation:
     """A telesales team with 60 % more numbers to call: orders, hours used and the wait for a first call."""
 
+    growth: Estimate
     orders: tuple[Estimate, Estimate]
     used: tuple[Estimate, Estimate]
     wait: tuple[Estimate, Estimate]
 
-    @property
-    def growth(self) -> float:
-        """More orders, as a share."""
-        return self.orders[1].value / self.orders[0].value - 1
+
+def growth_of(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> Estimate:
+    """By how much a mean has grown, as a share, from paired means by draw.
+
+    The error is that of a ratio (delta method): what both have in common, they have in common.
+    """
+    ratio = float(after.mean() / before.mean())
+    left = after - ratio * before
+    return Estimate(ratio - 1.0, float(left.std(ddof=1) / np.sqrt(len(left)) / before.mean()))
 
 
 @cache
@@ -303,7 +330,7 @@ def saturation() -> Saturation:
     calls = read_scenario("telesales", lang="en")
     assert calls.team is not None
     assert calls.work is not None
-    team = Events(calls.team, calls.work, n_futures=30, n_draws=10)
+    team = Events(calls.team, calls.work, n_futures=60, n_draws=20)
     looks = [
         forecast(Volume(more).apply(calls.funnel), calls.pipeline, periods="6W", measure="wins", engine=team)
         for more in (1.0, 1.6)
@@ -313,6 +340,7 @@ def saturation() -> Saturation:
     assert uses[1] is not None
     first = calls.funnel.stages.open[0].name
     return Saturation(
+        growth_of(*(look.law().mean_by_draw() for look in looks)),
         (looks[0].mean(), looks[1].mean()),
         (uses[0].use(), uses[1].use()),
         (uses[0].wait(first), uses[1].wait(first)),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from funnelsim.faces.workshop.factors import LEADS, Moves
 from funnelsim.faces.workshop.model import Numbers, Room
-from funnelsim.faces.workshop.wording import percent, stage_name
+from funnelsim.faces.workshop.wording import heading, percent, stage_name
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.numerics.incidence import incidence_by_age
 from funnelsim.vocabulary.language import tr
@@ -162,7 +162,7 @@ def _outline(halves: Floats, n: int) -> str:
 
 def _heads(room: Room, numbers: Numbers) -> str:
     names = [stage_name(room.scenario, stage.name) for stage in room.scenario.funnel.stages.open] + [
-        tr("won")
+        heading(tr("won"))
     ]
     return "".join(
         f"<div><b>{escape(name)}</b><span>{reach:.3g}</span></div>"
@@ -174,8 +174,10 @@ def _feet(room: Room, numbers: Numbers) -> str:
     cells = []
     for step in numbers.conversions:
         spread = "" if step.is_certain else f"<small>{100 * step.low:.0f}–{100 * step.high:.0f}</small>"
-        cells.append(f"<div>{percent(step.value)} →{spread}</div>")
-    return "".join([*cells, f"<div>{tr('of 100 leads')}</div>"])
+        cells.append(f"<div>{percent(step.value)}<u> →</u>{spread}</div>")
+    won = numbers.won
+    spread = "" if won.is_certain else f"<small>{100 * won.low:.3g}–{100 * won.high:.3g}</small>"
+    return "".join([*cells, f"<div>{tr('of 100 leads')}{spread}</div>"])
 
 
 def _sentence(room: Room, numbers: Numbers) -> str:

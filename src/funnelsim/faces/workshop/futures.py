@@ -44,8 +44,8 @@ def futures(room: Room, numbers: Numbers) -> str:
         f"{_dots(numbers, low, width, target, x)}"
         f'<line class="axis" x1="{_MARGIN}" x2="{_WIDTH - _MARGIN}" y1="{_FLOOR}" y2="{_FLOOR}"/>'
         f"{_ticks(low, high, scale, x)}"
-        f"{_range(numbers, 'now', _FLOOR + 31, x)}{_range(room.today, 'today', _FLOOR + 47, x)}"
-        f'<line class="target" x1="{edge:.1f}" x2="{edge:.1f}" y1="{_TOP - 8}" y2="{_FLOOR + 56}"/>'
+        f"{_range(numbers, 'now', _FLOOR + 31, x)}{_range(room.today, 'today', _FLOOR + 51, x)}"
+        f'<line class="target" x1="{edge:.1f}" x2="{edge:.1f}" y1="{_TOP - 8}" y2="{_FLOOR + 60}"/>'
         f"{_target_words(scale.text(target), edge)}</svg>"
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from funnelsim.faces.workshop import answers
 from funnelsim.faces.workshop.answers import LEVERS, Answer
+from funnelsim.faces.workshop.exercises import LEADS, YIELD
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Lesson:
         Of a guess that is a choice, in English.
     formula : str
         In signs that need no translation.
+    sensible : tuple of (least, most)
+        What a guess that is a number may be, without a hint at the answer.
     """
 
     key: str
@@ -37,6 +40,7 @@ class Lesson:
     unit: str = ""
     choices: tuple[str, ...] = ()
     formula: str = ""
+    sensible: tuple[float, float] = (0, 100)
 
 
 LESSONS = (
@@ -50,6 +54,7 @@ LESSONS = (
         "100 addresses, an order is worth 8,000, nine tenths of it are collected. How much cash?",
         answers.by_hand,
         formula="100 × 50 % × 50 % × 48 % × 50 % × 8,000 × 90 %",
+        sensible=(0, LEADS * YIELD),
     ),
     Lesson(
         "backwards",
@@ -58,6 +63,7 @@ LESSONS = (
         "Five people want 30 closed customers in 26 weeks. How many new addresses does each need every week?",
         answers.backwards,
         formula="30 / (50 % × 50 % × 48 % × 50 %) / 26 / 5",
+        sensible=(0, 1_000),
     ),
     Lesson(
         "equal",
@@ -126,6 +132,7 @@ LESSONS = (
         "How many percent more orders in six weeks?",
         answers.saturation,
         unit="%",
+        sensible=(-100, 200),
     ),
 )
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.engines.exact import Exact
-from funnelsim.engines.montecarlo import MonteCarlo
-from funnelsim.engines.protocol import Engine
 from funnelsim.faces.workshop.factors import (
     AMOUNT,
     COLLECTION,
@@ -28,18 +25,20 @@ from funnelsim.faces.workshop.factors import (
     factors_of,
     levers_of,
 )
-from funnelsim.nouns.forecast import Forecast
+from funnelsim.faces.workshop.outlook import Outlook
 from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.law import Measure
 from funnelsim.nouns.levers.protocol import Together
 from funnelsim.nouns.scenario import Scenario
 from funnelsim.numerics.incidence import observed_routes
-from funnelsim.questions.situation import Situation
 from funnelsim.questions.targets.course import course_formula
 from funnelsim.vocabulary.estimate import Estimate
+from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.randomness import Streams
 
-N_FUTURES = 1_000  # of cash, which only simulated futures follow
 N_DOTS = 100  # equally likely futures that stand for all
+_MOST_DRAWS = 100  # where steps are few, so that a picture still comes within half a second
+_FEW_STEPS = 200
 _KEPT = 64  # states of the sliders whose numbers are kept: a few kilobytes each
 
 Floats = npt.NDArray[np.float64]
@@ -60,6 +59,8 @@ class Numbers:
         Of 100 leads, those that reach each open stage, and those that are won.
     conversions : tuple of Range
         Of each open stage.
+    won : Range
+        Share of leads that is won in the end.
     chance, change : Estimate
         Chance of the target, and its change against today, draw by draw.
     mean : Estimate
@@ -74,6 +75,7 @@ class Numbers:
     formula: dict[str, float]
     reach: tuple[float, ...]
     conversions: tuple[Range, ...]
+    won: Range
     chance: Estimate
     change: Estimate
     mean: Estimate
@@ -100,24 +102,23 @@ class Room:
         scenario = self.scenario
         self.rates = Rates.of(scenario.funnel)
         self.factors: tuple[Factor, ...] = factors_of(self.rates)
-        self.situation = Situation(
-            scenario.funnel,
-            scenario.pipeline,
-            scenario.target,
-            scenario.measure,
-            scenario.periods,
-            scenario.fiscal_start_month,
-            self.engine,
+        self.measure: Measure = scenario.measure or (
+            "wins" if scenario.funnel.amounts is None else "bookings"
         )
-        self.n_steps = int(self.situation.base.periods.steps_ahead[-1])
+        pipeline = scenario.pipeline
+        self.periods = Periods.parse(
+            scenario.periods,
+            pipeline.clock,
+            pipeline.cutoff_step,
+            fiscal_start_month=scenario.fiscal_start_month,
+        )
+        self.n_steps = int(self.periods.steps_ahead[-1])
+        self._base = self._outlook(scenario.funnel)
         self.today = self.numbers({})
 
-    @property
-    def engine(self) -> Engine:
-        """Exact, unless cash is counted: only simulated futures follow invoices."""
-        if self.scenario.measure in ("revenue", "cash"):
-            return MonteCarlo(n_futures=N_FUTURES, n_draws=N_DRAWS)
-        return Exact(n_draws=N_DRAWS)
+    def _outlook(self, funnel: Funnel) -> Outlook:
+        n_draws = _MOST_DRAWS if self.n_steps <= _FEW_STEPS else N_DRAWS
+        return Outlook.of(self.scenario, funnel, self.periods, n_draws)
 
     def funnel(self, moves: Moves) -> Funnel:
         """The funnel with the sliders at some position."""
@@ -135,29 +136,26 @@ class Room:
         return self._known[key]
 
     def _computed(self, moves: Moves) -> Numbers:
-        funnel, situation = self.funnel(moves), self.situation
+        funnel, target = self.funnel(moves), self.scenario.target
         is_today = funnel is self.scenario.funnel
-        outlook = (
-            situation.base
-            if is_today
-            else situation.run(funnel, self.scenario.pipeline, situation.paired)  # not kept: laws are large
-        )
+        outlook = self._base if is_today else self._outlook(funnel)  # not kept: laws are large
         steps, drawn = conversions_of(funnel)
         values = self._values(funnel, moves, steps, drawn)
-        p10, p50, p90 = outlook.quantile([0.1, 0.5, 0.9]).tolist()
+        p10, p50, p90 = outlook.law.quantile(np.array([0.1, 0.5, 0.9])).tolist()
         return Numbers(
             values,
             _formula(values, steps),
             tuple(course_formula(100, steps[:-1], steps[-1]).iloc[: len(steps) + 1].tolist()),
             tuple(Range.over(step, of_step) for step, of_step in zip(steps, drawn.T, strict=True)),
-            outlook.chance(),
-            situation.change_of_chance(outlook),
-            outlook.mean(),
+            Range.over(float(np.prod(steps)), drawn.prod(axis=1)),
+            outlook.chance(target),
+            outlook.change(self._base, target),
+            outlook.mean,
             p10,
             p50,
             p90,
-            tuple(outlook.quantile(((np.arange(N_DOTS) + 0.5) / N_DOTS).tolist()).tolist()),
-            _parts(outlook),
+            tuple(outlook.law.quantile((np.arange(N_DOTS) + 0.5) / N_DOTS).tolist()),
+            outlook.parts,
         )
 
     def _values(self, funnel: Funnel, moves: Moves, steps: list[float], drawn: Floats) -> dict[str, Range]:
@@ -213,10 +211,3 @@ def _formula(values: dict[str, Range], steps: list[float]) -> dict[str, float]:
     )
     wins, bookings, cash = course.iloc[-3:].tolist()
     return {"leads": values[LEADS].value, "wins": wins, "bookings": bookings, "cash": cash}
-
-
-def _parts(outlook: Forecast) -> tuple[float, float, float]:
-    """The mean as what deals won before bring, and deals open today, and deals yet to come."""
-    columns = range(len(outlook.periods))
-    of_open, of_new = outlook.outcome.expected(columns, outlook.measure)
-    return outlook.mean().value - of_open - of_new, of_open, of_new

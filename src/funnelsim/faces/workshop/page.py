@@ -18,7 +18,7 @@ from funnelsim.faces.workshop.futures import futures, sentence
 from funnelsim.faces.workshop.lessons import LESSONS, TAKE_HOME
 from funnelsim.faces.workshop.model import Room
 from funnelsim.faces.workshop.server import LANGUAGE
-from funnelsim.faces.workshop.wording import name_of, safe
+from funnelsim.faces.workshop.wording import heading, name_of, safe
 from funnelsim.intake.scenarios import read_scenario, shipped_scenarios
 from funnelsim.nouns.scenario import Scenario
 from funnelsim.vocabulary.language import Language, checked_language, language, tr, use_language
@@ -68,6 +68,8 @@ class Workshop:
         self.sliders = {key: _slider() for key in KEYS}
         self._names = {key: html("", "fs-name") for key in KEYS}
         self._readings = {key: html("", "fs-reading") for key in KEYS}
+        self._moves = {key: html("", "fs-move") for key in KEYS}
+        self._rows: dict[str, widgets.Box] = {}
         self._controls()
         self._title, self._keys = html("", "fs-title"), html()
         self._flow, self._formula, self._futures = html(), html(), html("", "fs-picture")
@@ -98,15 +100,15 @@ class Workshop:
 
     def _laid_out(self) -> widgets.Box:
         head = widgets.Box([self._title, self.chooser, self.reset, self.tongue])
-        rows = []
         for key in KEYS:
-            row = widgets.Box([self._names[key], self._readings[key], self.sliders[key]])
-            row.add_class("fs-slider")
-            rows.append(row)
+            self._rows[key] = widgets.Box(
+                [self._names[key], self._readings[key], self.sliders[key], self._moves[key]]
+            )
+            self._rows[key].add_class("fs-slider")
         side = widgets.Box([self._formula, self._futures])
-        left, right = widgets.Box(rows), widgets.Box([self._flow, side, self._foot])
+        left, right = widgets.Box(list(self._rows.values())), widgets.Box([self._flow, side])
         body = widgets.Box([left, right])
-        page = widgets.Box([html(f"<style>{style()}</style>", "fs-none"), head, self._keys, body])
+        page = widgets.Box([html(f"<style>{style()}</style>", "fs-none"), head, self._keys, body, self._foot])
         for widget, name in (
             (page, "fs-page"), (head, "fs-head"), (left, "fs-left"), (right, "fs-right"), (body, "fs-body"),
             (side, "fs-side"),
@@ -159,8 +161,11 @@ class Workshop:
             self._foot.value = f'<p class="fs-note">{safe(boards.footnote(self.room))}</p>'
             for key in KEYS:
                 where = boards.where(self.room, key)
-                self._names[key].value = f"<b>{safe(name_of(key))}</b> <small>{safe(where)}</small>"
+                self._names[key].value = f"<b>{safe(heading(name_of(key)))}</b> <small>{safe(where)}</small>"
                 self.sliders[key].tooltip = name_of(key)
+                row = self._rows[key]
+                mark = row.add_class if boards.is_idle(self.room, key) else row.remove_class
+                mark("fs-idle")
 
     def _draw(self) -> None:
         """Everything that moves with the sliders."""
@@ -172,6 +177,7 @@ class Workshop:
             self._futures.value = f"<p>{safe(sentence(self.room, numbers))}</p>{futures(self.room, numbers)}"
             for key in KEYS:
                 self._readings[key].value = boards.reading(self.room, numbers, key)
+                self._moves[key].value = f"{moves[key]:+d} %" if moves[key] else "0 %"
             self._flow.value = flow(self.room, moves, numbers)
 
     # --- lessons
@@ -212,7 +218,8 @@ class Workshop:
 
 
 def _slider() -> widgets.IntSlider:
-    return widgets.IntSlider(value=0, min=-50, max=50, readout_format="+d", continuous_update=True)
+    """A slider without a readout of its own, which would be one more stop of the tab key."""
+    return widgets.IntSlider(value=0, min=-50, max=50, readout=False, continuous_update=True)
 
 
 def _bound(slider: Any, factor: Factor) -> None:

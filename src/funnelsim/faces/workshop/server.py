@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import threading
+import warnings
 import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from funnelsim.vocabulary.errors import FunnelsimError
-from funnelsim.vocabulary.language import Language
+from funnelsim.vocabulary.language import Language, tr, use_language
 
 HOST = "127.0.0.1"
 PORT = 8866
@@ -122,7 +123,10 @@ def serve(lang: Language, *, port: int, has_browser: bool, tell: Callable[[str],
     from voila.app import Voila
 
     app = Voila()
-    app.initialize(_arguments(path, port))
+    with warnings.catch_warnings():
+        # Of how the tab's title is given: traitlets would tell the trainer, who can do nothing about it.
+        warnings.filterwarnings("ignore", message=".*dict-traits is deprecated", category=DeprecationWarning)
+        app.initialize(_arguments(path, port, lang))
     _keep_to_this_machine(app)
     address = f"http://{HOST}:{port}/"
     tell(f"The workshop is at {address}; this machine alone can open it. Ctrl-C ends it.")
@@ -132,8 +136,10 @@ def serve(lang: Language, *, port: int, has_browser: bool, tell: Callable[[str],
     tell("The workshop has ended.")
 
 
-def _arguments(path: Path, port: int) -> list[str]:
+def _arguments(path: Path, port: int, lang: Language) -> list[str]:
     """Voilà's settings as arguments: those alone win over the files of settings that a user may have."""
+    with use_language(lang):
+        title = f"{tr('Funnel workshop')} · funnelsim"
     return [
         str(path),
         f"--Voila.ip={HOST}",
@@ -144,6 +150,8 @@ def _arguments(path: Path, port: int) -> list[str]:
         "--theme=light",
         "--strip_sources=True",
         "--show_tracebacks=False",
+        f"--VoilaConfiguration.resources={ {'metadata': {'name': title}} }",  # of the browser's tab
+        f"--HTMLExporter.language_code={lang}",  # what a screen reader pronounces
         "--VoilaConfiguration.allow_template_override=NO",
         "--VoilaConfiguration.allow_theme_override=NO",
         "--MappingKernelManager.cull_interval=60",  # a page that was left or reloaded ends some minutes later

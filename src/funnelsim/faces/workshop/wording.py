@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from html import escape
 
@@ -36,6 +37,11 @@ _NAMES = {
 def name_of(key: str) -> str:
     """What a factor is called."""
     return tr(_NAMES[key])
+
+
+def heading(name: str) -> str:
+    """A name as it stands alone: its first letter large."""
+    return name[:1].upper() + name[1:]
 
 
 @cache
@@ -86,18 +92,27 @@ def points(change: Estimate) -> str:
     return tr(f"{value:+.1f} {_error(error)} points")
 
 
-def error_of(chance: Estimate) -> str:
-    """The standard error of a chance, in points, which are not named."""
-    return _error(in_points(0.0, chance.standard_error)[1])
+def error_of(share: Estimate) -> str:
+    """The standard error of a share, in points."""
+    return tr(f"{_error(in_points(0.0, share.standard_error)[1])} points")
+
+
+def share(found: Estimate) -> str:
+    """A share in percent with its standard error in points; as many digits as the error leaves sense in."""
+    error = 100 * found.standard_error
+    return f"{percent(found.value, int(error < 5.0))} {error_of(found)}"
 
 
 def _error(points: float) -> str:
-    return f"± {points:.1f}" if points else "± <0.1"
+    """An error of points: whole from ten on; what would read 0.0 is less than a tenth."""
+    if points < 0.05:
+        return "± <0.1"
+    return f"± {points:.0f}" if points >= 9.95 else f"± {points:.1f}"
 
 
-def range_of(found: Range, said: tuple[str, str]) -> str:
-    """The range of a value, its ends in words; empty where it is taken as known."""
-    return "" if found.is_certain else f"{said[0]} – {said[1]}"
+def range_of(found: Range, low: Callable[[float], str], high: Callable[[float], str] | None = None) -> str:
+    """The range of a value, its ends in words, the unit with the last; empty where it is taken as known."""
+    return "" if found.is_certain else f"{low(found.low)} – {(high or low)(found.high)}"
 
 
 def safe(text: str) -> str:

@@ -39,6 +39,13 @@ def test_cash_by_terms_on_screen() -> None:
     assert "Won before" in screen
     assert "not sums of the ranges" in " ".join(screen.split())
     assert "weighted pipeline" not in screen
+    assert "counted from the cutoff on" in screen
+    assert "written by hand, 10 days late on average" in " ".join(screen.split())
+
+
+def test_with_invoices_nothing_of_the_running_period_is_left_out(invoices: Path) -> None:
+    asked = ["--measure", "cash", "--invoices", invoices, "--invoice-column", "paid_at=Settled", *QUICK]
+    assert "counted from the cutoff on" not in run(*asked).stdout
 
 
 def test_cash_from_invoices_as_json_and_csv(invoices: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from funnelsim.faces.report import ReportError
 from funnelsim.faces.report import last as last_report
+from funnelsim.faces.report.facts import Span
 from funnelsim.faces.report.last import last_facts
 
+SPAN = ["2026-Q4", "2026-10-01", "2027-01-01", 1.0, 2.0, 3.0]
 FACTS = {"p50": 100.0, "chance": 0.25, "target": 120.0, "as_of": "2026-08-31", "measure": "bookings"}
 
 
@@ -22,7 +24,10 @@ def a_page(folder: Path, carried: str) -> Path:
 
 
 def test_what_a_report_wrote_is_read(tmp_path: Path) -> None:
-    assert last_facts(a_page(tmp_path, json.dumps(FACTS))) == FACTS
+    told = last_facts(a_page(tmp_path, json.dumps(FACTS | {"spans": [SPAN]})))
+    assert {key: getattr(told, key) for key in FACTS} == FACTS
+    assert told.spans == (Span(*SPAN),)  # type: ignore[arg-type]
+    assert last_facts(a_page(tmp_path, told.text())) == told
 
 
 @pytest.mark.parametrize(
@@ -38,6 +43,12 @@ def test_what_a_report_wrote_is_read(tmp_path: Path) -> None:
         {"as_of": "<img src=x onerror=alert(1)>"},
         {"as_of": 20260831},
         {"measure": ["bookings"]},
+        {"spans": "2026"},
+        {"spans": [SPAN[:5]]},
+        {"spans": [["2026-Q4", "2027-01-01", "2026-10-01", 1.0, 2.0, 3.0]]},  # ends before it begins
+        {"spans": [["2026-Q4", "soon", "2027-01-01", 1.0, 2.0, 3.0]]},
+        {"spans": [["2026-Q4", "2026-10-01", "2027-01-01", 1.0, float("inf"), 3.0]]},
+        {"spans": [["Q" * 100_000, "2026-10-01", "2027-01-01", 1.0, 2.0, 3.0]]},
     ],
 )
 def test_figures_no_report_writes_are_refused(edited: dict[str, object], tmp_path: Path) -> None:

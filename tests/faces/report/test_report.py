@@ -129,7 +129,7 @@ def test_it_speaks_chinese(tmp_path: Path) -> None:
     assert list(missed) == []
     text = path.read_text(encoding="utf-8")
     assert 'lang="zh-Hans"' in text
-    assert re.search("达到 1,900,000 (EUR|欧元) 的概率", text)
+    assert re.search("达到 1,900,000 (EUR|欧元) ?的概率", text)
 
 
 def test_names_of_deals_and_stages_stay_names(
@@ -252,3 +252,36 @@ def test_the_page_says_which_deals_the_classical_figure_leaves_out(tmp_path: Pat
     outlook = fs.forecast(scenario.funnel, pipeline, engine=fs.Exact(n_draws=4))
     path = fs.write_report(tmp_path / "m.html", outlook, scenario.funnel)
     assert "It also leaves out the 2 open deals without an amount." in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("target", "figure", "said"),
+    [
+        (1.0, "100 %", "The target is already reached."),
+        (400_000.0, "&gt; 99.9 %", "as good as certain"),
+        (5e12, "&lt; 0.1 %", "as good as none"),
+    ],
+)
+def test_a_target_reached_or_out_of_reach_is_told_without_digits(
+    target: float, figure: str, said: str, tmp_path: Path
+) -> None:
+    scenario = fs.read_scenario("account_selling")
+    won = scenario.pipeline.won_amount.sum()
+    assert 1.0 < won < 400_000
+    outlook = fs.forecast(scenario.funnel, scenario.pipeline, target=target, engine=fs.Exact(n_draws=4))
+    text = fs.write_report(tmp_path / "t.html", outlook, scenario.funnel).read_text(encoding="utf-8")
+    first = text[: text.index('id="periods"')]
+    assert f'<p class="figure">{figure}</p>' in first
+    assert said in first
+    assert "0.0 points" not in first
+
+
+@pytest.mark.thorough
+def test_too_little_history_says_so_by_day(tmp_path: Path) -> None:
+    path = tmp_path / "short.html"
+    asked = ["report", "--as-of", "2024-09-30", "--target", "1M", "--draws", "4", "--quiet", "-o", str(path)]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0, done.output
+    text = path.read_text(encoding="utf-8")
+    assert "Whether such ranges held cannot be checked" in text
+    assert "23:59:59" not in text

@@ -64,11 +64,25 @@ def test_the_first_screen_holds_all_five_answers_and_the_fan(
     ends = page.evaluate(
         "[...document.querySelectorAll('.answer, .fan')].map(e => e.getBoundingClientRect().bottom)"
     )
-    assert len(ends) == 6
+    assert len(ends) == 7  # with the fan for telephones, which is not shown
+    assert ends.count(0) == 1
     assert max(ends) <= 720
     named = page.evaluate("[...document.querySelectorAll('svg')].map(s => s.getAttribute('aria-label'))")
     assert named
     assert all(named)
+    page.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_telephone_shows_the_whole_fan(browser: Any, whole_reports: dict[str, Path], lang: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(whole_reports[lang].as_uri())
+    shown = page.evaluate(
+        """[...document.querySelectorAll('.fan svg')].map(s => s.getBoundingClientRect()).filter(b => b.width)
+            .map(b => [b.left, b.right])"""
+    )
+    assert len(shown) == 1
+    assert 0 <= shown[0][0] < shown[0][1] <= 390
     page.close()
 
 

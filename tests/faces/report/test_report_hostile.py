@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import re
 import shutil
 import subprocess
@@ -17,6 +19,7 @@ from click.testing import CliRunner
 
 import funnelsim as fs
 from funnelsim.faces.cli import main
+from funnelsim.faces.cli.writing import csv_bytes
 from funnelsim.nouns.funnel import Funnel
 
 pytestmark = pytest.mark.thorough
@@ -159,3 +162,42 @@ def test_records_without_a_target_make_a_page(tmp_path: Path) -> None:
     assert "No target was given" in text
     assert "No levers were compared." in text
     assert "cannot be checked" in text  # five months hold no quarter to look back on
+
+
+def cells_of(content: str, separator: str) -> list[str]:
+    """As a spreadsheet reads it: quotation marks hold a cell together that begins with one."""
+    return [cell for row in csv.reader(io.StringIO(content, newline=""), delimiter=separator) for cell in row]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=1+1",
+        "Ltd;=1+1",
+        "Ltd; =1+1",
+        'Ltd;"=1+1"',
+        "Ltd|+1",
+        "Ltd\t@SUM(A1)",
+        "Ltd\r\n=1+1",
+        "a;b;-1",
+        "Ltd;＝1+1",
+        " =1+1",
+        "Ltd,=1+1",
+        'say "x";=1',
+        "a;;=1",
+    ],
+)
+def test_no_cell_of_a_csv_is_a_formula_whatever_separates_cells(name: str, separator: str) -> None:
+    """A spreadsheet of another country takes our commas for text, and its own mark for the end of a cell."""
+    frame = pd.DataFrame({"n": [1, 2], "deal": [name, "Müller; Söhne"], name: ["x", name]})
+    content = csv_bytes(frame).decode()
+    formulas = [cell for cell in cells_of(content, separator) if re.match(r"""[\s"]*[=+@＝＋－＠-]""", cell)]
+    assert formulas == []
+    assert "Müller; Söhne" in content  # what is no formula is left as it is
+
+
+def test_a_semicolon_would_begin_a_formula_without_the_apostrophe() -> None:
+    plain = 'n,deal\r\n1,"Ltd, Co;=1+1"\r\n'
+    cells = cells_of(plain, ";")
+    assert any(cell.startswith("=") for cell in cells)  # quoting alone does not suffice

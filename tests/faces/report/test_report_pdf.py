@@ -54,6 +54,24 @@ def test_the_first_page_answers_and_is_text(
     assert reader.metadata.title == "Sales forecast"
 
 
+@pytest.mark.parametrize(("lang", "tag"), [("en", "en"), ("zh", "zh-Hans")])
+def test_it_says_its_language_and_shows_its_title(
+    case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path, lang: str, tag: str
+) -> None:
+    scenario, comparison = case
+    path = fs.write_report(tmp_path / "l.pdf", comparison.base, scenario.funnel, lang=lang)
+    reader = pypdf.PdfReader(path, strict=True)  # complains of offsets that are not where they should be
+    root = reader.trailer["/Root"]
+    assert root["/Lang"] == tag
+    assert (
+        root["/ViewerPreferences"]["/DisplayDocTitle"] is True
+        or root["/ViewerPreferences"]["/DisplayDocTitle"]
+    )
+    assert len(reader.pages) == path.read_bytes().count(
+        b"/Type /Page "
+    )  # pages hang on the new catalogue, too
+
+
 def test_one_input_gives_one_pdf(case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path) -> None:
     scenario, comparison = case
     paths = [
@@ -118,3 +136,29 @@ def test_nothing_reaches_over_the_edge(
         )
         assert places
         assert all(0 <= x <= 842 and 0 <= y <= 595 for x, y in places)
+
+
+def test_many_words_leave_the_first_page_whole(
+    case: tuple[fs.Scenario, fs.LeverComparison], tmp_path: Path
+) -> None:
+    """All that a last report, a backtest and a long reason may say stands above the foot of the page."""
+    scenario, comparison = case
+    reason = "Whether such ranges held cannot be checked: " + "the records begin too late for that. " * 9
+    last = fs.write_report(tmp_path / "last.html", comparison.outlooks[0], scenario.funnel)
+    path = fs.write_report(
+        tmp_path / "w.pdf",
+        comparison.base,
+        scenario.funnel,
+        comparison=comparison,
+        test=reason,
+        previous=last,
+    )
+    heights: list[tuple[float, str]] = []
+    pypdf.PdfReader(path).pages[0].extract_text(
+        visitor_text=lambda text, cm, tm, font, size: (
+            heights.append((tm[5] + cm[5], text)) if text.strip() else None
+        )
+    )
+    foot = next(y for y, text in heights if "Made by" in text)
+    assert [text for y, text in heights if y < foot + 10 and "Made by" not in text and "/" not in text] == []
+    assert sum("begin too late" in text for _, text in heights) > 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from funnelsim.nouns.forecast import Forecast
     from funnelsim.nouns.law import Counted
     from funnelsim.questions.backtest.result import Backtest
+    from funnelsim.questions.revision import Revision
 
 _ORIGINS = 8
+_DRAWS_OF_CAUSES = 50  # causes are means: they need fewer than ranges
 _EPILOG = """\b
 Examples:
   funnelsim report -o report.html
@@ -91,10 +95,13 @@ def report(
 def _told(asked: Asked, drawing: Drawing, output: Output, previous: Path | None) -> Told:
     """What the files are made of, computed once."""
     from funnelsim.faces.report.content import Told
-    from funnelsim.faces.report.last import last_facts
+    from funnelsim.faces.report.facts import last_day
+    from funnelsim.faces.report.last import check_earlier, last_facts
 
-    facts = {} if previous is None else last_facts(previous)
+    last = None if previous is None else last_facts(previous)
     case = asked.case(output)
+    if previous is not None and last is not None:
+        check_earlier(previous, last, last_day(case.pipeline.clock, case.pipeline.cutoff_step))
     target = case.question.target
     if (
         target is None
@@ -106,7 +113,29 @@ def _told(asked: Asked, drawing: Drawing, output: Output, previous: Path | None)
     comparison = None if target is None else compared(case, drawing, target, levers_of(case, None), output)
     outlook = _without_target(case, drawing, output) if comparison is None else comparison.base
     test = _checked(case, asked.learning, output)
-    return Told(outlook, case.funnel, case.history, comparison, test, facts, case.pipeline)
+    told = Told(outlook, case.funnel, case.history, comparison, test, last, case.pipeline)
+    return replace(told, why=_why(told, asked.learning, drawing, output))
+
+
+def _why(told: Told, learning: Learning, drawing: Drawing, output: Output) -> Revision | str | None:
+    """Why the forecast has changed since the last report, or the reason why that cannot be said."""
+    from funnelsim.questions.revision import revision
+
+    since, history = told.since, told.history
+    if since is None or since.joint is None or history is None:
+        return None
+    if told.outlook.measure not in ("bookings", "wins") or since.last.as_of == told.as_of:
+        return None
+    output.progress("working out why it has changed")
+    window = [since.joint.then.start, since.joint.then.end]
+    draws = min(drawing.draws, _DRAWS_OF_CAUSES)
+    try:
+        return revision(
+            history, since.last.as_of, window=window, measure=told.outlook.measure, fit=learning.fit,
+            n_draws=draws, seed=drawing.seed,
+        )  # fmt: skip
+    except FunnelsimError as error:  # such as a log that begins later: the page stays whole
+        return f"Why it has changed cannot be said: {_by_day(english(error))}"
 
 
 def _without_target(case: Case, drawing: Drawing, output: Output) -> Forecast:
@@ -153,4 +182,9 @@ def _checked(case: Case, learning: Learning, output: Output) -> Backtest | str:
             case.history, periods="1Q", origins=_ORIGINS, measure=counted, fit=learning.fit, n_draws=50
         )
     except FunnelsimError as error:  # such as classes that no early deal has: the page stays whole
-        return f"Whether such ranges held cannot be checked: {english(error)}"
+        return f"Whether such ranges held cannot be checked: {_by_day(english(error))}"
+
+
+def _by_day(text: str) -> str:
+    """A reason with days instead of their first and last moments, which nobody asks for on a page."""
+    return re.sub(r"(?<=\d)T(00:00:00|23:59:59\.9+)\b", "", text)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from funnelsim.faces.report import sections_ahead, sections_behind
+from funnelsim.faces.report.facts import Facts, last_day
 from funnelsim.faces.report.first import first_screen
-from funnelsim.faces.report.parts import FirstScreen, Section, span
+from funnelsim.faces.report.parts import FirstScreen, Section
+from funnelsim.faces.report.sections_since import changed
+from funnelsim.faces.report.since import Since
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.questions.compare import LeverComparison
 from funnelsim.questions.deal_outlook import deal_outlook
+from funnelsim.questions.revision import Revision
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.pipeline import Pipeline
 
@@ -37,10 +40,12 @@ class Told:
     comparison : LeverComparison, optional
     test : Backtest or str, optional
         Or the reason why there is none.
-    previous : mapping, optional
-        Facts of the last report, as it wrote them.
+    previous : Facts, optional
+        Those of the last report, as it wrote them.
     position : Pipeline, optional
         The open deals; by default those of the comparison, or of the history.
+    why : Revision or str, optional
+        Why the forecast has changed since the last report, or the reason why that cannot be said.
     """
 
     outlook: Forecast
@@ -48,8 +53,9 @@ class Told:
     history: DealHistory | None = None
     comparison: LeverComparison | None = None
     test: Backtest | str | None = None
-    previous: Mapping[str, float | str] = field(default_factory=dict)
+    previous: Facts | None = None
     position: Pipeline | None = None
+    why: Revision | str | None = None
 
     def first_screen(self) -> FirstScreen:
         """The answers that stand before everything else."""
@@ -59,6 +65,7 @@ class Told:
         """All that stands below, in the order of the questions a reader has."""
         makers: list[Callable[[Told], Section | None]] = [
             sections_ahead.periods,
+            changed,
             sections_ahead.deals,
             sections_behind.stages,
             sections_ahead.levers,
@@ -70,30 +77,20 @@ class Told:
         ]
         return [section for maker in makers if (section := maker(self)) is not None]
 
-    def facts(self) -> dict[str, float | str]:
+    @cached_property
+    def facts(self) -> Facts:
         """The figures that the next report compares itself with, and what was asked."""
-        outlook = self.outlook
-        low, middle, high = outlook.quantile([0.1, 0.5, 0.9]).tolist()
-        target = (
-            {} if outlook.target is None else {"chance": outlook.chance().value, "target": outlook.target}
-        )
-        asked = {"measure": outlook.measure, "unit": outlook.unit, "window": span(outlook.periods.labels)}
-        return {"p10": low, "p50": middle, "p90": high, "as_of": self.as_of} | target | asked
-
-    def facts_text(self) -> str:
-        """The same as one line of ASCII, that every kind of file carries."""
-        return json.dumps(self.facts(), sort_keys=True)
+        return Facts.of(self.outlook, self.funnel.clock)
 
     @cached_property
+    def since(self) -> Since | None:
+        """What this report and the last one can be asked in common; None without a last one."""
+        return None if self.previous is None else Since.of(self)
+
+    @property
     def as_of(self) -> str:
         """The last day that is known."""
-        after = self.funnel.clock.start_of(np.array([self.outlook.periods.cutoff_step + 1]))[0]
-        return str(np.datetime_as_string(after - np.timedelta64(1, "us"), unit="D"))
-
-    @cached_property
-    def realised(self) -> float:
-        """What is realised in the first period, in the measure that is forecast."""
-        return float(self.outlook.table()["realised"].iloc[-1])
+        return last_day(self.funnel.clock, self.outlook.periods.cutoff_step)
 
     @cached_property
     def held(self) -> tuple[float, float, float, int]:
@@ -124,7 +121,7 @@ class Told:
         try:
             asked = deal_outlook(
                 self.funnel,
-                self._position,  # type: ignore[arg-type]  # it is known
+                self.known_position,  # type: ignore[arg-type]  # it is known
                 periods=[str(edge) for edge in edges],
                 target=self.outlook.target if is_counted else None,
                 measure=self.outlook.measure if is_counted else None,
@@ -140,7 +137,8 @@ class Told:
         return told.reset_index()[[*plain.columns, *added]]
 
     @cached_property
-    def _position(self) -> Pipeline | None:
+    def known_position(self) -> Pipeline | None:
+        """The open deals and recent wins, where they were given."""
         if self.position is not None:
             return self.position
         if self.comparison is not None:
@@ -150,5 +148,5 @@ class Told:
     @property
     def _knows_position(self) -> bool:
         """Whether the position is that of the forecast."""
-        ids, position = self.outlook.deals.deal_ids, self._position
+        ids, position = self.outlook.deals.deal_ids, self.known_position
         return position is not None and np.array_equal(position.deal_ids, ids)

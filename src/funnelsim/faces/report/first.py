@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from funnelsim.faces.plots import plot_fan, style
+from funnelsim.faces.plots import plot_fan
 from funnelsim.faces.plots.units import scale_of
 from funnelsim.faces.report.parts import (
     Answer,
@@ -15,6 +15,7 @@ from funnelsim.faces.report.parts import (
     points,
     span,
 )
+from funnelsim.faces.report.sections_since import came_in, in_both, most_of_it, not_compared, signed
 from funnelsim.faces.tables import number, percent
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.vocabulary.language import tr
@@ -43,9 +44,14 @@ def _chance(told: Told) -> Answer:
     error = number(100 * chance.standard_error, decimals=1)
     asked = amount(outlook, outlook.target)
     text = tr(f"Chance of {asked} or more: {percent(chance.value)} ± {error} points (one standard error).")
-    if outlook.target <= told.realised:
-        text = tr("The target is already reached.")
-    return Answer("chance", question, _short_percent(chance.value), (text,), chance.value)
+    figure = _short_percent(chance.value)
+    if outlook.target <= outlook.realised:
+        figure, text = "100 %", tr("The target is already reached.")
+    elif figure.startswith("<"):
+        text = tr(f"Chance of {asked} or more: as good as none.")
+    elif figure.startswith(">"):
+        text = tr(f"Chance of {asked} or more: as good as certain.")
+    return Answer("chance", question, figure, (text,), chance.value)
 
 
 def _short_percent(chance: float) -> str:
@@ -66,52 +72,59 @@ def _range(told: Told) -> Answer:
             f"half of them end above {amount(outlook, middle)}."
         )
     ]
-    if told.realised:
-        texts.append(tr(f"Of that {amount(outlook, told.realised)} are realised already."))
+    if outlook.realised:
+        texts.append(tr(f"Of that {amount(outlook, outlook.realised)} are realised already."))
     return Answer("range", tr("Range"), scale.span(low, high), tuple(texts))
 
 
 def _changed(told: Told) -> Answer:
-    before, question = told.previous, tr("What has changed")
-    if not before:
+    since, question = told.since, tr("What has changed")
+    if since is None:
         text = tr("No last report was given to compare with.")
         return Answer("changed", question, "–", (text,))
-    asked = _asked_otherwise(told)
-    if asked:
-        text = tr(f"The last report asked something else ({asked}), so its figures are not compared.")
-        return Answer("changed", question, "–", (text,))
-    now, outlook = told.facts(), told.outlook
-    moved = float(now["p50"]) - float(before["p50"])
-    figure, texts = _signed(amount(outlook, moved), moved), []
-    if "chance" in before and "chance" in now:
-        was, is_now = float(before["chance"]), float(now["chance"])
-        figure = tr(f"{points(is_now - was)} points")
-        when = f" (of {before['as_of']})" if "as_of" in before else ""
-        texts.append(
-            tr(
-                f"The chance of the target was {percent(was)} in the last report{when}, "
-                f"and is {percent(is_now)} now."
-            )
+    if since.moved is None:
+        return Answer("changed", question, "–", (*not_compared(told), *_came_first(told)))
+    figure, texts = signed(told, since.moved), []
+    if since.was is not None and since.is_now is not None:
+        figure = tr(f"{points(since.is_now - since.was)} points")
+        if not since.is_same_window:  # no change of the chance that stands above: of that of the last report
+            figure = f"{_short_percent(since.was)} → {_short_percent(since.is_now)}"
+        texts.append(_chances(told, since.was, since.is_now))
+    if since.is_same_window:
+        texts.append(tr(f"The median has moved by {signed(told, since.moved)}."))
+    else:
+        texts += [*([] if texts else [in_both(told)]), *_came_first(told)]
+    return Answer("changed", question, figure, (*texts, *most_of_it(told)))
+
+
+def _chances(told: Told, was: float, is_now: float) -> str:
+    """The chance of the last report's target then and now."""
+    assert told.previous is not None
+    last, outlook = told.previous, told.outlook
+    is_same = told.since is None or told.since.is_same_window
+    if last.target is None or (is_same and last.target == outlook.target):
+        when = f" (of {last.as_of})" if last.as_of else ""
+        return tr(
+            f"The chance of the target was {percent(was)} in the last report{when}, "
+            f"and is {percent(is_now)} now."
         )
-    texts.append(tr(f"The median has moved by {_signed(amount(outlook, moved), moved)}."))
-    if before.get("target") != now.get("target") and "target" in before and "target" in now:
-        old_target = amount(outlook, float(before["target"]))
-        texts.append(tr(f"The target is another one: it was {old_target}."))
-    return Answer("changed", question, figure, tuple(texts))
+    old = amount(outlook, last.target)
+    if not is_same:
+        return tr(
+            f"The last report's target, {old} in {last.window}, had a chance of {percent(was)}; with what "
+            f"has come since, it has {percent(is_now)}."
+        )
+    return tr(
+        f"The target is another one. That of the last report, {old}, had a chance of {percent(was)}; "
+        f"now it has {percent(is_now)}."
+    )
 
 
-def _signed(text: str, value: float) -> str:
-    return f"+{text}" if value > 0 else text
-
-
-def _asked_otherwise(told: Told) -> str:
-    """What the last report asked, if it was something else; empty where the two can be compared."""
-    before, now = told.previous, told.facts()
-    if any(key in before and before[key] != now.get(key) for key in ("measure", "unit", "window")):
-        unit = str(before.get("unit", ""))
-        what = f"{before.get('measure', '')} in {before.get('window', '')}"
-        return tr(what) + style.aside(unit) if unit else tr(what)
-    return ""
+def _came_first(told: Told) -> list[str]:
+    """What came in the latest period of the last report that is over."""
+    assert told.since is not None
+    over = [one for one in told.since.periods if one.kind == "over" and one.came is not None]
+    return [came_in(told, one) for one in over[-1:]]
 
 
 def _first_lever(told: Told) -> Answer:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 
+from funnelsim.faces.report.facts import Facts
 from funnelsim.faces.report.kinds import ReportError
 
-# Each kind of file carries the text of Told.facts_text(): a page in an element, a workbook as its comments
+# Each kind of file carries the text of Facts.text(): a page in an element, a workbook as its comments
 # (docProps/core.xml), a PDF among its keywords.
 _IN_PAGE = re.compile(r'<script type="application/json" id="facts">(.*?)</script>', re.DOTALL)
 _IN_WORKBOOK = re.compile(r"<dc:description>(.*?)</dc:description>", re.DOTALL)
 _IN_PDF = re.compile(r"/Keywords \((\{.*?\})\)", re.DOTALL)
 _LARGEST = 100_000_000  # bytes
 _LARGEST_PART = 1_000_000  # bytes, of the part of a workbook that carries the figures, once unpacked
-_FIGURES = ("p10", "p50", "p90", "target", "chance")
-_WORDS = ("as_of", "measure", "unit", "window")
 
 
-def last_facts(path: Path) -> dict[str, float | str]:
+def last_facts(path: Path) -> Facts:
     """The figures that a report left for the next one.
 
     Raises
@@ -42,7 +38,7 @@ def last_facts(path: Path) -> dict[str, float | str]:
     if size > _LARGEST:
         raise ReportError(f"{path}: is too large for a report; give one that write_report wrote")
     try:
-        return _checked(json.loads(_carried(path)))
+        return Facts.read(json.loads(_carried(path)))
     except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, RecursionError):  # nested brackets without end: no report has any
             raise _no_report(path) from error
@@ -51,34 +47,29 @@ def last_facts(path: Path) -> dict[str, float | str]:
         raise _no_report(path) from error
 
 
-def _no_report(path: Path) -> ReportError:
-    return ReportError(f"{path}: is no report of funnelsim; give one that write_report wrote")
+def check_earlier(path: Path, last: Facts, as_of: str) -> None:
+    """Refuse a last report that knows more than this one: what it says has not come before, but after.
 
-
-def _checked(facts: object) -> dict[str, float | str]:
-    """The facts as a report writes them, as anybody may have edited the file since.
+    Parameters
+    ----------
+    path : Path
+    last : Facts
+    as_of : str
+        The last day that this report knows.
 
     Raises
     ------
-    ValueError
-        If they cannot have been written by a report.
+    ReportError
     """
-    if not isinstance(facts, Mapping) or "p50" not in facts:
-        raise ValueError("no figures of a report")
-    figures = {key: _figure(facts[key]) for key in _FIGURES if key in facts}
-    words = {key: facts[key] for key in _WORDS if key in facts}
-    is_chance = -1e-9 <= figures.get("chance", 0.0) <= 1.0 + 1e-9
-    if not is_chance or not all(isinstance(word, str) for word in words.values()):
-        raise ValueError("not what a report writes")
-    if "as_of" in words:
-        date.fromisoformat(words["as_of"])
-    return figures | words
+    if last.as_of > as_of:
+        raise ReportError(
+            f"{path}: the last report is later than this one: it knows all up to {last.as_of}, this one up "
+            f"to {as_of}; give an earlier one or leave it out, or write this one from records of a later date"
+        )
 
 
-def _figure(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("no figure")
-    return float(value)
+def _no_report(path: Path) -> ReportError:
+    return ReportError(f"{path}: is no report of funnelsim; give one that write_report wrote")
 
 
 def _carried(path: Path) -> str:

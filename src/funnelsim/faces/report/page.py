@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 
 import jinja2
@@ -15,6 +16,7 @@ from funnelsim.faces.tables import visible
 from funnelsim.vocabulary.language import language, tr
 
 _FIRST = (7.2, 5.0)  # inches: the fan beside the answers
+_NARROW = (4.4, 4.8)  # the same for a telephone, whose reader would else see a part of it at a time
 
 
 def page(told: Told, title: str) -> bytes:
@@ -33,13 +35,14 @@ def page(told: Told, title: str) -> bytes:
         style=Markup(style),
         first=first,
         fan=_markup(first.drawing, _FIRST),
+        narrow=_markup(replace(first.drawing, key=f"{first.drawing.key}-narrow"), _NARROW),
         sections=told.sections(),
         markup=_markup,
         made=tr(f"Made by funnelsim {__version__}."),
         skip=tr("Skip to the details"),
         details=tr("Details"),
         answers=tr("The answer"),
-        facts=Markup(told.facts_text().replace("<", "\\u003c")),
+        facts=Markup(told.facts.text().replace("<", "\\u003c")),
     )
     return text.encode("utf-8", "backslashreplace")
 

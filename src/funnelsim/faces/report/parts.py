@@ -106,6 +106,17 @@ def name(text: object) -> str:
     return style.shorten(known(style.plain(text)), _LONGEST_NAME)
 
 
+def unit_name(unit: str) -> str:
+    """A unit of amounts in the language that is spoken, such as 欧元 for EUR."""
+    return known(f"1 {unit}").removeprefix("1").strip() if unit else ""
+
+
+def in_unit(outlook: Forecast) -> str:
+    """The unit of amounts in brackets, for captions; empty where there is none."""
+    unit = unit_name(style.plain(outlook.unit)) if outlook.is_money else ""
+    return style.aside(unit) if unit else ""
+
+
 def amount(outlook: Forecast, value: float) -> str:
     """A figure with separators and its unit."""
     decimals = 0 if float(value).is_integer() else decimals_for([value])

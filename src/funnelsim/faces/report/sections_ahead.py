@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from funnelsim.faces.plots import plot_chance, plot_levers, plot_open_deals, plot_receivables, style
+from funnelsim.faces.plots import plot_chance, plot_levers, plot_open_deals, plot_receivables
 from funnelsim.faces.plots.units import period_name
-from funnelsim.faces.report.parts import Drawing, Section, Table, amount, name, points, points_with_error
+from funnelsim.faces.report.parts import (
+    Drawing,
+    Section,
+    Table,
+    amount,
+    in_unit,
+    name,
+    points,
+    points_with_error,
+)
+from funnelsim.faces.report.wording import TOTAL_IS_JOINT
 from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.vocabulary.language import known, tr
 
@@ -27,7 +38,7 @@ _FIGURES = {
     "p50": "median",
     "p90": "P90",
 }
-_BALANCES = {
+BALANCES = {
     "invoiced": "invoiced",
     "paid": "paid",
     "open": "unpaid at the end",
@@ -40,7 +51,7 @@ def periods(told: Told) -> Section:
     """What each period may bring, and the classical figure beside it."""
     outlook = told.outlook
     notes = [
-        tr("Ranges of the total come from joint draws: they are not sums of the ranges of the periods."),
+        tr(TOTAL_IS_JOINT),
         tr("One future in ten ends below P10, one above P90. The columns before the mean add up to it."),
         *_classical(told),
     ]
@@ -61,8 +72,9 @@ def _by_period(told: Told) -> Table:
         for label, row in zip(table.index, table.to_dict("records"), strict=True)
     ]
     titles = (tr("period"), *(tr(_FIGURES[column]) for column in columns))
-    unit = style.aside(style.plain(outlook.unit)) if outlook.is_money and outlook.unit else ""
-    return Table(f"{tr(outlook.measure.capitalize())}{unit}", titles, tuple(rows), last_is_sum=True)
+    return Table(
+        f"{tr(outlook.measure.capitalize())}{in_unit(outlook)}", titles, tuple(rows), last_is_sum=True
+    )
 
 
 def _classical(told: Told) -> list[str]:
@@ -144,8 +156,7 @@ def _deal_table(told: Told, shown: pd.DataFrame) -> Table:
     if "costs_if_lost" in shown:
         titles += [tr("losing it costs (points)"), tr("winning it adds (points)")]
     rows = [_deal_row(row) for row in shown.to_dict("records")]
-    unit = style.aside(style.plain(told.outlook.unit)) if told.outlook.is_money and told.outlook.unit else ""
-    return Table(f"{tr('Open deals')}{unit}", tuple(titles), tuple(rows), tuple(words))
+    return Table(f"{tr('Open deals')}{in_unit(told.outlook)}", tuple(titles), tuple(rows), tuple(words))
 
 
 def _deal_row(row: Row) -> tuple[str, ...]:
@@ -188,7 +199,7 @@ def levers(told: Told) -> Section | None:
     ]
     titles = (tr("lever"), tr("chance"), tr("change in points"), tr("median"), tr("mean moves by"))
     notes = (
-        tr("All levers run on the same draws of the parameters; ± is one standard error of the computation."),
+        tr("All levers are compared in the same futures; ± is one standard error of the computation."),
         tr("Effects on a chance do not add, and say nothing of how hard or dear a lever is to move."),
     )
     drawing = Drawing("levers", tr("Change of the chance under each lever"), plot_levers, comparison)
@@ -204,16 +215,32 @@ def cash(told: Told) -> Section | None:
     decimals = decimals_for(table["open", "p90"])
     rows = []
     for i, label in enumerate(table.index):
-        figures = [table[part, q].iloc[i] for part in _BALANCES for q in ("p10", "p50", "p90")]
+        figures = [table[part, q].iloc[i] for part in BALANCES for q in ("p10", "p50", "p90")]
         texts = [number(float(figure), decimals=decimals) for figure in figures]
         spans = [f"{texts[k + 1]} ({texts[k]}–{texts[k + 2]})" for k in range(0, len(texts), 3)]
         rows.append((period_name(label), *spans))
-    titles = (tr("period"), *(tr(title) for title in _BALANCES.values()))
-    notes = (
-        tr("Medians, and in brackets the range that holds four futures out of five."),
+    titles = (tr("period"), *(tr(title) for title in BALANCES.values()))
+    notes = [
+        *_unpaid_now(told),
+        tr("Medians (P50), with the range from P10 to P90 that holds four futures out of five."),
         tr("Balances of periods do not add. What is written off is no longer unpaid."),
-    )
-    unit = style.aside(style.plain(told.outlook.unit)) if told.outlook.unit else ""
+    ]
+    if told.outlook.periods.edges[0] <= told.outlook.periods.cutoff_step:
+        first = period_name(told.outlook.periods.labels[0])
+        notes.append(tr(f"Of {first} only what lies after {told.as_of} is shown here as invoiced and paid."))
     drawing = Drawing("cash", tr("Unpaid invoices"), plot_receivables, told.outlook)
-    caption = f"{tr('Invoices and payments')}{unit}"
-    return Section("cash", tr("Cash"), notes, (drawing,), (Table(caption, titles, tuple(rows)),))
+    caption = f"{tr('Invoices and payments')}{in_unit(told.outlook)}"
+    return Section("cash", tr("Cash"), tuple(notes), (drawing,), (Table(caption, titles, tuple(rows)),))
+
+
+def _unpaid_now(told: Told) -> list[str]:
+    """What is unpaid when the forecast begins, where invoices tell it."""
+    position = told.known_position
+    if position is None or position.receivables is None:
+        return []
+    known, day = position.receivables, told.funnel.clock.start_of(position.cutoff_step + 1)
+    month_ago = told.funnel.clock.step_of(day - np.timedelta64(30, "D"))
+    is_late = (known.due_step >= 0) & (known.due_step < month_ago)
+    total, late = (amount(told.outlook, float(known.amount[which].sum())) for which in (slice(None), is_late))
+    n = len(known.amount)
+    return [tr(f"Unpaid at {told.as_of}: {total} in {n:,} invoices; more than 30 days late: {late}.")]

@@ -12,6 +12,7 @@ from funnelsim.faces.plots import plot_backtest, plot_funnel, style
 from funnelsim.faces.plots.units import period_name, steps
 from funnelsim.faces.report.first import checked_instead, judgement, off_by
 from funnelsim.faces.report.parts import Drawing, Section, Table, amount, name, span
+from funnelsim.faces.report.wording import COUNTED, TOGETHER, notes_of, share_held
 from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.vocabulary.language import known, tr
@@ -96,7 +97,7 @@ def checked(told: Told) -> Section:
             "and held against what came."
         ),
         *checked_instead(told),
-        tr(test.verdict()),
+        *share_held(told),
         judgement(*told.held[1:]),
         *off_by(test),
         *(tr(note) for note in test.notes),
@@ -156,20 +157,17 @@ def data(told: Told) -> Section:
 def method(told: Told) -> Section:
     """How the figures come about, in plain words."""
     texts = [
-        tr(
-            "Rates are counted as exits over exposure by stage, destination and time in stage; "
-            "open deals count as open."
-        ),
+        tr(COUNTED),
         tr(
             "So a deal that has waited long gets the chance of deals that waited as long, "
             "and not that of all deals."
         ),
-        tr("The futures of all deals, and of those yet to come, are joined into one distribution."),
+        tr(TOGETHER),
         tr(
-            "Rates are estimates: each is drawn again many times within what the records leave open, "
-            "and that doubt is part of every range."
+            "What was counted are estimates: the forecast is made many times with others that the records "
+            "allow, and that doubt is part of every range."
         ),
-        tr("Business rises and falls together: a shock shared by all deals widens the ranges."),
+        tr("Business as a whole may go better or worse than that; this widens the ranges, too."),
         tr("A range says what chance and these doubts leave open, not what a decision of yours may change."),
     ]
     if told.outlook.is_money:
@@ -179,14 +177,14 @@ def method(told: Told) -> Section:
 
 def assumed(told: Told) -> Section:
     """Every setting, and every assumption made for want of data."""
-    notes = dict.fromkeys((*told.outlook.notes, *told.funnel.notes))
+    notes = notes_of(told)
     rows = tuple(
         (tr(title), style.shorten(style.plain(value), _LONGEST_TEXT))
         for title, value in _settings(told).items()
     )
     table = Table(tr("Settings"), (tr("setting"), tr("value")), rows, (1,))
     says = () if notes else (tr("Nothing was assumed beyond the method."),)
-    return Section("assumed", tr("Every assumption"), says, (), (table,), tuple(tr(note) for note in notes))
+    return Section("assumed", tr("Every assumption"), says, (), (table,), tuple(notes))
 
 
 def _settings(told: Told) -> dict[str, str]:

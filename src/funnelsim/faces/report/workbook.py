@@ -6,7 +6,10 @@ import numpy as np
 
 from funnelsim import __version__
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.workbook_cells import Book, Cell, Column, Live, Sheet, unit_name
+from funnelsim.faces.report.parts import unit_name
+from funnelsim.faces.report.sections_since import window_name
+from funnelsim.faces.report.workbook_cash import cash_rows
+from funnelsim.faces.report.workbook_cells import Book, Cell, Column, Live, Sheet
 from funnelsim.faces.report.workbook_checks import recomputed
 from funnelsim.faces.report.workbook_deals import deal_rows, listed_amounts, open_by_stage, stage_rates
 from funnelsim.faces.report.workbook_past import backtest_rows
@@ -18,6 +21,7 @@ from funnelsim.faces.report.workbook_sheets import (
     money_style,
     period_rows,
 )
+from funnelsim.faces.report.workbook_since import since_rows
 from funnelsim.faces.report.workbook_words import assumption_rows, cutoff_of, input_rows, record_rows
 from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.nouns.forecast import Forecast
@@ -25,7 +29,6 @@ from funnelsim.questions.backtest.result import Backtest
 from funnelsim.questions.targets.attainable import quantiles_with_errors
 from funnelsim.vocabulary.language import known, tr
 
-_ASKED = ("measure", "unit", "window")  # what two reports must share to be compared
 Row = tuple[str, Cell, str, str, str]  # what, figure, its style, how sure, what it means
 
 
@@ -50,13 +53,17 @@ def workbook(told: Told, title: str) -> bytes:
         "money": decimals_for([*totals, outlook.target or 0.0]),
         "deal_money": decimals_for(listed_amounts(told)) if outlook.is_money else 1,
     }
-    book = Book(title or tr("Sales forecast"), unit, decimals, cutoff_of(told), told.facts_text())
-    sheets = {name: book.sheet(said) for name, said in _names().items()}
+    book = Book(title or tr("Sales forecast"), unit, decimals, cutoff_of(told), told.facts.text())
+    sheets = {name: book.sheet(said) for name, said in _names(told).items()}
     rates = stage_rates(sheets["stages"], told)
     deals = deal_rows(sheets["deals"], told, rates)
     open_by_stage(sheets["stages"], told, deals)
     periods = period_rows(sheets["periods"], outlook)
     weighted = recomputed(sheets["check"], told, rates, deals, periods)
+    if "since" in sheets:
+        since_rows(sheets["since"], told)
+    if "cash" in sheets:
+        cash_rows(sheets["cash"], told)
     lever_rows(sheets["levers"], told)
     backtest_rows(sheets["backtest"], told)
     input_rows(sheets["inputs"], told)
@@ -67,12 +74,15 @@ def workbook(told: Told, title: str) -> bytes:
     return book.contents()
 
 
-def _names() -> dict[str, str]:
+def _names(told: Told) -> dict[str, str]:
     """Names of the sheets, in their order."""
+    since = {} if told.since is None else {"since": tr("Since last report")}
+    cash = {} if told.cash is None else {"cash": tr("Cash")}
     return {
-        "answer": tr("Answer"), "periods": tr("By period"), "levers": tr("Levers"), "deals": tr("Open deals"),
-        "stages": tr("Stages"), "check": tr("Recompute"), "backtest": tr("Backtest"), "inputs": tr("Inputs"),
-        "records": tr("Records"), "assumptions": tr("Assumptions"),
+        "answer": tr("Answer"), "periods": tr("By period"), **since, **cash, "levers": tr("Levers"),
+        "deals": tr("Open deals"), "stages": tr("Stages"), "check": tr("Recompute"),
+        "backtest": tr("Backtest"), "inputs": tr("Inputs"), "records": tr("Records"),
+        "assumptions": tr("Assumptions"),
     }  # fmt: skip
 
 
@@ -191,23 +201,25 @@ def _totals(outlook: Forecast, periods: PeriodPlaces, weighted: str) -> list[Row
 
 
 def _changed(told: Told) -> list[Row]:
-    """Against the last report, where it asked the same; the sentences are those of every kind of report."""
-    now, before, said = told.facts(), told.previous, _said(told, "changed")
+    """Against the last report, where it can be; the sentences are those of every kind of report."""
+    since, said = told.since, _said(told, "changed")
     rows: list[Row] = []
-    is_compared = bool(before) and all(before.get(key, now.get(key)) == now.get(key) for key in _ASKED)
-    if is_compared and "chance" in before and "chance" in now:
-        was, is_now = float(before["chance"]), float(now["chance"])
-        what, sure = (
-            tr("Chance since the last report, in points"),
-            tr(f"then {percent(was)}, now {percent(is_now)}"),
-        )
-        rows.append((what, 100 * (is_now - was), "points", sure, said))
-    if is_compared and "p50" in before:
-        was, is_now = float(before["p50"]), float(now["p50"])
-        sure = tr(f"then {number(was)}, now {number(is_now)}")
-        style = money_style(told.outlook)
-        rows.append((tr("Median since the last report"), is_now - was, style, sure, "" if rows else said))
-    return rows or [(tr("Since the last report"), None, "text", said, "")]
+    if since is None or since.moved is None:
+        return [(tr("Since the last report"), None, "text", said, "")]
+    if since.was is not None and since.is_now is not None:
+        what = tr("Chance since the last report, in points")
+        sure = tr(f"then {percent(since.was)}, now {percent(since.is_now)}")
+        rows.append((what, 100 * (since.is_now - since.was), "points", sure, said))
+    if since.is_same_window:
+        what, was, is_now = tr("Median since the last report"), since.last.p50, told.facts.p50
+    else:
+        assert since.joint is not None
+        assert since.joint.now is not None
+        what = tr(f"Median of {window_name(since.joint)} since the last report")
+        was, is_now = since.joint.then.p50, since.joint.now[1]
+    sure = tr(f"then {number(was)}, now {number(is_now)}")
+    rows.append((what, since.moved, money_style(told.outlook), sure, "" if rows else said))
+    return rows
 
 
 def _said(told: Told, key: str) -> str:
@@ -244,6 +256,8 @@ def _contents(sheets: dict[str, Sheet]) -> None:
     answer.line(tr("What the sheets hold"), "heading")
     said = {
         "periods": tr("ranges by period and in total, and why quantiles do not add; the fan"),
+        "since": tr("what the last report said of each period, what this one says, and what came"),
+        "cash": tr("invoices, payments and what is unpaid, by period"),
         "levers": tr("what each lever does to the chance and the mean"),
         "deals": tr("every open deal with its chance, amount and what is expected of it"),
         "stages": tr("conversions and win rates with ranges, beside nominal and closed-only ones"),
@@ -254,6 +268,8 @@ def _contents(sheets: dict[str, Sheet]) -> None:
         "assumptions": tr("method, assumptions, and what the words mean"),
     }
     for key, text in said.items():
+        if key not in sheets:
+            continue
         answer.link(sheets[key].name)
         answer.put(answer.next, 2, text, "text")
         answer.next += 1

@@ -21,10 +21,11 @@ from funnelsim.faces.report.workbook_looks import (
     number_format,
 )
 from funnelsim.faces.tables import display_width, shorten, visible, wrapped
-from funnelsim.vocabulary.language import known, language
+from funnelsim.vocabulary.language import language
 
 _MOST_CHARACTERS = 32_000  # a cell of Excel holds 32,767
 _INDEX, _NARROWEST, _WIDEST, _WIDEST_PROSE = 5, 9, 40, 64  # columns of characters
+_WORDS_ALONE = 110
 _LINE_HEIGHT = 15.0
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -54,11 +55,6 @@ class Column:
 
     title: str
     style: str = "text"
-
-
-def unit_name(unit: str) -> str:
-    """A unit of amounts in the language that is spoken, such as 欧元 for EUR."""
-    return known(f"1 {unit}").removeprefix("1").strip() if unit else ""
 
 
 def address(row: int, column: int) -> str:
@@ -203,6 +199,8 @@ class Sheet:
         self._print(n_shown)
 
     def _widths(self) -> dict[int, int]:
+        if not self.shown_columns:
+            return {0: _WORDS_ALONE}
         widths: dict[int, int] = dict(self.least_widths)
         for column, value, style in self._widest():
             kind = style.split(":")[0]

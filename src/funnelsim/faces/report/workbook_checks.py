@@ -198,7 +198,7 @@ def _course_counts(told: Told, rates: RatePlaces, first: int) -> tuple[list[list
     for i, (stage, row) in enumerate(zip(rates.table.index, records, strict=True)):
         factor = float(row["conversion"])
         came *= factor
-        counted = tr("wins") if i == len(records) - 1 else tr("go on")
+        counted = tr("wins") if i == len(records) - 1 else tr("move on")
         link = Live(f"={rates.rows.cell(i, rates.conversion)}", factor)
         left = Live(f"=E{first + i}*B{first + i + 1}", came)
         ends = (row["conversion_low"], row["conversion_high"])

@@ -6,7 +6,9 @@ import numpy as np
 
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.first import checked_instead
-from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, unit_name
+from funnelsim.faces.report.parts import unit_name
+from funnelsim.faces.report.wording import share_held
+from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet
 from funnelsim.faces.report.workbook_charts import backtest_chart
 from funnelsim.faces.report.workbook_looks import number_format
 from funnelsim.faces.tables import enumerated
@@ -21,10 +23,11 @@ def backtest_rows(sheet: Sheet, told: Told) -> None:
     if not isinstance(test, Backtest):
         sheet.line(tr("Whether such ranges held in the past was not checked.") if test is None else tr(test))
         return
-    sheet.line(tr(test.verdict()), "asked")
+    said = share_held(told)
+    sheet.line(said[0], "asked")
     unit = [unit_name(test.unit)] if test.unit and test.measure == "bookings" else []
     sheet.line(tr("Forecasts made again at past dates, with what was known then, against what came."))
-    for text in checked_instead(told):
+    for text in (*said[1:], *checked_instead(told)):
         sheet.line(text)
     sheet.line(enumerated([known(test.measure.capitalize()), *unit]))
     sheet.gap()
@@ -51,7 +54,7 @@ def backtest_rows(sheet: Sheet, told: Told) -> None:
         y_name=known(test.measure),
         y_format=number_format(0),
     )
-    sheet.chart(chart, tr(test.verdict()))
+    sheet.chart(chart, " ".join(said))
     _scores(sheet, test)
 
 

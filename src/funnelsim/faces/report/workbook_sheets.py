@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet, unit_name
+from funnelsim.faces.report.parts import unit_name
+from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet
 from funnelsim.faces.report.workbook_charts import fan_chart, lever_chart
 from funnelsim.faces.report.workbook_looks import number_format
 from funnelsim.faces.tables import enumerated, number

@@ -6,6 +6,7 @@ import numpy as np
 
 from funnelsim import __version__
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.wording import COUNTED, TOGETHER, notes_of, shock_said
 from funnelsim.faces.report.workbook_cells import Cell, Column, Sheet
 from funnelsim.faces.report.workbook_deals import listed_amounts
 from funnelsim.faces.report.workbook_sheets import measured
@@ -110,7 +111,7 @@ def _position(told: Told) -> list[tuple[str, Cell, str, str]]:
     if funnel.collections is not None:
         rows.append((tr("payments"), tr(repr(funnel.collections)), "prose", ""))
     if funnel.shock is not None:
-        rows.append((tr("shared shock"), tr(funnel.shock.in_words()), "prose", ""))
+        rows.append((tr("shared shock"), tr(shock_said(funnel.shock)), "prose", ""))
     if told.comparison is not None:
         levers = "\n".join(known(lever.name) for lever in told.comparison.levers)
         rows.append((tr("levers compared"), levers, "prose", tr("on the sheet of levers")))
@@ -177,20 +178,17 @@ def assumption_rows(sheet: Sheet, told: Told) -> None:
     sheet.line(tr("Method and assumptions"), "title")
     sheet.gap()
     method = (
-        tr(
-            "Rates are counted as exits over exposure by stage, destination and time in stage; open deals "
-            "count as open."
-        ),
-        tr("The futures of all deals, and of those yet to come, are joined into one distribution."),
+        tr(COUNTED),
+        tr(TOGETHER),
         tr("Every open deal keeps its age: how long it has waited in its stage moves its chance."),
         tr(
-            "Rates are drawn again and again from what the data allow; the spread of the draws is the ± "
-            "beside a figure."
+            "What was counted are estimates: the forecast is made many times with others that the records "
+            "allow; how far these lie apart is the ± beside a figure."
         ),
     )
-    notes = list(dict.fromkeys(told.outlook.notes))
+    notes = notes_of(told)
     rows: list[list[Cell]] = [[i + 1, tr("method"), text] for i, text in enumerate(method)]
-    rows += [[len(rows) + i + 1, tr("assumption"), tr(note)] for i, note in enumerate(notes)]
+    rows += [[len(rows) + i + 1, tr("assumption"), note] for i, note in enumerate(notes)]
     sheet.table([Column("#", "index"), Column(tr("kind")), Column(tr("in words"), "prose")], rows)
     sheet.gap()
     _bare(sheet)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.kinds import ReportError, check_kind, made
-from funnelsim.faces.report.last import last_facts
+from funnelsim.faces.report.last import check_earlier, last_facts
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.questions.compare import LeverComparison
+from funnelsim.questions.revision import Revision
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.language import Language, language, use_language
 from funnelsim.vocabulary.whole_file import write_whole_bytes
@@ -27,6 +28,7 @@ def write_report(
     comparison: LeverComparison | None = None,
     test: Backtest | str | None = None,
     previous: str | Path | None = None,
+    why: Revision | None = None,
     title: str = "",
     lang: Language | None = None,
 ) -> Path:
@@ -46,7 +48,10 @@ def write_report(
     test : Backtest or str, optional
         Whether such ranges held, or why that cannot be said.
     previous : str or path, optional
-        The last report, of any kind: the first screen then tells what has changed since.
+        The last report, of any kind: the first screen then tells what has changed since. Periods that both
+        hold are compared by their dates, and those that are over with what came.
+    why : Revision, optional
+        Why the forecast has changed since, as :func:`funnelsim.revision` tells it.
     title : str
         Of the report.
     lang : {"en", "zh"}, optional
@@ -60,7 +65,7 @@ def write_report(
     Raises
     ------
     ReportError
-        If the name is no report's, it cannot be written, or `previous` is no report.
+        If the name is no report's, it cannot be written, or `previous` is no report, or a later one.
 
     Notes
     -----
@@ -68,9 +73,10 @@ def write_report(
     """
     file = Path(path)
     check_kind(file)
-    told = Told(
-        outlook, funnel, history, comparison, test, {} if previous is None else last_facts(Path(previous))
-    )
+    last = None if previous is None else last_facts(Path(previous))
+    told = Told(outlook, funnel, history, comparison, test, last, why=why)
+    if last is not None:
+        check_earlier(Path(previous or ""), last, told.as_of)
     with use_language(language() if lang is None else lang):
         write_told(file, told, title)
     return file

@@ -1,0 +1,61 @@
+"""Wording of a report: what engines and backtests say in words of their own, said for readers in finance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from funnelsim.faces.tables import percent
+from funnelsim.nouns.forecast import JOINT_NOTE
+from funnelsim.nouns.shock import Shock
+from funnelsim.questions.backtest.result import Backtest
+from funnelsim.vocabulary.language import tr
+
+if TYPE_CHECKING:
+    from funnelsim.faces.report.content import Told
+
+TOTAL_IS_JOINT = (
+    "The range of the total is worked out for all periods together: it is not the sum of their ranges."
+)
+COUNTED = (
+    "For every stage it is counted how many deals were there, for how long, and how many then moved on, were "
+    "won or were lost; deals still open count for the time they have been there."
+)
+TOGETHER = "All deals, open ones and those yet to come, are played through together: that gives the range."
+
+
+def notes_of(told: Told) -> list[str]:
+    """Assumptions of the forecast and of the funnel, each once."""
+    shock = told.funnel.shock
+    said = {JOINT_NOTE: TOTAL_IS_JOINT}
+    if shock is not None:
+        said[shock.in_words()] = shock_said(shock)
+    return list(dict.fromkeys(tr(said.get(note, note)) for note in (*told.outlook.notes, *told.funnel.notes)))
+
+
+def shock_said(shock: Shock) -> str:
+    """How far all business moves together, and how that is known."""
+    if not any(shock.variances):
+        return "Nothing is added for business as a whole going better or worse than the records suggest."
+    size = percent(shock.variances[0] ** 0.5, decimals=0)
+    if shock.n_origins:
+        return (
+            f"All business still to be won may go better or worse together, by about {size} (one standard "
+            f"deviation), as forecasts at {shock.n_origins} past dates have shown."
+        )
+    return (
+        f"All business still to be won may go better or worse together, by about {size} (one standard "
+        "deviation). That is an assumption: it was not measured on past forecasts of this business."
+    )
+
+
+def share_held(told: Told) -> list[str]:
+    """How many past ranges held, and how sure that share is; with rivals, how they did."""
+    assert isinstance(told.test, Backtest)
+    share, low, high, n = told.held
+    texts = [tr(f"{round(share * n)} of {n} past 80 % ranges held ({percent(share, decimals=0)}).")]
+    if low == low and high == high:
+        bounds = f"{percent(low, decimals=0)[:-2]} to {percent(high, decimals=0)}"
+        texts.append(tr(f"As far as so many can tell, the true share is {bounds} (90 % interval)."))
+    if told.test.cells["method"].nunique() > 1:
+        texts.append(tr(told.test.verdict()))
+    return texts

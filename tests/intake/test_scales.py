@@ -81,6 +81,19 @@ def test_rates_hold_for_amounts_that_were_multiplied():
     assert list(history.deals["amount"][:2]) == pytest.approx([30_000, 624_000])
 
 
+@pytest.mark.parametrize(
+    ("rates", "unit"),
+    [({"¥": 1e4, "EUR": 7.8e4}, "CNY"), ({"CNY": 1e4, "EUR": 7.8e4}, "CNY"), ({"¥": 1e4, "€": 7.8e4}, None)],
+)
+def test_a_scale_that_the_rates_hold_is_counted_once(rates, unit):
+    sign = "CNY" if "CNY" in rates else "¥"
+    history = read("金额（万元）", [f"{sign}3", "€8.00", ""], unit=unit, rates=rates)
+    assert list(history.deals["amount"][:2]) == pytest.approx([30_000, 624_000])
+    (found,) = history.issue_summary().query("rule == 'scale of amounts'").to_dict("records")
+    assert found["level"] == "note"
+    assert "as the rates do already" in found["message"]
+
+
 def test_amounts_too_large_once_multiplied_are_faults():
     with pytest.raises(DataError, match="an amount beyond 1e15"):
         read("金额（亿元）", ["2e8", "1", "1"])

@@ -16,10 +16,11 @@ from funnelsim.intake.amounts import (
     Decimal,
     parse_amounts,
 )
+from funnelsim.intake.currencies import Rates
 from funnelsim.intake.dates import AmbiguousDate, parse_dates
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Moments, Wall
-from funnelsim.intake.scales import in_single_units
+from funnelsim.intake.scales import in_single_units, scale_of
 from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.intake.zones import Local, ZoneError, Zones
 from funnelsim.vocabulary.errors import english
@@ -37,12 +38,18 @@ class Cells:
     zones : Zones
     date_format : str, optional
     decimal : {".", ","}, optional
+    rates : Rates
+        They may hold the scale of amounts that a title states; then it is not counted twice.
+    unit : str
+        That of the forecast; ``""`` where it is not stated.
     """
 
     findings: Findings
     zones: Zones
     date_format: str | None = None
     decimal: Decimal | None = None
+    rates: Rates = Rates({})
+    unit: str = ""
 
     def dates(self, table: Table, column: str) -> Wall:
         """Naive moments in the business's time zone; NaT where empty, faulty, or without such a column."""
@@ -103,7 +110,15 @@ class Cells:
         """Amounts >= 0 in single units of money; NaN where empty, faulty, or without such a column."""
         if column not in table:
             return _no_amounts(len(table))
-        return in_single_units(self._amounts_as_given(table, column), table, column, self.findings)
+        amounts, title = self._amounts_as_given(table, column), table.title(column)
+        scale = scale_of(title)
+        if scale == 1.0:
+            return amounts
+        if self.rates.hold_scale(scale, self.unit):
+            message = f"the title {title!r} counts in {scale:,g}, as the rates do already; it is counted once"
+            self.findings.note("scale of amounts", message, file=table.name, column=title)
+            return amounts
+        return in_single_units(amounts, scale, table, column, self.findings)
 
     def _amounts_as_given(self, table: Table, column: str) -> Amounts:
         cells = table.frame[column]

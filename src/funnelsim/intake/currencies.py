@@ -53,6 +53,12 @@ class Rates:
         by_code = {_code(str(name)): rate for name, rate in self.by_currency.items()}
         return Rates({unit: 1.0, **by_code} if unit and by_code else by_code)
 
+    def hold_scale(self, scale: float, unit: str) -> bool:
+        """Whether one written unit is worth that many by these rates: they hold what a title says too."""
+        of_unit = {unit, *(sign for sign, meanings in _SHARED_SIGNS.items() if unit in meanings)}
+        by_code = self.in_unit(unit).by_currency
+        return any(rate == scale for code, rate in by_code.items() if not unit or code in of_unit)
+
     def factor(self, currency: Texts) -> Numbers:
         """Worth of one unit of each amount's currency; 1 where no currency is stated."""
         worth = {**self.by_currency, _UNSTATED: 1.0}

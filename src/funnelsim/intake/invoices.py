@@ -107,8 +107,8 @@ def read_invoices(
 
 
 def _read(source: Source, said: Reading, rates: Rates, *, sets_aside: bool) -> Invoices:
-    findings = Findings()
-    cells = Cells(findings, said.zones, said.date_format, said.decimal)
+    findings, unit = Findings(), said.unit or ""
+    cells = Cells(findings, said.zones, said.date_format, said.decimal, rates, unit)
     name = "invoices frame" if isinstance(source, pd.DataFrame) else Path(str(source)).name
     table = resolve(load(source, name, findings), INVOICES, said.deals_columns, findings)
     findings.stop_if_refused()
@@ -118,7 +118,7 @@ def _read(source: Source, said: Reading, rates: Rates, *, sets_aside: bool) -> I
     amounts = cells.amounts(table, "amount")
     is_disputed = _flags(table, findings)
     _check(table, dates, findings)
-    amount, unit = amounts.number, said.unit or ""
+    amount = amounts.number
     rates, currency = rates.in_unit(unit), stated_currency(table, amounts)
     unit = check_currencies(table, amount, currency, rates, unit, findings)
     findings.stop_if_refused()

@@ -81,12 +81,13 @@ class Reader:
             If the records have faults that are not set aside.
         """
         findings = Findings()
-        cells = Cells(findings, self.reading.zones, self.reading.date_format, self.reading.decimal)
+        said, unit = self.reading, self.reading.unit or ""
+        cells = Cells(findings, said.zones, said.date_format, said.decimal, self.rates, unit)
         sources = self._sources(deals, history, cells)
         stages, log = sources.stages, sources.log
         parsed = parse_deals(sources.deals, Places(stages), self.reading.outcome_values, cells)
         parsed, log = self._sound(parsed, log, findings)
-        parsed, log, unit = in_one_currency(parsed, log, self.rates, self.reading.unit or "", findings)
+        parsed, log, unit = in_one_currency(parsed, log, self.rates, unit, findings)
         keeps_file_order = "seq" in log.values
         moves = build_moves(parsed, log, stages, findings, keeps_file_order=keeps_file_order)
         moves = self._usable(moves, parsed, findings)

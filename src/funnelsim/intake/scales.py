@@ -57,25 +57,23 @@ def scale_of(text: str) -> float:
     return next((factor for pattern, factor in _SCALES if pattern.search(plain)), 1.0)
 
 
-def in_single_units(amounts: Amounts, table: Table, column: str, findings: Findings) -> Amounts:
-    """The amounts of a column in single units of money, where its title says that they count in more.
+def in_single_units(amounts: Amounts, scale: float, table: Table, column: str, findings: Findings) -> Amounts:
+    """The amounts of a column in single units of money.
 
     Parameters
     ----------
     amounts : Amounts
+    scale : float
+        What the title says that they count in.
     table : Table
     column : str
         Canonical name; the title is what the file calls it.
     findings : Findings
         Told of every amount that is multiplied.
     """
-    title = table.title(column)
-    factor = scale_of(title)
-    if factor == 1.0:
-        return amounts
-    number = amounts.number * factor
+    number = amounts.number * scale
     message = (
-        f"multiplied by {factor:,g}, as the title {title!r} says; rename the column if the amounts are "
+        f"multiplied by {scale:,g}, as the title {table.title(column)!r} says; rename the column if the amounts are "
         "written out"
     )
     findings.repaired("scale of amounts", message, table, ~np.isnan(number), column)

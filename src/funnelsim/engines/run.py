@@ -160,6 +160,11 @@ def _check_measure(funnel: Funnel, measure: Measure | None, target: float | None
     if funnel.amounts is not None or measure == "wins" or (measure is None and target is None):
         return
     asked = f"{measure} were asked for" if measure else f"a target of {target:,.10g} was given"
+    if funnel.closed is not None and not funnel.closed.n_won.any():
+        raise ForecastError(
+            f"{asked}, but no deal is won yet, so what a win is worth is not known; use records of a longer "
+            "time, or forecast the number of wins with measure='wins': the target is a number of wins then"
+        )
     raise ForecastError(
         f"{asked}, but no won deal has an amount; check which column holds the amounts (columns=), or "
         "forecast the number of wins with measure='wins': the target is a number of wins then"

@@ -19,7 +19,13 @@ from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts, fit_amounts, fit_revision
 from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
 from funnelsim.numerics.by_time import StepCounts
-from funnelsim.numerics.hazards import AgeCounts, StageHazards, bin_ages, with_prior_split
+from funnelsim.numerics.hazards import (
+    AgeCounts,
+    StageHazards,
+    bin_ages,
+    with_chance_forward,
+    with_prior_split,
+)
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock, end_of_day
 from funnelsim.vocabulary.door import checked
@@ -204,7 +210,8 @@ def _fit_stage(counts: AgeCounts, stages: Stages, stage: int, notes: list[str]) 
             f"no deal has been seen to leave stage {stages.open[stage].name!r}: each next step is assumed "
             "equally likely, with the weight of half a deal"
         )
-    return bin_ages(counts, _equal_next_steps(stages, stage))
+    next_steps = _equal_next_steps(stages, stage)
+    return with_chance_forward(bin_ages(counts, next_steps), stages.is_forward(stage), next_steps)
 
 
 def _with_nominal_rates(
@@ -222,7 +229,9 @@ def _with_nominal_rates(
         )
     notes.append(f"nominal win rates count as a prior worth {deals:g} deals in each stage")
     return tuple(
-        h if share is None else with_prior_split(h, stages.is_forward(s), share, deals)
+        h
+        if share is None
+        else with_prior_split(h, stages.is_forward(s), share, deals, _equal_next_steps(stages, s))
         for s, (h, share) in enumerate(zip(hazards, shares, strict=True))
     )
 
@@ -237,9 +246,9 @@ def _equal_next_steps(stages: Stages, stage: int) -> Floats:
 def _note_little_evidence(setting: Setting, counted: Tally, notes: list[str]) -> None:
     if counted.n_won == 0:
         notes.append(
-            "no deal is won yet: how often deals are won cannot be learnt from these records, and a chance "
-            "near 0 stands for not known; use records of a longer time, or a funnel written by hand until "
-            "there are wins"
+            "no deal is won yet: that half a deal would have been is all that speaks for wins, and a chance "
+            "near 0 stands for not known; use records of a longer time, let the nominal win rates count "
+            "(nominal_weight=), or write a funnel by hand until there are wins"
         )
     elif counted.n_won < _FEW_WINS:
         notes.append(f"few wins, {counted.n_won}: chances of winning and amounts rest on very little")

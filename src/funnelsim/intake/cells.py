@@ -16,7 +16,7 @@ from funnelsim.intake.amounts import (
     Decimal,
     parse_amounts,
 )
-from funnelsim.intake.currencies import Rates
+from funnelsim.intake.currencies import NO_RATES, Rates
 from funnelsim.intake.dates import AmbiguousDate, parse_dates
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Moments, Wall
@@ -48,7 +48,7 @@ class Cells:
     zones: Zones
     date_format: str | None = None
     decimal: Decimal | None = None
-    rates: Rates = Rates({})
+    rates: Rates = NO_RATES
     unit: str = ""
 
     def dates(self, table: Table, column: str) -> Wall:

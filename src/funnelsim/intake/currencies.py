@@ -66,6 +66,9 @@ class Rates:
         return np.array([worth.get(str(name), np.nan if self else 1.0) for name in names], dtype=float)[codes]
 
 
+NO_RATES = Rates({})
+
+
 def _is_rate(rate: object) -> bool:
     return isinstance(rate, Real) and 0 < float(rate) < np.inf
 

@@ -71,9 +71,9 @@ def in_single_units(amounts: Amounts, scale: float, table: Table, column: str, f
     findings : Findings
         Told of every amount that is multiplied.
     """
-    number = amounts.number * scale
+    title, number = table.title(column), amounts.number * scale
     message = (
-        f"multiplied by {scale:,g}, as the title {table.title(column)!r} says; rename the column if the amounts are "
+        f"multiplied by {scale:,g}, as the title {title!r} says; rename the column if the amounts are "
         "written out"
     )
     findings.repaired("scale of amounts", message, table, ~np.isnan(number), column)

@@ -234,8 +234,33 @@ def bin_ages(counts: AgeCounts, shares_if_unseen: Floats) -> StageHazards:
     return StageHazards(first_age, exits, np.array([counts.at_risk[a:b].sum() for a, b in spans]), shares)
 
 
+def with_chance_forward(hazards: StageHazards, forward: Flags, shares_if_unseen: Floats) -> StageHazards:
+    """Hazards whose prior expects half an exit forward, over all bins, where deals left but none forward.
+
+    Shares of what was seen would make moving on impossible, and certain to be so.
+
+    Parameters
+    ----------
+    hazards : StageHazards
+    forward : ndarray of bool, shape (n_places,)
+        Which destinations lie forward.
+    shares_if_unseen : ndarray of float, shape (n_places,)
+        Where those go who go forward.
+
+    Returns
+    -------
+    StageHazards
+        The same where some deal has gone forward, or none has left.
+    """
+    ahead = np.where(forward, shares_if_unseen, 0.0)
+    if not hazards.n_exits or hazards.exits[:, forward].any() or not ahead.any():
+        return hazards
+    a_bin = 1.0 / len(hazards.first_age)
+    return replace(hazards, prior_shares=(1.0 - a_bin) * hazards.prior_shares + a_bin * ahead / ahead.sum())
+
+
 def with_prior_split(
-    hazards: StageHazards, forward: Flags, forward_share: float, deals: float
+    hazards: StageHazards, forward: Flags, forward_share: float, deals: float, shares_if_unseen: Floats
 ) -> StageHazards:
     """Hazards as if so many more deals had left, forward in a stated share, at the ages at which others left.
 
@@ -251,6 +276,8 @@ def with_prior_split(
         Stated share of those who leave that go forward.
     deals : float
         What the statement is worth.
+    shares_if_unseen : ndarray of shape (n_places,)
+        Where those go who go forward, or elsewhere, if nobody has done so yet.
 
     Returns
     -------
@@ -258,9 +285,9 @@ def with_prior_split(
         With fractional exits; of a stage that nobody has left, the prior shares alone change.
     """
     seen = hazards.n_exits
-    usual = hazards.prior_shares
-    split = np.zeros(len(usual))
+    split = np.zeros(len(shares_if_unseen))
     for side, share in ((forward, forward_share), (~forward, 1.0 - forward_share)):
+        usual = hazards.prior_shares if hazards.prior_shares[side].any() else shares_if_unseen
         of_side = np.where(side, usual, 0.0)
         if of_side.sum() > 0:
             split += share * of_side / of_side.sum()

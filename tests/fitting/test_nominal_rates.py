@@ -125,14 +125,14 @@ def history_without_a_win() -> fs.DealHistory:
 
 
 def test_without_any_win_the_nominal_rates_still_say_how_often_deals_are_won() -> None:
-    """270 deals of a nominal .8 on top of 30 lost ones: .8 * 270 / 300 = .72 of those who leave an offer win."""
+    """270 deals of a nominal .8 on top of 30 lost ones: .8 * 270 / 300 = .72 of those who leave win."""
     funnel = fs.fit(history_without_a_win(), nominal_weight=270, calendar=False, level_period=None)
     offer = funnel.hazards[1]
     assert offer.exits[:, funnel.stages.is_won].sum() / offer.exits.sum() == pytest.approx(0.72, abs=1e-9)
 
 
 def test_without_any_win_half_a_deal_speaks_for_them_and_the_chance_is_not_certain() -> None:
-    """Half a deal goes forward by assumption, beside 30 that were lost: between 0 and 1 in 30, with a range."""
+    """Half a deal goes forward by assumption, beside 30 that were lost: above 0, below 1 in 30, a range."""
     funnel = fs.fit(history_without_a_win(), calendar=False, level_period=None)
     offer, won = funnel.hazards[1], funnel.stages.is_won
     expected = offer.posterior()[:, :-1].sum(axis=0) - offer.exits.sum(axis=0)

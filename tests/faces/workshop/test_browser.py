@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,14 +41,24 @@ class Visit:
         return float(self.page.locator("[data-number=chance]").get_attribute("data-value"))
 
 
-def started(port: int) -> subprocess.Popen[str]:
+def stranger(folder: Path) -> None:
+    """An extension of JupyterLab beside those of widgets, as a whole installation of Jupyter brings some."""
+    place = folder / "labextensions" / "@stranger" / "extension"
+    (place / "static").mkdir(parents=True)
+    build = {"load": "static/remoteEntry.js", "extension": "./extension"}
+    about = {"name": "@stranger/extension", "version": "1.0.0", "jupyterlab": {"_build": build}}
+    (place / "package.json").write_text(json.dumps(about), encoding="utf-8")
+    (place / "static" / "remoteEntry.js").write_text("throw Error('let in')", encoding="utf-8")
+
+
+def started(port: int, jupyter: Path) -> subprocess.Popen[str]:
     """A server that listens; Ctrl-C reaches it, however the tests were started."""
     server = subprocess.Popen(
         [sys.executable, "-m", "funnelsim", "workshop", "--no-browser", "--port", str(port)],
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        env=os.environ | {"PYTHONWARNINGS": "ignore", "JUPYTER_PATH": str(jupyter)},
     )
     while server.poll() is None:
         try:
@@ -58,12 +70,13 @@ def started(port: int) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def visit() -> Iterator[Visit]:
+def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    port = next_free(8866)
-    server = started(port)
+    port, folder = next_free(8866), tmp_path_factory.mktemp("jupyter")
+    stranger(folder)
+    server = started(port, folder)
     try:
         with playwright.sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=CHROMIUM)
@@ -245,6 +258,12 @@ def test_nothing_was_asked_beyond_this_machine_and_nothing_complained(visit: Vis
     assert [url for url in visit.asked if not url.startswith(places)] == []
     assert any(url.startswith(f"ws://{HOST}:") for url in visit.asked)  # the list is of this page
     assert visit.errors == []
+
+
+def test_no_extension_is_loaded_but_those_of_widgets(visit: Visit) -> None:
+    """Others ask for parts of JupyterLab that Voilà does not have, and complain in the console."""
+    loaded = {url.partition("/labextensions/")[2].split("/static/")[0] for url in visit.asked}
+    assert loaded - {""} == {"@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"}
 
 
 def test_ctrl_c_ends_it(visit: Visit) -> None:

@@ -25,6 +25,8 @@ _SHIPPED = (_PACKAGE / "notebooks", _PACKAGE.parents[1] / "notebooks")  # in a w
 _NEEDED = ("voila", "ipywidgets", "ipykernel")
 _TEMPLATES = Path(__file__).parent / "jupyter"
 _LAST_PORT = 65_535
+# Those that draw widgets. Others that are installed, as with Jupyter Notebook, ask for parts Voilà lacks.
+_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
 
 
 class WorkshopError(FunnelsimError):
@@ -154,6 +156,7 @@ def _arguments(path: Path, port: int, lang: Language) -> list[str]:
         f"--HTMLExporter.language_code={lang}",  # what a screen reader pronounces
         "--VoilaConfiguration.allow_template_override=NO",
         "--VoilaConfiguration.allow_theme_override=NO",
+        *(f"--VoilaConfiguration.extension_allowlist={name}" for name in _EXTENSIONS),
         "--MappingKernelManager.cull_interval=60",  # a page that was left or reloaded ends some minutes later
         "--MappingKernelManager.cull_idle_timeout=600",
         "--Voila.log_level=40",

@@ -22,7 +22,8 @@ CHINESE_SIGN = re.compile("[\u4e00-\u9fff]")
 CODE_OR_LINK = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|doi:\S+", re.DOTALL)
 ENGLISH_SENTENCE = re.compile(r"(?:[A-Za-z]+[ ,]+){4}[A-Za-z]+")
 # What a Chinese notebook may say in addition: its language, and the sample under Chinese names.
-LANGUAGE_LINES = ("use_language", "in_chinese")
+LANGUAGE_LINES = ("use_language", "pictures_in_chinese")
+LANGUAGES = ("en", "zh")
 # Money is told in thousands or millions, or in 万: as much a matter of words as the words.
 SCALES = (1e3, 1e4, 1e6)
 
@@ -93,8 +94,10 @@ def test_notebook_is_committed_without_outputs(path: Path) -> None:
 
 
 def statements(source: str) -> list[ast.stmt]:
-    """Statements of a cell, without those that only say in which language it speaks."""
+    """Statements of a cell, without what only says in which language it speaks."""
     body = ast.parse(source).body
+    for call in (node for line in body for node in ast.walk(line) if isinstance(node, ast.Call)):
+        call.keywords = [keyword for keyword in call.keywords if keyword.arg != "lang"]
     return [line for line in body if not any(name in ast.unparse(line) for name in LANGUAGE_LINES)]
 
 
@@ -141,8 +144,8 @@ def first_difference(english: object, chinese: object) -> str | None:
     if isinstance(english, ast.Constant) and isinstance(chinese, ast.Constant):
         said = (english.value, chinese.value)
         is_word = isinstance(said[0], str) and isinstance(said[1], str) and is_told(said[1])
-        is_scale = said[0] in SCALES and said[1] in SCALES
-        return None if said[0] == said[1] or is_word or is_scale else differ
+        is_like = any(said[0] in one and said[1] in one for one in (SCALES, LANGUAGES))
+        return None if said[0] == said[1] or is_word or is_like else differ
     if isinstance(english, ast.JoinedStr) and isinstance(chinese, ast.JoinedStr):
         return None if figures_told(english) == figures_told(chinese) else differ
     if holds_only_words(english) and holds_only_words(chinese) and told[0].count(":") != told[1].count(":"):

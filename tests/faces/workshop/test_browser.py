@@ -159,6 +159,31 @@ def test_another_scenario_is_another_target(visit: Visit) -> None:
     expect(visit.page.locator(".fs-keys")).to_contain_text("The chance of 38 wins or more")
 
 
+def test_the_teams_hours_come_after_the_picture_and_are_those_of_the_engine(visit: Visit) -> None:
+    page, place = visit.page, visit.page.locator("[data-number=hours]")
+    page.locator(".fs-chooser select").select_option(label="Telesales")
+    expect(page.locator(".fs-hours")).to_contain_text("being computed")
+    calls = fs.read_scenario("telesales")
+    assert calls.team is not None
+    assert calls.work is not None
+    outlook = fs.forecast(
+        calls.funnel,
+        calls.pipeline,
+        periods=calls.periods,
+        target=calls.target,
+        engine=fs.Events(calls.team, calls.work, n_futures=200, n_draws=100),
+    )
+    expect(place).to_have_attribute("data-value", f"{outlook.chance().value:.12g}")
+    page.locator(".fs-slider .noUi-handle").nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".fs-hours")).to_contain_text("being computed")
+    expect(place).to_have_count(0)  # that of the old position is gone
+    expect(place).to_have_count(1)
+    expect(page.locator(".fs-hours")).to_contain_text("points against today")
+    page.locator(".fs-chooser select").select_option(label="Five-step activity funnel 100-50-25-12-6")
+    expect(page.locator(".fs-hours")).to_have_count(0)
+
+
 def test_an_exercise_is_guessed_and_then_revealed(visit: Visit) -> None:
     card = visit.page.locator(".fs-formula.fs-card")
     expect(card.locator("[data-answer]")).to_have_count(0)

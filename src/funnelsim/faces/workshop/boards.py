@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from funnelsim.faces.plots.style import Scale
+from funnelsim.faces.workshop import hours as hours_of
 from funnelsim.faces.workshop.factors import (
     AMOUNT,
     COLLECTION,
@@ -13,6 +14,7 @@ from funnelsim.faces.workshop.factors import (
     WIN_RATE,
     Range,
 )
+from funnelsim.faces.workshop.hours import WithHours
 from funnelsim.faces.workshop.model import Numbers, Room
 from funnelsim.faces.workshop.outlook import N_FUTURES
 from funnelsim.faces.workshop.wording import (
@@ -54,6 +56,40 @@ def keys(room: Room, numbers: Numbers) -> str:
         f"<i>{safe(_mean_error(scale, numbers.mean))} {safe(scale.name)}</i></p>"
         f"<em>{safe(_parts(room, numbers))}</em></div></div>"
     )
+
+
+def hours(room: Room, found: WithHours) -> str:
+    """The chance with the team's hours, beside what it is compared with; empty where there is no team."""
+    if room.scenario.team is None:
+        return ""
+    n_reps = len(room.scenario.team.reps)
+    asked = tr("The same chance, with the team's hours")
+    walked = tr(
+        f"{n_reps} reps with hours of their own: deals wait until one has time. All other figures let a deal "
+        "wait as long as in the past, however many come."
+    )
+    return (
+        f'<div class="fs-hours" role="status"><div><span>{safe(asked)}</span>'
+        f"<p>{_with_hours(found)}</p></div><em>{safe(walked)}</em></div>"
+    )
+
+
+def _with_hours(found: WithHours) -> str:
+    if found.fault:
+        return f"<i>{safe(tr(f'could not be computed: {tr(found.fault)}'))}</i>"
+    if found.now is None:
+        before = "" if found.today is None else f"<s>{safe(_one_digit(found.today))}</s>"
+        return f"{before}<i>{safe(tr('being computed ...'))}</i>"
+    before = "" if found.change is None or found.today is None else f"<s>{safe(_one_digit(found.today))}</s>"
+    moved = "" if found.change is None else tr(f"{points(found.change)} against today")
+    return (
+        f'{before}<b data-number="hours" data-value="{found.now.value:.12g}">'
+        f"{safe(_one_digit(found.now))}</b><i>{safe(error_of(found.now))}</i><strong>{safe(moved)}</strong>"
+    )
+
+
+def _one_digit(chance: Estimate) -> str:
+    return percent(chance.value, 1)
 
 
 def _from_to(name: str, said: list[str], value: float | None = None) -> str:
@@ -108,9 +144,6 @@ def formula(room: Room, numbers: Numbers) -> str:
 _NO_RANGE = (
     "The formula gives one number without a range: it knows neither time nor luck. The futures count "
     "what comes by the date, open deals included."
-)
-_HOURS = (
-    "The team's hours are not counted on this board: funnelsim levers knows them, and exercise 9 shows why."
 )
 _KNOWN = "Rates without a range are taken as known."
 
@@ -197,14 +230,20 @@ def is_idle(room: Room, key: str) -> bool:
 
 
 def footnote(room: Room) -> str:
-    """How the numbers were made."""
-    engine = (
-        f"{N_FUTURES:,} simulated futures" if room.measure == "revenue" else "exact law, no futures drawn"
-    )
+    """How the numbers were made, and why those of the command may differ."""
+    engine = f"{N_FUTURES:,} simulated futures" if room.measure == "revenue" else "exact law"
     gap = "" if language() == "zh" else " "
     made = tr(
-        f"Engine: {engine}; ± is one standard error; ranges hold 80 of 100 futures, or draws of a rate."
+        f"Engine: {engine}, {room.n_draws} draws of the rates, seed 0; funnelsim forecast takes 100 draws, "
+        "and simulated futures for cash and people, so its figures may differ by an error or two. ± is one "
+        "standard error; ranges hold 80 of 100 futures, or draws of a rate."
     )
-    hours = [tr(_HOURS)] if room.scenario.team is not None else []
     known = [tr(_KNOWN)] if any(one.is_certain for one in room.today.values.values()) else []
-    return gap.join([*hours, tr(_NO_RANGE), *known, made])
+    return gap.join([tr(_NO_RANGE), *known, made, *([] if room.scenario.team is None else [_walked_words()])])
+
+
+def _walked_words() -> str:
+    return tr(
+        f"With the team's hours: {hours_of.N_FUTURES} simulated futures in {hours_of.N_DRAWS} draws, seed "
+        f"{hours_of.SEED}, as funnelsim forecast takes them."
+    )

@@ -15,6 +15,7 @@ from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, Yield
 from funnelsim.nouns.scenario import Scenario
 
 Moves = Mapping[str, int]  # change in percent by key of a factor
+Position = tuple[int, ...]  # the same in the order of the sliders
 
 LEADS, CONVERSION, WIN_RATE, AMOUNT = "leads", "conversion", "win rate", "yield"
 COLLECTION, CYCLE, STAY = "collection", "cycle", "stay"
@@ -24,6 +25,11 @@ _HIGHEST_SHARE = 0.98  # of a conversion: some deals are always lost
 _MOST_COLLECTED = 0.999
 _INTERVAL = (0.1, 0.9)
 N_DRAWS = 50  # groups of ten: enough for a standard error, and for a picture within half a second
+
+
+def position(moves: Moves) -> Position:
+    """Where all the sliders stand."""
+    return tuple(moves.get(key, 0) for key in KEYS)
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,18 @@ from funnelsim.faces.workshop.factors import (
     COLLECTION,
     CONVERSION,
     CYCLE,
-    KEYS,
     LEADS,
     N_DRAWS,
     STAY,
     WIN_RATE,
     Factor,
     Moves,
+    Position,
     Range,
     Rates,
     factors_of,
     levers_of,
+    position,
 )
 from funnelsim.faces.workshop.outlook import Outlook
 from funnelsim.nouns.funnel import Funnel
@@ -96,7 +97,7 @@ class Room:
     """
 
     scenario: Scenario
-    _known: OrderedDict[tuple[int, ...], Numbers] = field(default_factory=OrderedDict, repr=False)
+    _known: OrderedDict[Position, Numbers] = field(default_factory=OrderedDict, repr=False)
 
     def __post_init__(self) -> None:
         scenario = self.scenario
@@ -113,12 +114,12 @@ class Room:
             fiscal_start_month=scenario.fiscal_start_month,
         )
         self.n_steps = int(self.periods.steps_ahead[-1])
+        self.n_draws = _MOST_DRAWS if self.n_steps <= _FEW_STEPS else N_DRAWS
         self._base = self._outlook(scenario.funnel)
         self.today = self.numbers({})
 
     def _outlook(self, funnel: Funnel) -> Outlook:
-        n_draws = _MOST_DRAWS if self.n_steps <= _FEW_STEPS else N_DRAWS
-        return Outlook.of(self.scenario, funnel, self.periods, n_draws)
+        return Outlook.of(self.scenario, funnel, self.periods, self.n_draws)
 
     def funnel(self, moves: Moves) -> Funnel:
         """The funnel with the sliders at some position."""
@@ -127,7 +128,7 @@ class Room:
 
     def numbers(self, moves: Moves) -> Numbers:
         """The numbers of a position of the sliders; the last few dozen are remembered."""
-        key = tuple(moves.get(name, 0) for name in KEYS)
+        key = position(moves)
         if key not in self._known:
             self._known[key] = self._computed(moves)
         self._known.move_to_end(key)

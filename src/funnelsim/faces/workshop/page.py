@@ -15,6 +15,7 @@ from funnelsim.faces.workshop.card import Card
 from funnelsim.faces.workshop.factors import KEYS, Factor
 from funnelsim.faces.workshop.flow import flow
 from funnelsim.faces.workshop.futures import futures, sentence
+from funnelsim.faces.workshop.hours import Hours
 from funnelsim.faces.workshop.lessons import LESSONS, TAKE_HOME
 from funnelsim.faces.workshop.model import Room
 from funnelsim.faces.workshop.server import LANGUAGE
@@ -71,7 +72,8 @@ class Workshop:
         self._moves = {key: html("", "fs-move") for key in KEYS}
         self._rows: dict[str, widgets.Box] = {}
         self._controls()
-        self._title, self._keys = html("", "fs-title"), html()
+        self._title, self._keys, self._team = html("", "fs-title"), html(), html()
+        self._hours = Hours(self._tell_hours)
         self._flow, self._formula, self._futures = html(), html(), html("", "fs-picture")
         self._foot = html("", "fs-foot")
         self.room = room_of(FIRST)
@@ -108,7 +110,9 @@ class Workshop:
         side = widgets.Box([self._formula, self._futures])
         left, right = widgets.Box(list(self._rows.values())), widgets.Box([self._flow, side])
         body = widgets.Box([left, right])
-        page = widgets.Box([html(f"<style>{style()}</style>", "fs-none"), head, self._keys, body, self._foot])
+        page = widgets.Box(
+            [html(f"<style>{style()}</style>", "fs-none"), head, self._keys, self._team, body, self._foot]
+        )
         for widget, name in (
             (page, "fs-page"), (head, "fs-head"), (left, "fs-left"), (right, "fs-right"), (body, "fs-body"),
             (side, "fs-side"),
@@ -169,7 +173,7 @@ class Workshop:
 
     def _draw(self) -> None:
         """Everything that moves with the sliders."""
-        moves = {key: slider.value for key, slider in self.sliders.items()}
+        moves = self._moved()
         numbers = self.room.numbers(moves)
         with use_language(self.lang):
             self._keys.value = boards.keys(self.room, numbers)
@@ -179,6 +183,17 @@ class Workshop:
                 self._readings[key].value = boards.reading(self.room, numbers, key)
                 self._moves[key].value = f"{moves[key]:+d} %" if moves[key] else "0 %"
             self._flow.value = flow(self.room, moves, numbers)
+        self._hours.ask(self.room, moves)
+        self._tell_hours()
+
+    def _moved(self) -> dict[str, int]:
+        """Where the sliders stand, in percent."""
+        return {key: slider.value for key, slider in self.sliders.items()}
+
+    def _tell_hours(self) -> None:
+        """What is known of the team's hours where the sliders stand now; more comes later."""
+        with use_language(self.lang):
+            self._team.value = boards.hours(self.room, self._hours.known(self.room, self._moved()))
 
     # --- lessons
 

@@ -9,15 +9,16 @@ import pytest
 
 import funnelsim as fs
 from funnelsim.faces.workshop import boards
+from funnelsim.faces.workshop.answers import Answer
 from funnelsim.faces.workshop.bars import Bar, bars
-from funnelsim.faces.workshop.card import Card, number_in
+from funnelsim.faces.workshop.card import Card, beside, number_in
 from funnelsim.faces.workshop.factors import KEYS
 from funnelsim.faces.workshop.lessons import LESSONS
 from funnelsim.faces.workshop.model import Room
 from funnelsim.faces.workshop.page import Workshop, style
 from funnelsim.faces.workshop.wording import share
 from funnelsim.vocabulary.estimate import Estimate
-from funnelsim.vocabulary.language import LanguageError, language, missed_texts
+from funnelsim.vocabulary.language import LanguageError, language, missed_texts, use_language
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -198,6 +199,34 @@ def test_a_guess_that_is_no_number_is_not_passed_over_in_silence(lang: str, said
         assert list(missed) == []
     assert said in texts(card.box)
     assert "五十&lt;b&gt;" in texts(card.box)
+
+
+@pytest.mark.parametrize(
+    ("given", "spread", "said"),
+    [
+        (14.0, (14.0, 20.0), "It lies within the answer's range."),
+        (13.9, (14.0, 20.0), "It lies below the answer's range."),
+        (20.1, (14.0, 20.0), "It lies above the answer's range."),
+        (3.8, None, "You had it."),  # as many digits as are shown
+        (4.0, None, "It is more than the answer."),
+        (3.0, None, "It is less than the answer."),
+    ],
+)
+def test_a_guess_is_held_against_the_range_of_the_answer(
+    given: float, spread: tuple[float, float] | None, said: str
+) -> None:
+    answer = Answer(3.846 if spread is None else 17.0, "3.8", "", (), spread=spread)
+    assert beside(given, answer) == said
+    with missed_texts() as missed, use_language("zh"):
+        assert beside(given, answer) != said
+        assert list(missed) == []
+
+
+def test_an_answer_tells_on_which_side_of_it_a_guess_was() -> None:
+    card = Card(LESSONS[0], 1, lambda: "en")
+    card.guess.value = "50000"
+    card.reveal.click()
+    assert "Your guess: 50,000. It is more than the answer." in texts(card.box)
 
 
 def test_bars_escape_what_they_show() -> None:

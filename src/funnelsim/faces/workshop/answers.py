@@ -28,6 +28,8 @@ class Answer:
         Sentences, in the language spoken.
     picture : str
         Markup.
+    spread : (low, high), optional
+        The range as it is shown, in the units of a guess; None where the answer is exact, or a choice.
     """
 
     value: float
@@ -35,6 +37,7 @@ class Answer:
     sure: str
     why: tuple[str, ...]
     picture: str = ""
+    spread: tuple[float, float] | None = None
 
 
 def _range_words(found: Range, digits: int = 0) -> str:
@@ -45,10 +48,16 @@ def _sure(found: Range, digits: int = 0) -> str:
     return tr(f"80 % range {_range_words(found, digits)}")
 
 
+def _spread(found: Range, digits: int = 0) -> tuple[float, float]:
+    """The ends of a range of a share, in percent, as they are shown."""
+    return round(100 * found.low, digits), round(100 * found.high, digits)
+
+
 def _with_range(found: Range, digits: int = 0) -> str:
     return f"{percent(found.value, digits)} ({_range_words(found, digits)})"
 
 
+_EIGHTY = 1.2816  # standard errors on either side of a mean that hold 80 % of the normal law
 _EXACT = "exact: arithmetic, with no chance in it"
 
 
@@ -125,6 +134,7 @@ def waits() -> Answer:
             tr("A win rate says how many, not when: a quarter that ends in 30 days sees few of them."),
         ),
         bars(rows, top=1.0),
+        _spread(first),
     )  # fmt: skip
 
 
@@ -154,6 +164,7 @@ def closed_only() -> Answer:
             ),
         ),
         bars(rows, mark=(found.truth, tr(f"truth {percent(found.truth)}, as the funnel was built"))),
+        _spread(first, 1),
     )
 
 
@@ -179,6 +190,7 @@ def coins() -> Answer:
                "of the wins on average, and nobody knows how many deals are yet to come."),
         ),
         bars(rows, mark=(0.8, tr("promised: 80 %")), top=1.0),
+        _spread(found.coins),
     )  # fmt: skip
 
 
@@ -277,10 +289,12 @@ def saturation() -> Answer:
         for pair in (found.orders, found.wait)
     )
     used = " → ".join(share(one) for one in found.used)
+    growth, reach = found.growth.value, _EIGHTY * found.growth.standard_error
+    spread = Range(growth, growth - reach, growth + reach)
     return Answer(
-        100 * found.growth.value,
-        f"{100 * found.growth.value:+.1f} %",
-        error_of(found.growth),
+        100 * growth,
+        f"{100 * growth:+.1f} %",
+        f"{error_of(found.growth)}; {_sure(spread, 1)}",
         (
             tr(f"Orders in six weeks: {orders}."),
             tr(f"Hours used: {used}. Days until a first call: {wait}."),
@@ -290,4 +304,5 @@ def saturation() -> Answer:
                 "first."
             ),
         ),
+        spread=_spread(spread, 1),
     )

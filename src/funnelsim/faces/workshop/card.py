@@ -115,11 +115,24 @@ class Card:
             )
             return f"<span>{safe(words)}</span>"
         given = number_in(self.guess.value)
-        return (
-            ""
-            if given is None or self._fault()
-            else f"<span>{safe(tr(f'Your guess: {given:,.10g}.'))}</span>"
-        )
+        if given is None or self._fault():
+            return ""
+        return f"<span>{safe(tr(f'Your guess: {given:,.10g}.'))} {safe(beside(given, answer))}</span>"
+
+
+def beside(given: float, answer: Answer) -> str:
+    """Where a guess lies: within the range of the answer, or on which side of it."""
+    if answer.spread is None:
+        if given == number_in(answer.said):
+            return tr("You had it.")
+        more = given > answer.value
+        return tr("It is more than the answer.") if more else tr("It is less than the answer.")
+    low, high = answer.spread
+    if low <= given <= high:
+        return tr("It lies within the answer's range.")
+    return (
+        tr("It lies above the answer's range.") if given > high else tr("It lies below the answer's range.")
+    )
 
 
 def number_in(text: str) -> float | None:

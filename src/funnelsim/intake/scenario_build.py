@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from funnelsim.intake.scenario_model import DealsPart, ScenarioPart, WonPart
 from funnelsim.intake.scenario_people import team_from_part, work_from_part
-from funnelsim.intake.scenario_sound import sound_funnel, sound_stages
+from funnelsim.intake.scenario_sound import places_from, sound_funnel, sound_stages
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.funnel_schema import ChancesPart, CountedPart, HazardsPart, RoutesPart
+from funnelsim.nouns.funnel_schema import HazardsPart
 from funnelsim.nouns.levers.file import LeverPart
 from funnelsim.nouns.levers.protocol import Lever, LeverError, moves_people
-from funnelsim.nouns.levers.rates import three_levers
+from funnelsim.nouns.levers.rates import Volume, three_levers
 from funnelsim.nouns.levers.strength import strength_of
 from funnelsim.nouns.scenario import Activity, Pay, Quotas, Scenario, Spending
 from funnelsim.nouns.team import Rep
@@ -24,7 +24,7 @@ from funnelsim.vocabulary.faults import Faults, Place
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.stages import Stages
-from funnelsim.vocabulary.words import did_you_mean
+from funnelsim.vocabulary.words import closest, did_you_mean
 
 Ints = npt.NDArray[np.int64]
 
@@ -53,10 +53,7 @@ def built(part: ScenarioPart, name: str, faults: Faults, *, a_deal: str = "deal"
     if funnel is None:
         return None
     _check_quotas(part, funnel, faults)
-    levers = [
-        _lever(one, ("lever", i), funnel, part.team is not None, faults) for i, one in enumerate(part.lever)
-    ]
-    spending = [_spending(part, i, funnel, faults) for i in range(len(part.spend))]
+    levers, spending = _levers_and_spending(part, funnel, faults)
     if faults.found:
         return None
     return Scenario(
@@ -76,6 +73,18 @@ def built(part: ScenarioPart, name: str, faults: Faults, *, a_deal: str = "deal"
         pay=_pay(part),
         activity=None if part.activity is None else Activity(**part.activity.model_dump()),
     )
+
+
+def _levers_and_spending(
+    part: ScenarioPart, funnel: Funnel, faults: Faults
+) -> tuple[list[Lever | None], list[Spending | None]]:
+    """Levers to compare, and those that money buys."""
+    is_whole, n_before, has_team = not faults.found, len(faults.found), part.team is not None
+    levers = [_lever(one, ("lever", i), funnel, has_team, faults) for i, one in enumerate(part.lever)]
+    spending = [_spending(part, i, funnel, faults) for i in range(len(part.spend))]
+    if not is_whole:  # what a lever can reach is not known of a funnel in which something stands in
+        faults.found[n_before:] = [one for one in faults.found[n_before:] if " lies between " not in one[1]]
+    return levers, spending
 
 
 def _check_names(part: ScenarioPart, stages: Stages, faults: Faults) -> None:
@@ -108,7 +117,7 @@ def _stages_of(part: LeverPart, place: Place, key: str = "stage") -> list[tuple[
 def _check_endless(hazards: dict[str, HazardsPart], stages: Stages, faults: Faults) -> None:
     """Stages from which no outcome can be reached: deals would go round for ever."""
     codes = stages.codes
-    goes = {codes[name]: _places_from(part) for name, part in hazards.items() if name in codes}
+    goes = {codes[name]: places_from(part) for name, part in hazards.items() if name in codes}
     ends = set(range(stages.n_open, len(stages.names)))
     for _ in goes:  # a place that is unknown, or not said, is a fault of its own
         ends |= {
@@ -120,32 +129,38 @@ def _check_endless(hazards: dict[str, HazardsPart], stages: Stages, faults: Faul
             faults.add(("funnel", "hazards", name), never)
 
 
-def _places_from(part: HazardsPart) -> set[str]:
-    """Where deals can go."""
-    if isinstance(part, RoutesPart):
-        return {place for place, share in part.goes_to.items() if share > 0}
-    assert isinstance(part, ChancesPart | CountedPart)
-    by_place = part.chance_per_step if isinstance(part, ChancesPart) else part.exits
-    return {place for place, values in by_place.items() if any(value > 0 for value in values)}
-
-
 def _lever(part: LeverPart, place: Place, funnel: Funnel, has_team: bool, faults: Faults) -> Lever | None:
-    """A lever that can be applied; None where it cannot, for a reason not told already."""
+    """A lever that can be applied; None where it cannot."""
     n_before = len(faults.found)
     for where, start in _stages_of(part, place, "start"):
         faults.attempt(where, partial(Rep.several, 1, name="hire", start=start))
-    unknown = any(stage not in funnel.stages.codes for _, stage in _stages_of(part, place))
-    if unknown or len(faults.found) > n_before:
+    known, is_known = _on_known_stages(part, funnel)
+    if len(faults.found) > n_before:
         return None
 
+    of_all = faults.attempt(place, lambda: known.of_all(funnel))
+
     def tried() -> Lever:
-        lever = part.lever(funnel)
+        lever = known.of_some(of_all or Volume(1.1))  # for whom it is meant is told beside what it does
         lever.apply(funnel)
         if moves_people(lever) and not has_team:
             raise LeverError(f"{lever.name}: nobody is there to be moved; add the tables team and work")
         return lever
 
-    return faults.attempt(place, tried)
+    lever = faults.attempt(place, tried)
+    return lever if is_known and of_all is not None else None
+
+
+def _on_known_stages(part: LeverPart, funnel: Funnel) -> tuple[LeverPart, bool]:
+    """A lever on stages that there are, so that all else is checked; and whether it was so in the file."""
+    stage, inner = getattr(part, "stage", None), getattr(part, "levers", None)
+    is_known = stage is None or stage in funnel.stages.codes
+    changes: dict[str, object] = {} if is_known else {"stage": funnel.stages.names[0]}
+    if inner is not None:
+        below = [_on_known_stages(one, funnel) for one in inner]
+        is_known = all(known for _, known in below)
+        changes["levers"] = [one for one, _ in below]
+    return part.model_copy(update=changes), is_known
 
 
 def _spending(part: ScenarioPart, i: int, funnel: Funnel, faults: Faults) -> Spending | None:
@@ -172,10 +187,11 @@ def _check_quotas(part: ScenarioPart, funnel: Funnel, faults: Faults) -> None:
         if one.by not in known:
             hint = did_you_mean(one.by, known)
             faults.add(("quotas", i, "by"), f"{one.by!r} is no part; parts are by {', '.join(known)}{hint}")
-        for name in one.quotas or {} if one.by in values else ():
-            if name not in values[one.by]:
-                there = sorted(values[one.by])
-                unknown = f"no deal is of {one.by} {name!r}; there are {', '.join(there)}"
+        by = closest(one.by, known) or one.by
+        for name in one.quotas or {} if by in values else ():
+            if name not in values[by]:
+                there = sorted(values[by])
+                unknown = f"no deal is of {by} {name!r}; there are {', '.join(there)}"
                 faults.add(("quotas", i, "quotas", name), unknown + did_you_mean(name, there))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,16 @@ from pydantic import BaseModel, ValidationError
 from funnelsim.intake.scenario_model import ScenarioPart
 from funnelsim.intake.scenario_values import day_meant, number_meant
 from funnelsim.nouns.funnel_file import FORMAT
-from funnelsim.nouns.funnel_schema import meant_key, told
+from funnelsim.nouns.funnel_schema import expected_words, meant_key, plain_fault, told
 from funnelsim.nouns.levers.file import KINDS
-from funnelsim.vocabulary.faults import Fault, Place
+from funnelsim.vocabulary.faults import Fault, Faults, Place
 from funnelsim.vocabulary.words import closest, did_you_mean
 
 _MOST_ROUNDS = 30
+_OF_NUMBERS = (
+    "float_type", "int_type", "finite_number", "greater_than", "greater_than_equal", "less_than",
+    "less_than_equal",
+)  # fmt: skip
 # What stands in for a part that must be there but is at fault, so that the rest can be checked.
 _STAND_INS: dict[Place, Any] = {
     ("format",): "funnelsim-scenario/1",
@@ -33,7 +38,6 @@ _OF_TABLES: dict[tuple[str, ...], dict[str, Any]] = {
     ("funnel", "hazards"): {"goes_to": {}, "median_steps": 1},
     ("funnel", "arrivals"): {"block_steps": 1, "mean_per_block": 0, "entries": {}},
     ("funnel", "amounts"): {"points": [1], "weights": [1]},
-    ("funnel", "outcomes"): {"kind": "lost"},
     ("won",): {"on": "1999-01-01"},
     ("team",): {"reps": [{}]},
     ("work",): {"hours": {}},
@@ -42,7 +46,21 @@ _OF_TABLES: dict[tuple[str, ...], dict[str, Any]] = {
     ("activity",): {"weeks": 1},
     ("lever",): {"factor": 2, "n": 1, "share": 0.5, "catches": 0.1, "per_win": 0.1, "lag_days": 30},
 }
-_UNKNOWN_NAME = re.compile(r"'.*?' is no |\"[^\"]*\" is no ")
+# What no other value of a key at fault could mend: names that are unknown or stand twice, numbers that are
+# too few, settings that exclude one another.
+_STANDS = re.compile(
+    r"'.*?' is (no|an) |\"[^\"]*\" is no |no .*? is called |no deal is of |\d+ numbers for |"
+    r"two reps are called |as many weights as |one place stands |deals (arrive in|cannot go from) |"
+    r"nobody waits in |stage names and aliases must be unique|must name every open stage|.* must lead from |"
+    r"only open stages can |values need the attribute |.* needs either odds"
+)
+# What only follows where a part of the funnel had to be left out.
+_FOLLOWS_FROM = {
+    "the funnel tells deals apart by": ("funnel", "classes"),
+    "the funnel does not know how wins are paid": ("funnel", "collections"),
+    "no won deal has an amount": ("funnel", "amounts"),
+    " lies between ": ("funnel",),
+}
 _HOLD_TEXTS = {
     "aliases", "attribute", "attributes", "gate", "labels", "lever", "name", "notes", "origin", "pipeline",
     "reps", "spend", "values",
@@ -65,7 +83,8 @@ def without_tags(place: Sequence[Any]) -> Place:
     """A place without what pydantic adds to it: the kind of a lever, the form of hazards."""
     kept: list[str | int] = []
     for i, part in enumerate(place):
-        is_kind = part in KINDS and i > 0 and (isinstance(place[i - 1], int) or place[i - 1] == "lever")
+        above = place[i - 2] if i > 1 and isinstance(place[i - 1], int) else None
+        is_kind = part in KINDS and (above in ("lever", "levers") or (i > 1 and place[i - 1] == "lever"))
         is_form = i == 3 and tuple(place[:2]) == ("funnel", "hazards")
         if not (is_kind or is_form or part == "[key]"):
             kept.append(part)
@@ -84,41 +103,111 @@ class Sound:
         For lists that lost entries: the number in the file of each entry that is left.
     dropped : list of place
         What was left out, or replaced.
+    renamed : dict of place to str
+        The key in the file of each key that stands for a misspelt one.
     """
 
     content: dict[str, Any]
     kept: dict[Place, list[int]] = field(default_factory=dict)
     dropped: list[Place] = field(default_factory=list)
+    renamed: dict[Place, str] = field(default_factory=dict)
 
-    def part(self) -> ScenarioPart | None:
-        """The scenario's parts; None where too little is left, as of stages without names."""
+    def part(self, told: Faults) -> ScenarioPart | None:
+        """The scenario's parts, and all that is wrong with single keys; None where too little is left.
+
+        A key, a number or a day is read as what the message says it was meant to be, so that a further fault
+        behind the first is told with it.
+        """
         for _ in range(_MOST_ROUNDS):
             try:
                 return ScenarioPart.model_validate(self.content)
             except ValidationError as error:
-                places = {without_tags(found["loc"]): found["type"] for found in error.errors()}
-            for place in sorted(places, key=_with_padded_numbers, reverse=True):  # so numbers stay true
-                is_table = places[place] == "missing" and self._stand_in(place) is None
-                if not self._drop(place[:-1] if is_table else place):
-                    return None
+                every = error.errors()
+            for place, fault in faults_of(every):
+                in_file = self.in_file(place)
+                if not any(
+                    _is_within(in_file, other) or _is_within(other, in_file) for other in self.dropped
+                ):
+                    told.add(in_file, fault)
+            every.sort(key=lambda one: _with_padded_numbers(without_tags(one["loc"])), reverse=True)
+            every.sort(key=lambda one: one["type"] != "extra_forbidden")  # what they mean is not missing
+            if not all(self._mend(one) for one in every):
+                return None
         return None
 
     def in_file(self, place: Place) -> Place:
-        """A place with the numbers that entries of lists have in the file."""
+        """A place with the numbers that entries of lists have in the file, and its keys as they are typed."""
         return tuple(
-            self.kept[place[:i]][part] if isinstance(part, int) and place[:i] in self.kept else part
+            self.kept[place[:i]][part]
+            if isinstance(part, int) and place[:i] in self.kept
+            else self.renamed.get(place[: i + 1], part)
             for i, part in enumerate(place)
         )
 
     def follows(self, place: Place, fault: str) -> bool:
-        """Whether a fault may only follow from what was left out; that a name is unknown never does."""
-        if _UNKNOWN_NAME.match(fault) and not any(_is_within(place, other) for other in self.dropped):
+        """Whether a fault may only follow from what was left out."""
+        for words, part in _FOLLOWS_FROM.items():
+            if words in fault and any(_is_within(other, part) for other in self.dropped):
+                return True
+        if _STANDS.match(fault) and not any(_is_within(place, other) for other in self.dropped):
             return False
+        return self._rests_on_dropped(place)
+
+    def _rests_on_dropped(self, place: Place) -> bool:
         return any(_is_within(place, other) or _is_within(other, place) for other in self.dropped)
 
     def lost_names(self) -> bool:
         """Whether something that was left out may have held names or texts."""
         return any(key in _HOLD_TEXTS for place in self.dropped for key in place[-2:])
+
+    def _mend(self, error: Any) -> bool:
+        """Read what is at fault as it was meant, or leave it out; False where nothing can be left out."""
+        place, kind = without_tags(error["loc"]), error["type"]
+        table = _at(self.content, place[:-1])
+        if kind == "extra_forbidden" or error["loc"][-1:] == ("[key]",):
+            return self._mend_key(place, table, error)
+        if kind == "missing":
+            if isinstance(table, dict) and place[-1] in table:
+                return True  # it was misspelt
+            return self._drop(place if self._stand_in(place) is not None else place[:-1])
+        meant = _value_meant(error)
+        if meant is not None and place in self._values(table, place):
+            table[place[-1]] = meant
+        elif kind in ("union_tag_not_found", "union_tag_invalid") and self._kind_meant(place):
+            return True
+        elif kind in _OF_NUMBERS and self._stand_in(place) is None and place in self._values(table, place):
+            self.dropped.append(self.in_file(place))
+            table[place[-1]] = _number_within(error)
+        else:
+            return self._drop(place)
+        return True
+
+    def _mend_key(self, place: Place, table: Any, error: Any) -> bool:
+        """A misspelt key under its name; one that means nothing is taken out, and takes nothing with it."""
+        if not isinstance(table, dict) or place[-1] not in table:
+            return True
+        value, near = table.pop(place[-1]), _key_meant(error)
+        if near and near not in table:
+            table[near] = value
+            self.renamed[(*place[:-1], near)] = str(place[-1])
+        elif near and isinstance(value, dict) and isinstance(table[near], dict):
+            table[near] |= {key: one for key, one in value.items() if key not in table[near]}
+        return True
+
+    def _kind_meant(self, place: Place) -> bool:
+        """Take the kind of a lever as it was meant; whether that can be told."""
+        lever = _at(self.content, place)
+        kind = closest(str(lever.get("kind")), KINDS) if isinstance(lever, dict) and "kind" in lever else None
+        if kind is not None:
+            lever["kind"] = kind
+        return kind is not None
+
+    def _values(self, table: Any, place: Place) -> tuple[Place, ...]:
+        """The place itself where something stands there."""
+        is_there = (isinstance(table, dict) and place[-1] in table) or (
+            isinstance(table, list) and isinstance(place[-1], int) and place[-1] < len(table)
+        )
+        return (place,) if is_there else ()
 
     def _stand_in(self, place: Place) -> Any:
         """What takes the place of a part at fault; None where that is simply left out."""
@@ -126,22 +215,38 @@ class Sound:
             return copy.deepcopy(_STAND_INS[place])
         if len(place) == 3 and place[:2] == ("funnel", "hazards"):
             return {"goes_to": {}, "median_steps": 1}
-        if len(place) == 4 and place[:2] == ("funnel", "stages") and place[3] == "name":
-            return self._spare_name()
+        if len(place) == 4 and place[:2] in _NAMES and place[3] == "name":
+            return self._spare_name(is_stage=place[1] == "stages")
+        if len(place) == 4 and place[:2] == ("funnel", "outcomes") and place[3] == "kind":
+            outcomes = _at(self.content, place[:2])
+            kinds = {one.get("kind") for one in outcomes if isinstance(one, dict)}
+            return "lost" if "won" in kinds else "won"
+        if place == ("funnel", "classes", "attributes"):
+            deals = _at(self.content, ("pipeline",))
+            named = [_at(one, ("attributes",)) for one in deals or ()] if isinstance(deals, list) else []
+            return [next((name for one in named if isinstance(one, dict) for name in one), "any")]
         table = tuple(part for part in place[:-1] if isinstance(part, str))
         own = _OF_TABLES.get(table[:2] if table[:1] == ("funnel",) else table, {})
         if len(place) < 2 or str(place[-1]) not in own or not self._needs(place):
             return None
         return copy.deepcopy(own[str(place[-1])])
 
-    def _spare_name(self) -> str | None:
-        """A name that has hazards but is no stage's: probably that of a stage whose name is at fault."""
+    def _spare_name(self, *, is_stage: bool) -> str:
+        """A name that stands where deals go, but is no place's: probably that of the one without a name."""
         places = [one for key in ("stages", "outcomes") for one in _at(self.content, ("funnel", key)) or ()]
         taken = [one.get("name") for one in places if isinstance(one, dict)]
         hazards = _at(self.content, ("funnel", "hazards"))
-        return (
-            next((name for name in hazards if name not in taken), None) if isinstance(hazards, dict) else None
-        )
+        hazards = hazards if isinstance(hazards, dict) else {}
+        goes = [
+            name
+            for part in hazards.values()
+            for key in ("goes_to", "chance_per_step", "exits")
+            for name in _at(part, (key,)) or ()
+            if name not in hazards
+        ]
+        often = Counter(hazards if is_stage else goes)  # a name that is misspelt stands there once
+        spare = [name for name, _ in often.most_common() if name not in taken]
+        return spare[0] if spare else f"{'stage' if is_stage else 'outcome'} without a name {len(places)}"
 
     def _needs(self, place: Place) -> bool:
         """Whether the table of a key cannot do without it: hazards have several forms, levers many kinds."""
@@ -170,6 +275,34 @@ class Sound:
         else:
             return self._drop(place[:-1])
         return True
+
+
+def _key_meant(error: Any) -> str:
+    """The key that was meant by one that may not stand there."""
+    if error["type"] == "extra_forbidden":
+        return _near(error["loc"])
+    return closest(str(error["input"]), expected_words(error)) or ""
+
+
+def _value_meant(error: Any) -> Any:
+    """What a text was probably meant to be: a number, a day, or one of some words; None where unclear."""
+    given, kind = error["input"], error["type"]
+    if not isinstance(given, str):
+        return None
+    if kind == "literal_error":
+        return closest(given, expected_words(error))
+    if kind.startswith("date_"):
+        return day_meant(given)
+    number = number_meant(given) if kind in ("float_type", "int_type") else None
+    if number is None or (kind == "int_type" and "." in number):
+        return None
+    return int(number) if "." not in number else float(number)
+
+
+def _number_within(error: Any) -> float:
+    """A number that is allowed where one is not."""
+    bounds = error.get("ctx", {})
+    return next((bounds[key] for key in ("ge", "le") if key in bounds), 1)
 
 
 def _with_padded_numbers(place: Place) -> str:
@@ -216,8 +349,7 @@ def _plain_fault(error: Any) -> str:
     if error["type"] in ("model_type", "model_attributes_type"):
         names = ", ".join(_keys_at(place))
         return f"must be a table{f' with the keys {names}' if names else ''}, not {error['input']!r:.60}"
-    value = error["input"]
-    return f"{error['msg']}, not {value!r:.60}" if isinstance(value, str | float | int) else error["msg"]
+    return plain_fault(error)
 
 
 def _near(place: Sequence[Any]) -> str:

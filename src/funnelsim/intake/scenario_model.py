@@ -12,6 +12,7 @@ from funnelsim.nouns.levers.file import AnyLeverPart
 
 NotNegative = Annotated[float, Field(strict=True, ge=0, le=1e15, allow_inf_nan=False)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+YesOrNo = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
@@ -43,7 +44,7 @@ class RepsPart(_Part):
     """Some reps who are alike."""
 
     n: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 1
-    name: str = "rep"
+    name: Annotated[str, Field(min_length=1)] = "rep"
     start: str | None = None
     ramp_days: NotNegative = 0.0
 
@@ -56,7 +57,7 @@ class TeamPart(_Part):
     hours_per_day: Number | None = None
     working_days: list[str] | None = None
     holidays: list[str] | None = None
-    keeps_deals: bool | None = None
+    keeps_deals: YesOrNo | None = None
     attrition_per_year: Number | None = None
     lost_with_leaver: Number | None = None
     replaced_after_days: Number | None = None
@@ -67,7 +68,7 @@ class ReferralsPart(_Part):
 
     per_win: NotNegative
     lag_days: NotNegative
-    in_arrivals: bool = True
+    in_arrivals: YesOrNo = True
 
 
 class ParkingPart(_Part):
@@ -126,8 +127,8 @@ class PayPart(_Part):
     """Commission in steps."""
 
     steps: Annotated[list[PayStepPart], Field(min_length=1)]
-    on_whole: bool = False
-    of_quota: bool = False
+    on_whole: YesOrNo = False
+    of_quota: YesOrNo = False
 
 
 class ActivityPart(_Part):

@@ -10,10 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from funnelsim.intake.scenario_build import built
-from funnelsim.intake.scenario_faults import Sound, faults_of
+from funnelsim.intake.scenario_faults import Sound
 from funnelsim.intake.scenario_model import ScenarioPart
 from funnelsim.intake.scenario_values import bare_number, number_meant
 from funnelsim.intake.scenario_words import check_words, reworded
@@ -183,11 +181,7 @@ def _checked(path: Path, text: str, raw: dict[str, Any], lang: Language) -> Scen
     """The scenario, or one error with all that is wrong: of single keys, and of keys that do not fit."""
     told, further = Faults(), Faults()
     sound = Sound(copy.deepcopy(raw))
-    try:
-        part: ScenarioPart | None = ScenarioPart.model_validate(raw)
-    except ValidationError as error:
-        told.found += faults_of(error.errors())
-        part = sound.part()
+    part = sound.part(told)
     scenario = None if part is None else built(part, path.stem, further)
     if part is not None:
         check_words(raw, part.words, further, all_names_known=not sound.lost_names())

@@ -12,6 +12,7 @@ from funnelsim.nouns.funnel_schema import CollectionsPart, DelayPart
 from funnelsim.numerics.collections import ENDS
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.vocabulary.clock import Clock
+from funnelsim.vocabulary.faults import Faults
 
 
 def collections_to_part(terms: Collections) -> dict[str, Any]:
@@ -55,6 +56,10 @@ def collections_from_part(part: CollectionsPart, clock: Clock) -> Collections:
         If delays are not understood, or numbers do not fit together.
     """
     instalments = tuple((share, days) for share, days in part.instalments)
+    faults = Faults()
+    faults.attempt(("instalments",), lambda: Collections.by_hand(instalments=instalments))
+    faults.attempt(("late_mean_days",), lambda: Collections.by_hand(late_mean_days=part.late_mean_days))
+    faults.refuse()
     rule = Recognition(**part.revenue.model_dump())
     if part.delay is None:
         if part.by_class or part.disputed:

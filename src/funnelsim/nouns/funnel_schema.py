@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from funnelsim.nouns.collections import How
 from funnelsim.numerics.calendar import Kind as CalendarKind
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
+from funnelsim.vocabulary.words import did_you_mean
 
 # Bounds far beyond any funnel, within which sums and products keep their digits and tables their memory.
 _LARGEST = 1e15
@@ -92,7 +94,7 @@ class AmountsPart(_Part):
 
     points: list[NotNegative]
     weights: list[Positive]
-    is_certain: bool = False
+    is_certain: Annotated[bool, Field(strict=True)] = False
 
 
 class ClosedPart(_Part):
@@ -323,8 +325,21 @@ def _fault(fault: Any) -> str:
         return f"no such key; did you mean {name!r}?" if name else f"no such key; the keys are {keys}"
     if fault["type"] in ("model_type", "model_attributes_type"):
         return "must be an object, such as {...}"
+    return plain_fault(fault)
+
+
+def plain_fault(fault: Any) -> str:
+    """What pydantic says, what was given, and what was probably meant where some words may stand there."""
     value = fault["input"]
-    return f"{fault['msg']}, not {value!r:.60}" if isinstance(value, str | float | int) else fault["msg"]
+    if not isinstance(value, str | float | int):
+        return str(fault["msg"])
+    hint = did_you_mean(value, expected_words(fault)) if isinstance(value, str) else ""
+    return f"{fault['msg']}, not {value!r:.60}{hint}"
+
+
+def expected_words(fault: Any) -> list[str]:
+    """The words that may stand where another stands; none where any text may."""
+    return re.findall(r"'(.*?)'", fault["ctx"]["expected"]) if fault["type"] == "literal_error" else []
 
 
 def meant_key(location: tuple[int | str, ...]) -> str:

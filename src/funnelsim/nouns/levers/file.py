@@ -36,13 +36,22 @@ class LeverPart(BaseModel):
         LeverError
             If it cannot be applied to the funnel.
         """
-        lever = self.of_all(funnel)
+        return self.of_some(self.of_all(funnel))
+
+    def of_some(self, lever: Lever) -> Lever:
+        """A lever for the deals that this one is meant for.
+
+        Raises
+        ------
+        LeverError
+            If these cannot be told apart.
+        """
         if self.values is not None:
             if self.attribute is None:
                 raise LeverError("values need the attribute they are values of")
-            lever = Subset(lever, self.attribute, tuple(self.values))
-        elif self.outside_top is not None:
-            lever = OutsideTop(lever, self.outside_top, self.attribute or "owner")
+            return Subset(lever, self.attribute, tuple(self.values))
+        if self.outside_top is not None:
+            return OutsideTop(lever, self.outside_top, self.attribute or "owner")
         return lever
 
     def of_all(self, funnel: Funnel) -> Lever:

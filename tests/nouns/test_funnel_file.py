@@ -167,3 +167,15 @@ def test_a_saved_funnel_can_be_read_by_those_who_could_read_it_before(path: Path
     path.chmod(0o640)
     fs.sample_funnel().save(path)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_entries_of_lists_are_counted_from_1_as_people_count(path: Path) -> None:
+    """As in a scenario: the second stage, and the third age."""
+    stages = [{"name": "lead"}, {"name": "offer", "nominal_win_rate": 1.5}]
+    hazards = {"lead": CHANCES | {"first_age": [0, 1, "three"]}, "offer": ROUTES}
+    told = refusal(written(path, stages=stages, hazards=hazards))
+    assert "stages no. 2, nominal_win_rate: Input should be less than or equal to 1, not 1.5" in told
+    assert "hazards.lead.first_age no. 3: Input should be a valid integer, not 'three'" in told
+    with pytest.raises(FunnelFileError) as raised, fs.use_language("zh"):
+        fs.Funnel.load(path)
+    assert "stages 第 2 项，nominal_win_rate：应小于等于 1" in str(raised.value)

@@ -152,7 +152,7 @@ def test_a_saved_pace_is_read_again(funnel: Funnel, tmp_path: Path) -> None:
     [
         ('"to": "won"', '"to": "wonn"', "'wonn' is no stage or outcome"),
         ('"from": "offer"', '"from": "lost"', "must lead from an open stage"),
-        ('"discount": 1.0', '"discount": 1.5', "pace.transitions.0.discount"),
+        ('"discount": 1.0', '"discount": 1.5', "pace.transitions no. 1, discount"),
         ('"shape"', '"shap"', "did you mean 'shape'"),
     ],
 )

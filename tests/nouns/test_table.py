@@ -213,3 +213,14 @@ def test_every_table_shows_itself_in_chinese(tables: dict[str, pd.DataFrame]) ->
     assert not missed
     assert not {(n, t) for n, t in texts if re.search("[A-Za-z]{2,}", NAMES.sub("", t))}
     assert not {(n, t) for n, t in texts if re.fullmatch(r"[-\d,]+\.\d{4,}( %)?", t)}
+
+
+@pytest.mark.parametrize(("given", "kind"), [([1, 2], "list"), ("deals.csv", "str"), (None, "NoneType")])
+def test_only_tables_are_shown(given: object, kind: str) -> None:
+    with pytest.raises(fs.FunnelsimError, match=f"DataFrame or a Series of pandas, not {kind}; all else"):
+        fs.show(given)  # type: ignore[arg-type]
+    with (
+        pytest.raises(TypeError, match=f"应为 pandas 的 DataFrame 或 Series，而不是 {kind}"),
+        fs.use_language("zh"),
+    ):
+        fs.show(given)  # type: ignore[arg-type]

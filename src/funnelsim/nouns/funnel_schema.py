@@ -15,6 +15,7 @@ from funnelsim.nouns.changes import FACTORS, ODDS
 from funnelsim.nouns.collections import How
 from funnelsim.numerics.calendar import Kind as CalendarKind
 from funnelsim.vocabulary.clock import Step
+from funnelsim.vocabulary.faults import key_of_place
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
 from funnelsim.vocabulary.words import did_you_mean
 
@@ -315,7 +316,7 @@ def told(faults: Iterable[Any]) -> list[str]:
 def _key(location: tuple[int | str, ...]) -> str:
     """Where a fault lies; the form of hazards stands third in pydantic's path, but not in the file."""
     shown = location[:2] + location[3:] if location[:1] == ("hazards",) else location
-    return ".".join(str(part) for part in shown) or "the file"
+    return key_of_place(tuple(part for part in shown if part != "[key]"))
 
 
 def _fault(fault: Any) -> str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from funnelsim.vocabulary.display import html_of
+from funnelsim.vocabulary.door import WrongKindError
 
 _UNITS, _WORDS = "units", "words"
 # The row "chance" of what is split up: not how likely something is, but luck.
@@ -73,6 +74,11 @@ def show(
     Table
         A DataFrame with the same values and names: only what a notebook shows of it differs.
 
+    Raises
+    ------
+    WrongKindError
+        If it is no table.
+
     Examples
     --------
     >>> import funnelsim as fs
@@ -81,4 +87,9 @@ def show(
     >>> shown.columns.tolist(), shown.attrs["units"]["median_dwell"]
     (['conversion', 'median_dwell'], 'days')
     """
+    if not isinstance(table, pd.DataFrame | pd.Series):
+        raise WrongKindError(
+            f"show(): 'table' must be a DataFrame or a Series of pandas, not {type(table).__name__}; all "
+            "else shows itself where its name ends a cell"
+        )
     return told(table.to_frame() if isinstance(table, pd.Series) else table, units, words)

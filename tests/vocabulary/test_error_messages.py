@@ -14,7 +14,7 @@ import pytest
 
 import funnelsim as fs
 from funnelsim.faces.cli.failures import as_options
-from funnelsim.vocabulary.language import missed_texts
+from funnelsim.vocabulary.language import catalogue, missed_texts
 from funnelsim.vocabulary.told import lines_told
 
 SOURCES = Path(fs.__file__).parent
@@ -239,3 +239,17 @@ def test_every_message_can_be_said(folder: str) -> None:
 
 def test_what_stays_english_is_still_told() -> None:
     assert [begins for begins in STAY_ENGLISH if not any(text.startswith(begins) for text in MESSAGES)] == []
+
+
+# A mark of English where Chinese has its own: after a Chinese character, and not within code or a number.
+_FORMULA = re.compile(r"[A-Z]+\(.*?\)|\{[^{}]*: [^{}]*\}")
+_HALF_WIDTH = re.compile("(?<=[㐀-鿿])[,;:?!.](?=\\s|$|[㐀-鿿])|[,;:?!](?=[㐀-鿿])")
+
+
+def test_chinese_has_its_own_marks() -> None:
+    """In the catalogue, and in every message as it is put together of several sentences."""
+    texts = dict.fromkeys(catalogue("zh").values())
+    with fs.use_language("zh"):
+        said = [lines_told(text.replace(_HOLE, _NAME), names_keys=False) for text in MESSAGES]
+    wrong = [text for text in (*texts, *said) if _HALF_WIDTH.search(_FORMULA.sub("", text))]
+    assert wrong == []

@@ -236,7 +236,7 @@ source_options = bundled(
     click.option("--date-format", metavar="FORMAT", help="How dates are written, such as %d/%m/%Y."),
     click.option("--decimal", type=click.Choice([".", ","]), help="The mark before decimals of amounts."),
     click.option("--step", type=click.Choice(["hour", "day", "week", "month"]), help="The clock's step."),
-    click.option("--unit", metavar="UNIT", help="Unit of the amounts, such as EUR."),
+    click.option("--unit", metavar="UNIT", help="Unit of the amounts, such as EUR; no scale, so not k EUR."),
     _pairs("--rate", "rates", "Worth of a currency in the unit: USD=0.92. Repeatable."),
     _pairs("--column", "columns", "What DEALS calls a column: deal_id=Id. Repeatable."),
     _pairs("--history-column", "history_columns", "What HISTORY calls a column. Repeatable."),

@@ -58,5 +58,14 @@ def test_without_a_target_only_attainable_ones_are_shown() -> None:
     assert "shared out" not in screen
 
 
-def test_an_unknown_attribute_is_refused_in_words() -> None:
-    assert "did you mean 'region'" in run(*QUICK, "--by", "regoin", code=1).stderr
+@pytest.mark.parametrize(("shown", "part"), [("季度", "quarter"), ("月", "month"), ("区域", "region")])
+def test_parts_go_by_the_names_that_chinese_screens_show(shown: str, part: str) -> None:
+    told = run("--lang", "zh", *QUICK, "--by", shown, "--format", "json").stdout
+    assert [one["by"] for one in json.loads(told)["splits"]] == [part]
+
+
+def test_an_unknown_part_is_refused_by_its_option_with_those_that_there_are() -> None:
+    told = run(*QUICK, "--by", "regoin", code=1).stderr
+    assert "--by 'regoin' is no part; parts are by week, month, quarter, " in told
+    assert "did you mean 'region'?" in told
+    assert "by=" not in told

@@ -20,6 +20,7 @@ from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
 from funnelsim.vocabulary.language import known
+from funnelsim.vocabulary.words import did_you_mean, key_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from funnelsim.vocabulary.estimate import Estimate
 
 _FUTURES = 20_000
+_TIMES = ("week", "month", "quarter")
 _WEEKS = 52.0
 _EPILOG = """\b
 Examples:
@@ -142,8 +144,31 @@ def _splits(case: Case, drawing: Drawing, target: float, by: tuple[str, ...]) ->
             n_futures=drawing.futures or _FUTURES,
             seed=drawing.seed,
         )
-        for part in dict.fromkeys(by or tuple(own) or ("month",))
+        for part in dict.fromkeys([_part_named(one, case) for one in by] or tuple(own) or ("month",))
     ]
+
+
+def _part_named(given: str, case: Case) -> str:
+    """A time of the calendar or an attribute, by its own name or by the one that screens show.
+
+    Raises
+    ------
+    TargetError
+        If there is none, or several, of that name.
+    """
+    from funnelsim.questions.targets.quotas import TargetError
+
+    attributes = [*case.pipeline.attributes, *case.pipeline.won_attributes]
+    there = list(dict.fromkeys([*_TIMES, *attributes]))
+    if given in there:
+        return given
+    meant = [part for part in there if key_of(given) in map(key_of, (part, known(part), _title(part)))]
+    if len(meant) == 1:
+        return meant[0]
+    shown = [*there, *(title for part in there if (title := _title(part)).casefold() != part.casefold())]
+    raise TargetError(
+        f"--by {given!r} is no part; parts are by {', '.join(shown)}{did_you_mean(given, shown)}"
+    )
 
 
 def _pay(case: Case, outlook: Forecast) -> pd.DataFrame | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,8 +14,11 @@ from click.testing import CliRunner
 
 import funnelsim as fs
 from funnelsim.faces.cli import main
-from funnelsim.faces.report import ReportError
+from funnelsim.faces.report import ReportError, kinds
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.last import last_facts
+from funnelsim.faces.report.parts import chance_said
+from funnelsim.faces.report.write import write_told
 from funnelsim.vocabulary.language import missed_texts
 
 HOSTILE = "<script>alert(1)</script>\"'&=cmd|\u202eabc\x00"
@@ -106,7 +110,8 @@ def test_what_changed_since_the_last_one(
     path = fs.write_report(tmp_path / "two.html", better, scenario.funnel, previous=page)
     was, now = comparison.base.chance().value, better.chance().value
     text = path.read_text(encoding="utf-8")
-    assert f"+{100 * (now - was):.1f} points" in text
+    errors = [side.chance().standard_error for side in (comparison.base, better)]
+    assert f"+{100 * (now - was):.1f} ± {100 * np.hypot(*errors):.1f} points" in text
     assert f"was {100 * was:.1f} % in the last report (of 2026-08-31), and is {100 * now:.1f} % now" in text
     other = tmp_path / "other.html"
     other.write_text("<html></html>", encoding="utf-8")
@@ -283,5 +288,49 @@ def test_too_little_history_says_so_by_day(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, asked)
     assert done.exit_code == 0, done.output
     text = path.read_text(encoding="utf-8")
-    assert "Whether such ranges held cannot be checked" in text
-    assert "23:59:59" not in text
+    said = "cannot be checked: records from 2024-07-01 to 2024-09-30 are too short for it."
+    assert said in text  # nothing of origins and looks, but what finance has and can do
+    assert "add older records if there are any, or check again after the next quarter" in text
+
+
+def test_files_of_one_report_are_written_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second file that fails leaves the first as it was, whether in the making or at its place."""
+    history = fs.simulate_history(seed=0)
+    funnel = fs.fit(history)
+    told = Told(fs.forecast(funnel, history.pipeline(), engine=fs.Exact(n_draws=4)), funnel)
+    page = tmp_path / "a.html"
+    page.write_text("the last one", encoding="utf-8")
+    with pytest.raises(ReportError, match=r"none/b\.html cannot be written"):
+        write_told([page, tmp_path / "none" / "b.html"], told)
+    (tmp_path / "c.html").mkdir()
+    with pytest.raises(ReportError, match="cannot be written"):
+        write_told([page, tmp_path / "c.html"], told)
+    monkeypatch.setattr(kinds, "_MAKERS", {".html": "page", ".pdf": "none"})
+    with pytest.raises(ModuleNotFoundError):
+        write_told([page, tmp_path / "b.pdf"], told)
+    assert page.read_text(encoding="utf-8") == "the last one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "c.html"]
+
+
+@pytest.mark.parametrize(
+    ("chance", "said"),
+    [(0.0, "< 0.1 %"), (0.0004, "< 0.1 %"), (0.02, "2 %"), (0.5, "50 %"), (0.98, "98 %"), (1.0, "> 99.9 %")],
+)
+def test_a_chance_close_to_none_or_certain_is_a_bound(chance: float, said: str) -> None:
+    """Digits that read 0, beside a ± that reads 0, would claim what no computation knows."""
+    assert chance_said(chance, decimals=0) == said
+
+
+@pytest.mark.thorough
+def test_the_report_of_the_sample_says_what_the_demonstration_says(tmp_path: Path) -> None:
+    """Both have forecast again at past dates, so both know how far all business moves together."""
+    path = tmp_path / "r.html"
+    assert CliRunner().invoke(main, ["report", "--draws", "4", "--quiet", "-o", str(path)]).exit_code == 0
+    shown = CliRunner().invoke(main, ["demo", "--draws", "4", "--format", "json"])
+    demo = json.loads(shown.stdout)
+    facts = last_facts(path)
+    assert demo["chance"]["value"] == pytest.approx(facts.chance)
+    assert demo["total"]["p10"] == pytest.approx(facts.p10)
+    assert "past dates have shown" in path.read_text(encoding="utf-8")

@@ -61,6 +61,19 @@ def test_the_page_tells_what_is_paid_unpaid_and_late(
     assert "Of 2026-Q3 only what lies after 2026-08-31 is shown here as invoiced and paid." in text
 
 
+def test_the_headline_says_that_the_ranges_checked_are_those_of_bookings(
+    case: tuple[fs.Funnel, fs.Pipeline, fs.Forecast], tmp_path: Path
+) -> None:
+    """No past payments are checked: a headline that is quoted alone must not seem to be about them."""
+    funnel, _, outlook = case
+    test = fs.backtest(fs.simulate_history(seed=0), periods="1Q", origins=2, n_draws=4, n_futures=50)
+    path = fs.write_report(tmp_path / "b.html", outlook, funnel, test=test)
+    assert re.search(r'<p class="figure">\d of 2 ranges of bookings held</p>', path.read_text("utf-8"))
+    path = fs.write_report(tmp_path / "b.xlsx", outlook, funnel, test=test)
+    rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_name("Answer").to_python()
+    assert "Have 80 % ranges of bookings held in the past?" in {row[0] for row in rows}
+
+
 def test_the_workbook_has_a_sheet_of_cash(
     case: tuple[fs.Funnel, fs.Pipeline, fs.Forecast], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from funnelsim.faces.cli import main
 from funnelsim.faces.report import ReportError
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.facts import Facts, Span
-from funnelsim.faces.report.last import last_facts
+from funnelsim.faces.report.last import check_same_business, last_facts
 from funnelsim.faces.report.sections_since import verdict
 from funnelsim.faces.report.since import Since, Window
 from funnelsim.nouns.law import Measure
@@ -109,7 +109,122 @@ def test_what_came_in_a_quarter_that_is_over_is_that_of_the_records(case: Case) 
     then = Facts(p50=30.0, measure="wins", spans=(Span("2026-Q2", "2026-04-01", "2026-07-01", 20, 30, 40),))
     assert since(case, wins, then).periods[0].came == len(won)
     old = Facts(p50=1.0, spans=(Span("2024-Q2", "2024-04-01", "2024-07-01", 1, 2, 3),))
-    assert since(case, after, old).periods[0].came is None  # wins are kept for a year
+    assert since(case, after, old).periods[0].came is None  # the log begins in July 2024
+
+
+def test_a_target_whose_time_is_over_is_answered_by_what_came(case: Case, tmp_path: Path) -> None:
+    """Also where it ended longer ago than a position keeps its wins, as the records go back that far."""
+    history, funnel, _, _, after = case
+    closed = history.deals["closed_at"].to_numpy()
+    won = history.deals["outcome"] == "won"
+    won &= (closed >= np.datetime64("2025-01-01")) & (closed < np.datetime64("2025-04-01"))
+    wins = dataclasses.replace(after, asked="wins", target=None)
+    for target, verdict_, gap in (
+        (won.sum() - 3, "reached", "3 wins more"),
+        (won.sum() + 4, "missed", "4 wins less"),
+    ):
+        last = Facts(
+            p50=30.0, measure="wins", unit="EUR", target=float(target), chance=0.5, window="2025-Q1",
+            spans=(Span("2025-Q1", "2025-01-01", "2025-04-01", 20, 30, 40),),
+        )  # fmt: skip
+        told = Told(wins, funnel, history, previous=last)
+        answer = next(one for one in told.first_screen().answers if one.key == "changed")
+        assert answer.figure == f"target {verdict_}"
+        said = f"{target} wins in 2025-Q1, was {verdict_}: {won.sum()} wins came, {gap}."
+        assert any(said in sentence for sentence in answer.sentences), answer.sentences
+        assert "All periods of the last report are over." in answer.sentences
+        told = dataclasses.replace(told, history=None)
+        assert any("what came is not known here" in one for one in told.first_screen().answers[2].sentences)
+
+
+def test_a_change_has_the_error_of_both_computations(case: Case, tmp_path: Path) -> None:
+    """Independent computations: the squares of their errors add up."""
+    history, funnel, _, _, after = case
+    other = fs.forecast(funnel, history.pipeline(), target=5_500_000, engine=fs.Exact(n_draws=10), seed=7)
+    last = fs.write_report(tmp_path / "last.html", other, funnel, history=history)
+    facts = last_facts(last)
+    assert (facts.n_draws, facts.seed) == (10, 7)
+    told = since(case, after, facts)
+    then, now = other.chance(), after.chance()
+    assert told.chance_error == pytest.approx(np.hypot(then.standard_error, now.standard_error))
+    assert told.was == pytest.approx(then.value)
+    for one in told.periods:
+        assert one.then.p50_error is not None
+        assert one.moved_error is not None
+        assert one.now_error is not None
+        assert one.moved_error == pytest.approx(np.hypot(one.then.p50_error, one.now_error))
+    changes = Told(after, funnel, history, previous=facts).first_screen().answers[2]
+    points = f"{100 * (now.value - then.value):+.1f} ± {100 * told.chance_error:.1f}"
+    assert changes.figure == f"{points} points"
+    assert abs(now.value - then.value) < 2 * told.chance_error  # one position, one funnel: all is computation
+    assert "That is no more than the two computations alone may differ by." in changes.sentences
+    text = fs.write_report(tmp_path / "now.html", after, funnel, history=history, previous=last).read_text(
+        encoding="utf-8"
+    )
+    assert "computed with 10 draws of the parameters, this one with 4" in text
+    book = fs.write_report(tmp_path / "now.xlsx", after, funnel, history=history, previous=last)
+    rows = CalamineWorkbook.from_path(str(book)).get_sheet_by_name("Since last report").to_python()
+    head = next(row for row in rows if row[0] == "period")
+    row = next(row for row in rows if row[0] == after.periods.labels[0])
+    assert row[head.index("± of that")] == pytest.approx(told.periods[0].moved_error)
+
+
+def test_a_last_report_without_errors_is_compared_without_them_and_says_why(case: Case) -> None:
+    """As an earlier version wrote it: no errors, no marks."""
+    history, funnel, _, path, after = case
+    spans = tuple(dataclasses.replace(one, p50_error=None) for one in last_facts(path).spans)
+    bare = dataclasses.replace(last_facts(path), spans=spans, p50_error=None, chance_error=None, stages="")
+    told = Told(after, funnel, history, previous=bare)
+    assert told.since is not None
+    assert (told.since.moved_error, told.since.chance_error) == (None, None)
+    first = told.first_screen().answers[2]
+    assert not any("±" in text for text in (first.figure, first.sentences[0]))
+    assert "Without ±: the last report, of an earlier version, hands on none." in first.sentences
+    section = next(one for one in told.sections() if one.key == "since")
+    assert any("hands on no errors" in text for text in section.sentences)
+    assert any("does not tell of which business it is" in text for text in section.sentences)
+
+
+def test_a_last_report_of_another_business_is_refused(case: Case, tmp_path: Path) -> None:
+    """Told by its deals where there are records, else by its stages; a renamed stage is no other business."""
+    history, funnel, before, _, after = case
+    own = fs.write_report(tmp_path / "own.html", before, funnel, history=history.as_of("2026-05-31"))
+    assert str(before.deals.deal_ids[0]) not in last_facts(own).text()
+    fs.write_report(tmp_path / "now.html", after, funnel, history=history, previous=own)
+    deals = dataclasses.replace(
+        before.deals, deal_ids=np.array([f"X{i}" for i in before.deals.deal_ids], dtype=object)
+    )
+    theirs = fs.write_report(
+        tmp_path / "theirs.html", dataclasses.replace(before, deals=deals), funnel, history=history
+    )
+    with pytest.raises(
+        ReportError, match=r"theirs\.html: the last report is of another business: none of the deals"
+    ):
+        fs.write_report(tmp_path / "x.html", after, funnel, history=history, previous=theirs)
+    for renamed, is_other in ((1, False), (len(funnel.stages.open), True)):
+        last = dataclasses.replace(last_facts(own), deals="")
+        kept = last.stages.split()[renamed:]
+        last = dataclasses.replace(last, stages=" ".join([*["0" * 8] * renamed, *kept]))
+        if is_other:
+            with pytest.raises(ReportError, match="it knows none of these stages; give the last report"):
+                check_same_business(own, last, funnel, None)
+        else:
+            check_same_business(own, last, funnel, None)
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_the_command_refuses_the_report_of_another_business_before_it_computes(tmp_path: Path) -> None:
+    last, now = tmp_path / "last.html", tmp_path / "now.html"
+    facts = Facts(p50=1.0, as_of="2024-05-31", stages="0" * 8, deals="0" * 8).text()
+    last.write_text(f'<script type="application/json" id="facts">{facts}</script>', encoding="utf-8")
+    for source, missing in (
+        ([], "none of the deals"),
+        (["--scenario", "account_selling"], "it knows none of these stages"),
+    ):
+        done = CliRunner().invoke(main, ["report", *source, "--previous", str(last), "-o", str(now)])
+        assert done.exit_code != 0
+        assert f"of another business: {missing}" in done.stderr.replace("\n", " ")
+        assert not now.exists()
 
 
 def test_a_quarter_is_found_in_a_report_by_months(case: Case) -> None:
@@ -191,7 +306,7 @@ def test_every_kind_of_file_hands_its_windows_on(case: Case, tmp_path: Path, end
 def test_many_periods_hand_on_the_first_and_the_whole(case: Case) -> None:
     history, funnel, _, _, _ = case
     weeks = fs.forecast(funnel, history.pipeline(), periods="61W", measure="wins", engine=ENGINE)
-    facts = Facts.of(weeks, funnel.clock)
+    facts = Facts.of(weeks, funnel)
     assert len(facts.spans) == 61
     assert len(since(case, weeks, facts).periods) == 60
     assert since(case, weeks, facts).is_same_window

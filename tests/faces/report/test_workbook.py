@@ -17,6 +17,7 @@ from python_calamine import CalamineWorkbook
 
 import funnelsim as fs
 from funnelsim.faces.cli import main
+from funnelsim.faces.cli.situation import Asked
 from funnelsim.faces.report import ReportError
 from funnelsim.faces.report.last import last_facts
 from funnelsim.faces.report.workbook_cells import address, safe_text
@@ -167,7 +168,9 @@ def test_sheets_are_set_up_for_screen_and_print(book: Path) -> None:
         drawings = "".join(archive.read(n).decode() for n in names if n.startswith("xl/drawings/drawing"))
     assert len(pages) == 10
     assert all('state="frozen"' in page for page in pages)
-    assert all('orientation="landscape"' in page and 'fitToHeight="0"' in page for page in pages)
+    assert all('orientation="landscape"' in page and 'fitToPage="1"' in page for page in pages)
+    backtest = pages[6]  # a table and its chart: on one page, so that the legend is not torn off
+    assert 'fitToHeight="0"' not in backtest
     assert all("&amp;P / &amp;N" in page for page in pages)
     assert workbook.count("_xlnm.Print_Titles") == 10
     assert len(charts) == 4
@@ -340,6 +343,12 @@ def test_a_missing_library_is_told_with_the_way_out(
     with pytest.raises(ReportError, match=r"pip install 'funnelsim\[excel\]'"):
         fs.write_report(tmp_path / "x.xlsx", case[2].base, case[1])
     assert not (tmp_path / "x.xlsx").exists()
+    monkeypatch.setattr(Asked, "case", lambda *_: pytest.fail("something was computed before the refusal"))
+    files = [str(tmp_path / name) for name in ("r.html", "r.xlsx")]
+    done = CliRunner().invoke(main, ["report", "-o", files[0], "-o", files[1]])
+    assert done.exit_code != 0
+    assert "pip install 'funnelsim[excel]'" in done.stderr
+    assert not (tmp_path / "r.html").exists()
 
 
 def test_the_command_writes_it(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from funnelsim.vocabulary.language import language
 if TYPE_CHECKING:
     from funnelsim.faces.report.content import Told
     from funnelsim.nouns.forecast import Forecast
+    from funnelsim.nouns.history import DealHistory
     from funnelsim.nouns.law import Counted
     from funnelsim.questions.backtest.result import Backtest
     from funnelsim.questions.revision import Revision
@@ -88,20 +89,20 @@ def report(
     output.check_files(files, [*asked.inputs, previous])
     with output.warnings_told():
         told = _told(asked, drawing, output, previous)
-        for file in files:
-            _write(file, told, title or _title_of(asked.scenario), output)
+        _write(files, told, title or _title_of(asked.scenario), output)
 
 
 def _told(asked: Asked, drawing: Drawing, output: Output, previous: Path | None) -> Told:
     """What the files are made of, computed once."""
     from funnelsim.faces.report.content import Told
     from funnelsim.faces.report.facts import last_day
-    from funnelsim.faces.report.last import check_earlier, last_facts
+    from funnelsim.faces.report.last import check_earlier, check_same_business, last_facts
 
     last = None if previous is None else last_facts(previous)
     case = asked.case(output)
     if previous is not None and last is not None:
         check_earlier(previous, last, last_day(case.pipeline.clock, case.pipeline.cutoff_step))
+        check_same_business(previous, last, case.funnel, case.history)
     target = case.question.target
     if (
         target is None
@@ -110,9 +111,11 @@ def _told(asked: Asked, drawing: Drawing, output: Output, previous: Path | None)
         and asked.question.measure != "wins"
     ):
         target = target_of(asked.source, asked.question, output)
+    test = _checked(case, asked.learning, output)
+    if not isinstance(test, str) and test.shock is not None:  # learnt by the cutoff from forecasts that ended
+        case = replace(case, funnel=case.funnel.with_shock(test.shock))
     comparison = None if target is None else compared(case, drawing, target, levers_of(case, None), output)
     outlook = _without_target(case, drawing, output) if comparison is None else comparison.base
-    test = _checked(case, asked.learning, output)
     told = Told(outlook, case.funnel, case.history, comparison, test, last, case.pipeline)
     return replace(told, why=_why(told, asked.learning, drawing, output))
 
@@ -161,16 +164,18 @@ def _title_of(scenario: str | None) -> str:
     return "" if scenario is None else read_scenario(scenario).title(language())
 
 
-def _write(file: Path, told: Told, title: str, output: Output) -> None:
+def _write(files: tuple[Path, ...], told: Told, title: str, output: Output) -> None:
     from funnelsim.faces.report.write import write_told
 
-    output.progress(f"writing {file}")
-    write_told(file, told, title)
-    output.say(f"wrote {file}")
+    output.progress(f"writing {' '.join(map(str, files))}")
+    write_told(files, told, title)
+    for file in files:
+        output.say(f"wrote {file}")
 
 
 def _checked(case: Case, learning: Learning, output: Output) -> Backtest | str:
     """Whether such ranges held, learnt as those of the report are, or the reason why that cannot be said."""
+    from funnelsim.questions.backtest.origins import BacktestError
     from funnelsim.questions.backtest.run import backtest
 
     if case.history is None:
@@ -181,8 +186,24 @@ def _checked(case: Case, learning: Learning, output: Output) -> Backtest | str:
         return backtest(
             case.history, periods="1Q", origins=_ORIGINS, measure=counted, fit=learning.fit, n_draws=50
         )
+    except BacktestError:
+        first, last = _known_days(case.history)
+        return (
+            f"Whether such ranges held cannot be checked: records from {first} to {last} are too short for "
+            "it. It takes deals won in the past, and after them a whole quarter to compare with. Take the "
+            "ranges as unproven until then; add older records if there are any, or check again after the "
+            "next quarter."
+        )
     except FunnelsimError as error:  # such as classes that no early deal has: the page stays whole
         return f"Whether such ranges held cannot be checked: {_by_day(english(error))}"
+
+
+def _known_days(history: DealHistory) -> tuple[str, str]:
+    """The first and the last day of the records."""
+    start = history.window_start
+    if start is None:
+        start = history.deals["created_at"].min().to_datetime64()
+    return str(start.astype("datetime64[D]")), str(history.cutoff.astype("datetime64[D]"))
 
 
 def _by_day(text: str) -> str:

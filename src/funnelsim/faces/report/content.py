@@ -80,7 +80,7 @@ class Told:
     @cached_property
     def facts(self) -> Facts:
         """The figures that the next report compares itself with, and what was asked."""
-        return Facts.of(self.outlook, self.funnel.clock)
+        return Facts.of(self.outlook, self.funnel, self.history)
 
     @cached_property
     def since(self) -> Since | None:

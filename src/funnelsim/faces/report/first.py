@@ -11,11 +11,22 @@ from funnelsim.faces.report.parts import (
     Drawing,
     FirstScreen,
     amount,
+    chance_said,
     name,
     points,
     span,
 )
-from funnelsim.faces.report.sections_since import came_in, in_both, most_of_it, not_compared, signed
+from funnelsim.faces.report.sections_since import (
+    came_in,
+    in_both,
+    is_noise,
+    most_of_it,
+    moved_points,
+    not_compared,
+    signed,
+    target_answered,
+    within_noise,
+)
 from funnelsim.faces.tables import number, percent
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.vocabulary.language import tr
@@ -48,9 +59,11 @@ def _chance(told: Told) -> Answer:
     if outlook.target <= outlook.realised:
         figure, text = "100 %", tr("The target is already reached.")
     elif figure.startswith("<"):
-        text = tr(f"Chance of {asked} or more: as good as none.")
+        text = tr(
+            f"Chance of {asked} or more: below 0.1 %, as good as none; so small a chance is shown without ±."
+        )
     elif figure.startswith(">"):
-        text = tr(f"Chance of {asked} or more: as good as certain.")
+        text = tr(f"Chance of {asked} or more: above 99.9 %, as good as certain; so it is shown without ±.")
     return Answer("chance", question, figure, (text,), chance.value)
 
 
@@ -83,15 +96,27 @@ def _changed(told: Told) -> Answer:
         text = tr("No last report was given to compare with.")
         return Answer("changed", question, "–", (text,))
     if since.moved is None:
-        return Answer("changed", question, "–", (*not_compared(told), *_came_first(told)))
-    figure, texts = signed(told, since.moved), []
+        ended, target = since.ended, since.last.target
+        figure = "–"
+        if ended is not None and ended.came is not None and target is not None:
+            figure = tr("target reached") if ended.came >= target else tr("target missed")
+        return Answer(
+            "changed", question, figure, (*not_compared(told), *target_answered(told), *_came_first(told))
+        )
+    change, error = since.moved, since.moved_error
+    figure, texts = signed(told, since.moved, since.moved_error), []
     if since.was is not None and since.is_now is not None:
-        figure = tr(f"{points(since.is_now - since.was)} points")
+        change, error = since.is_now - since.was, since.chance_error
+        figure = tr(f"{moved_points(since)} points")
         if not since.is_same_window:  # no change of the chance that stands above: of that of the last report
             figure = f"{_short_percent(since.was)} → {_short_percent(since.is_now)}"
         texts.append(_chances(told, since.was, since.is_now))
+    if change and is_noise(change, error):
+        texts.append(within_noise())
+    elif error is None:
+        texts.append(tr("Without ±: the last report, of an earlier version, hands on none."))
     if since.is_same_window:
-        texts.append(tr(f"The median has moved by {signed(told, since.moved)}."))
+        texts.append(tr(f"The median has moved by {signed(told, since.moved, since.moved_error)}."))
     else:
         texts += [*([] if texts else [in_both(told)]), *_came_first(told)]
     return Answer("changed", question, figure, (*texts, *most_of_it(told)))
@@ -105,18 +130,18 @@ def _chances(told: Told, was: float, is_now: float) -> str:
     if last.target is None or (is_same and last.target == outlook.target):
         when = f" (of {last.as_of})" if last.as_of else ""
         return tr(
-            f"The chance of the target was {percent(was)} in the last report{when}, "
-            f"and is {percent(is_now)} now."
+            f"The chance of the target was {chance_said(was)} in the last report{when}, "
+            f"and is {chance_said(is_now)} now."
         )
     old = amount(outlook, last.target)
     if not is_same:
         return tr(
-            f"The last report's target, {old} in {last.window}, had a chance of {percent(was)}; with what "
-            f"has come since, it has {percent(is_now)}."
+            f"The last report's target, {old} in {last.window}, had a chance of {chance_said(was)}; with "
+            f"what has come since, it has {chance_said(is_now)}."
         )
     return tr(
-        f"The target is another one. That of the last report, {old}, had a chance of {percent(was)}; "
-        f"now it has {percent(is_now)}."
+        f"The target is another one. That of the last report, {old}, had a chance of {chance_said(was)}; "
+        f"now it has {chance_said(is_now)}."
     )
 
 
@@ -158,6 +183,8 @@ def _belief(told: Told) -> Answer:
     should = tr(
         f"Of 80 % ranges four in five should hold; of those at past dates {percent(share, decimals=0)} did."
     )
+    if told.test.measure != told.outlook.measure:  # a headline that others will quote alone
+        figure = tr(f"{round(share * n_cells)} of {n_cells} ranges of {told.test.measure} held")
     texts = (should, *checked_instead(told), judgement(low, high, n_cells), *off_by(told.test))
     return Answer("belief", question, figure, texts)
 

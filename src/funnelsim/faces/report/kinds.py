@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from funnelsim.faces.report.content import Told
@@ -14,7 +15,7 @@ class ReportError(FunnelsimError):
 
 
 def check_kind(path: Path) -> None:
-    """Refuse a name that promises a file no report comes in.
+    """Refuse a name that promises a file no report comes in, or one that needs what is not installed.
 
     Raises
     ------
@@ -23,6 +24,11 @@ def check_kind(path: Path) -> None:
     if path.suffix.lower() not in _MAKERS:
         raise ReportError(
             f"{path}: a report is a page, a workbook or a PDF; end its name in .html, .xlsx or .pdf"
+        )
+    if path.suffix.lower() == ".xlsx" and find_spec("xlsxwriter") is None:
+        raise ReportError(
+            "writing Excel needs XlsxWriter; pip install 'funnelsim[excel]', or end the report's name in "
+            ".html"
         )
 
 

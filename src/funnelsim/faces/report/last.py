@@ -9,8 +9,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from funnelsim.faces.report.facts import Facts
+from funnelsim.faces.report.facts import Facts, marks, marks_of_stages
 from funnelsim.faces.report.kinds import ReportError
+from funnelsim.nouns.funnel import Funnel
+from funnelsim.nouns.history import DealHistory
 
 # Each kind of file carries the text of Facts.text(): a page in an element, a workbook as its comments
 # (docProps/core.xml), a PDF among its keywords.
@@ -65,6 +67,34 @@ def check_earlier(path: Path, last: Facts, as_of: str) -> None:
         raise ReportError(
             f"{path}: the last report is later than this one: it knows all up to {last.as_of}, this one up "
             f"to {as_of}; give an earlier one or leave it out, or write this one from records of a later date"
+        )
+
+
+def check_same_business(path: Path, last: Facts, funnel: Funnel, history: DealHistory | None) -> None:
+    """Refuse a last report of another business: one that shares no deal with the records, or else no stage.
+
+    Parameters
+    ----------
+    path : Path
+    last : Facts
+    funnel : Funnel
+    history : DealHistory, optional
+        Records keep every deal, so the open deals of an earlier report are among them; stages may be renamed.
+
+    Raises
+    ------
+    ReportError
+    """
+    if history is not None and last.deals:
+        if not marks(history.deals["deal_id"]) & set(last.deals.split()):
+            raise ReportError(
+                f"{path}: the last report is of another business: none of the deals that were open in it is "
+                "in these records; give the last report of this business, or leave it out"
+            )
+    elif last.stages and not set(marks_of_stages(funnel)) & set(last.stages.split()):
+        raise ReportError(
+            f"{path}: the last report is of another business: it knows none of these stages; give the last "
+            "report of this business, or leave it out; were all stages renamed, write the last one anew"
         )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from funnelsim.faces.plots import style
-from funnelsim.faces.tables import decimals_for, number
+from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.vocabulary.language import known, tr
 
 _LONGEST_NAME = 60  # columns; what distinguishes longer names often stands at their end, so the middle goes
+
+_LEAST_CHANCE = 0.0005  # what would read 0.0 %
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,13 @@ def amount(outlook: Forecast, value: float) -> str:
     decimals = 0 if float(value).is_integer() else decimals_for([value])
     unit = outlook.unit if outlook.is_money else tr("wins")
     return f"{number(value, decimals=decimals)} {style.plain(unit)}".rstrip()
+
+
+def chance_said(chance: float, *, decimals: int = 1) -> str:
+    """A chance as a share; a bound where it is so close to none or certain that its digits would read 0."""
+    if chance < _LEAST_CHANCE or chance > 1.0 - _LEAST_CHANCE:
+        return "< 0.1 %" if chance < 0.5 else "> 99.9 %"
+    return percent(chance, decimals=decimals)
 
 
 def points(change: float, *, signed: bool = True) -> str:

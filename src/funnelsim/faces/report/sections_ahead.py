@@ -15,6 +15,7 @@ from funnelsim.faces.report.parts import (
     Section,
     Table,
     amount,
+    chance_said,
     in_unit,
     name,
     points,
@@ -166,7 +167,8 @@ def _deal_row(row: Row) -> tuple[str, ...]:
     spread = (
         f" ± {number(100 * row['chance_sd'])}" if row["chance_sd"] > 0 else ""
     )  # few futures tell of none
-    cells.append(percent(row["chance"], decimals=0) + spread)
+    said = chance_said(row["chance"], decimals=0)
+    cells.append(said if said[0] in "<>" else said + spread)
     if "won_p10" in row:
         cells.append(_window(row["won_p10"], row["won_p90"]))
     if "costs_if_lost" in row:
@@ -190,7 +192,7 @@ def levers(told: Told) -> Section | None:
     rows = [
         (
             name(label),
-            percent(row["chance"]),
+            chance_said(row["chance"]),
             points_with_error(row["change_of_chance"], row["change_se"]) if i else "–",
             number(row["p50"], decimals=decimals),
             number(row["change_of_mean"], decimals=decimals) if i else "–",

@@ -7,14 +7,37 @@ from typing import TYPE_CHECKING
 
 from funnelsim.faces.plots import plot_revision, style
 from funnelsim.faces.plots.units import period_name, scale_of
-from funnelsim.faces.report.parts import Drawing, Section, Table, in_unit, name
-from funnelsim.faces.report.since import Window
+from funnelsim.faces.report.parts import (
+    Drawing,
+    Section,
+    Table,
+    amount,
+    in_unit,
+    name,
+    points,
+    points_with_error,
+)
+from funnelsim.faces.report.since import Since, Window
 from funnelsim.faces.tables import decimals_for, number
 from funnelsim.questions.revision import CAUSES, Revision
 from funnelsim.vocabulary.language import known, tr
 
 if TYPE_CHECKING:
     from funnelsim.faces.report.content import Told
+
+_CLEAR = 2.0  # standard errors from no change at all
+_PLUS_MINUS = (
+    "± is one standard error of a change, from the computation of both reports; a change within two of them "
+    "may come from the computation alone."
+)
+_NO_ERROR = (
+    "The last report comes from an earlier version and hands on no errors: what of a change comes from the "
+    "computation alone is not known."
+)
+_WHOSE = (
+    "The last report comes from an earlier version and does not tell of which business it is: see to it that "
+    "it is of this one."
+)
 
 
 def changed(told: Told) -> Section | None:
@@ -23,7 +46,7 @@ def changed(told: Told) -> Section | None:
     if since is None:
         return None
     title = tr("What has changed since the last report")
-    texts = not_compared(told)
+    texts = [*not_compared(told), *target_answered(told), *_how_sure(told)]
     if since.periods:
         texts.append(tr("Ranges of several periods are those of their total: no ranges are added up."))
     drawings: tuple[Drawing, ...] = ()
@@ -34,6 +57,27 @@ def changed(told: Told) -> Section | None:
         texts.append(tr(told.why))
     tables = (_by_window(told),) if since.periods and since.is_same_kind else ()
     return Section("since", title, tuple(texts), drawings, tables)
+
+
+def _how_sure(told: Told) -> list[str]:
+    """What the ± of a change means, or why there is none; and what a last report does not tell."""
+    since, now = told.since, told.facts
+    assert since is not None
+    last, texts = since.last, []
+    if since.moved is not None and since.moved_error is not None:
+        texts.append(tr(_PLUS_MINUS))
+        if last.n_draws is not None and last.n_draws != now.n_draws:
+            texts.append(
+                tr(
+                    f"The last report was computed with {last.n_draws:,} draws of the parameters, this one "
+                    f"with {now.n_draws:,}: the fewer, the larger ±."
+                )
+            )
+    elif since.moved is not None:
+        texts.append(tr(_NO_ERROR))
+    if not last.stages:
+        texts.append(tr(_WHOSE))
+    return texts
 
 
 def _why(why: Revision) -> list[str]:
@@ -80,6 +124,8 @@ def _row(told: Told, window: Window, decimals: int) -> tuple[str, ...]:
 
     then = window.then
     moved = "–" if window.moved is None else _signed(said(window.moved), window.moved)
+    if window.moved_error is not None:
+        moved = f"{moved} ± {said(window.moved_error)}"
     return (
         window_name(window),
         ranged((then.p10, then.p50, then.p90)),
@@ -108,11 +154,31 @@ def verdict(window: Window) -> str:
     return tr("over: more than the range") if window.came > window.then.p90 else tr("over: within the range")
 
 
-def signed(told: Told, value: float) -> str:
-    """A change of what is forecast, rounded, with its sign and unit; it may be small beside the forecast."""
+def signed(told: Told, value: float, error: float | None = None) -> str:
+    """A change of what is forecast, rounded, with its sign, error and unit; it may be small beside all."""
     unit = told.outlook.unit if told.outlook.is_money else "wins"
-    scale = style.Scale.of(value, unit, is_count=not told.outlook.is_money)
-    return _signed(scale.text(value), value)
+    scale = style.Scale.of([value, error or 0.0], unit, is_count=not told.outlook.is_money)
+    if error is None:
+        return _signed(scale.text(value), value)
+    return f"{_signed(scale.number(value), value)} ± {scale.text(error)}"
+
+
+def moved_points(since: Since) -> str:
+    """The change of the chance in points, with its error where both reports know theirs."""
+    assert since.was is not None
+    assert since.is_now is not None
+    change, error = since.is_now - since.was, since.chance_error
+    return points(change) if error is None else points_with_error(change, error)
+
+
+def is_noise(change: float, error: float | None) -> bool:
+    """Whether a change is no more than the computations alone may make it."""
+    return error is not None and abs(change) <= _CLEAR * error
+
+
+def within_noise() -> str:
+    """What a reader has to know of such a change."""
+    return tr("That is no more than the two computations alone may differ by.")
 
 
 def _signed(text: str, value: float) -> str:
@@ -135,6 +201,29 @@ def came_in(told: Told, window: Window) -> str:
     then, scale = window.then, scale_of(told.outlook)
     said = scale.span(then.p10, then.p90)
     return tr(f"{window_name(window)} is over: {scale.text(window.came)} came, {said} had been forecast.")
+
+
+def target_answered(told: Told) -> list[str]:
+    """Whether the last report's target was reached, where its periods are over."""
+    assert told.since is not None
+    last, ended = told.since.last, told.since.ended
+    if ended is None or last.target is None:
+        return []
+    asked, when = amount(told.outlook, last.target), window_name(ended)
+    if ended.came is None:
+        return [
+            tr(
+                f"The time of the last report's target, {asked} in {when}, is over; what came is not known "
+                "here."
+            )
+        ]
+    came, gap = (
+        amount(told.outlook, round(ended.came, 2)),
+        amount(told.outlook, round(abs(ended.came - last.target), 2)),
+    )
+    if ended.came >= last.target:
+        return [tr(f"The last report's target, {asked} in {when}, was reached: {came} came, {gap} more.")]
+    return [tr(f"The last report's target, {asked} in {when}, was missed: {came} came, {gap} less.")]
 
 
 def most_of_it(told: Told) -> list[str]:
@@ -166,8 +255,10 @@ def not_compared(told: Told) -> list[str]:
     ]
     if not since.periods:
         texts.append(tr("The last report hands on no figures by period."))
+    elif all(one.kind == "over" for one in since.periods):
+        texts.append(tr("All periods of the last report are over."))
     elif since.joint is None:
-        texts.append(tr("No period of the one is known to the other."))
+        texts.append(tr("No period that is still ahead is one of both reports."))
     elif since.joint.n_ahead:
         what = window_name(since.joint)
         texts.append(tr(f"Compared is {what}: what has come of it, and the range of the rest."))

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from funnelsim.faces.report.facts import Facts, Span, edges_of
+from funnelsim.faces.report.facts import Facts, Span, edges_of, median_error
+from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.receivables import Receivables
 
 if TYPE_CHECKING:
     from funnelsim.faces.report.content import Told
+    from funnelsim.nouns.history import DealHistory
 
 Kind = Literal["both", "over", "apart"]
 
@@ -33,6 +35,8 @@ class Window:
         What came before this report begins, where that is known: all of a window that is over.
     n_ahead : int
         Periods of this report, from its first, that are part of a window which both know.
+    now_error : float, optional
+        Standard error of the median of `now`.
     """
 
     then: Span
@@ -40,11 +44,17 @@ class Window:
     now: tuple[float, float, float] | None = None
     came: float | None = None
     n_ahead: int = 0
+    now_error: float | None = None
 
     @property
     def moved(self) -> float | None:
         """What the median has moved by, where both forecast the window."""
         return None if self.now is None else self.now[1] - self.then.p50
+
+    @property
+    def moved_error(self) -> float | None:
+        """Standard error of that change; None where the last report hands on none of its own."""
+        return _of_both(self.then.p50_error, self.now_error)
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,14 @@ class Since:
         The longest window of which both know the range as a whole.
     moved : float, optional
         What the median has moved by: of all where the windows are the same, else of `joint`.
+    moved_error : float, optional
+        Standard error of `moved`; None where the last report hands on none of its own.
     was, is_now : float, optional
         The chance of the last report's target in the last report's window, then and now, where both know it.
+    chance_error : float, optional
+        Standard error of the change from `was` to `is_now`.
+    ended : Window, optional
+        All periods of the last report as one window, where it is over.
     new : tuple of str
         Periods of this report that the last one did not hold.
     """
@@ -76,8 +92,11 @@ class Since:
     periods: tuple[Window, ...] = ()
     joint: Window | None = None
     moved: float | None = None
+    moved_error: float | None = None
     was: float | None = None
     is_now: float | None = None
+    chance_error: float | None = None
+    ended: Window | None = None
     new: tuple[str, ...] = ()
 
     @classmethod
@@ -92,11 +111,27 @@ class Since:
         windows = [_seen(told, span, edges) for span in last.spans]
         joint = max((one for one in windows if one.kind == "both"), key=_length, default=None)
         is_now = _chance_now(told, last, joint)
+        moved, error = (None, None) if joint is None else (joint.moved, joint.moved_error)
+        if is_same:
+            moved, error = now.p50 - last.p50, _of_both(last.p50_error, now.p50_error)
         return cls(
             last, is_same_kind=True, is_same_window=is_same, periods=tuple(_leading(windows)), joint=joint,
-            moved=now.p50 - last.p50 if is_same else None if joint is None else joint.moved,
-            was=None if is_now is None else last.chance, is_now=is_now, new=_new(told, last, edges),
+            moved=moved, moved_error=error,
+            was=None if is_now is None else last.chance, is_now=None if is_now is None else is_now.value,
+            chance_error=None if is_now is None else _of_both(last.chance_error, is_now.standard_error),
+            ended=_ended(last, windows), new=_new(told, last, edges),
         )  # fmt: skip
+
+
+def _of_both(then: float | None, now: float | None) -> float | None:
+    """Standard error of a change between two computations; that of shared draws is smaller."""
+    return None if then is None or now is None else float(np.hypot(then, now))
+
+
+def _ended(last: Facts, windows: list[Window]) -> Window | None:
+    """All that the last report was about, where it is over."""
+    over = [one for one in windows if one.kind == "over"]
+    return next((one for one in over if (one.then.start, one.then.end) == _reach(last)), None)
 
 
 def _reach(last: Facts) -> tuple[str, str]:
@@ -118,62 +153,75 @@ def _length(window: Window) -> np.timedelta64:
     return np.datetime64(window.then.end) - np.datetime64(window.then.start)
 
 
-def _chance_now(told: Told, last: Facts, joint: Window | None) -> float | None:
+def _chance_now(told: Told, last: Facts, joint: Window | None) -> Estimate | None:
     """The chance of the last report's target, in its own window, as it is now; None where that is unknown."""
     if last.target is None or last.chance is None:
         return None
     if joint is None:
         is_same = not last.spans and last.window == told.facts.window
-        return told.outlook.chance(last.target).value if is_same else None
+        return told.outlook.chance(last.target) if is_same else None
     if (joint.then.start, joint.then.end) != _reach(last):
         return None
     if not joint.n_ahead:
-        return told.outlook.chance(last.target).value
+        return told.outlook.chance(last.target)
     left = last.target - (joint.came or 0.0)
-    return 1.0 if left <= 0 else told.outlook.chance(left, window=joint.n_ahead).value
+    return Estimate(1.0, 0.0) if left <= 0 else told.outlook.chance(left, window=joint.n_ahead)
 
 
 def _seen(told: Told, span: Span, edges: list[str]) -> Window:
     """A window of the last report as this one sees it."""
-    if span.end in edges[1:] and span.start in edges:
-        return Window(span, "both", now=_range(told, slice(edges.index(span.start), edges.index(span.end))))
     clock, cutoff = told.funnel.clock, told.outlook.periods.cutoff_step
+    if span.end in edges[1:] and span.start in edges:
+        return _in_both(told, span, slice(edges.index(span.start), edges.index(span.end)))
     if span.end in edges[1:] and span.start < edges[0]:
-        came, n = _came(told, span.start, edges[0]), edges.index(span.end)
-        if came is not None:  # what is known moves the law of the rest, and does not widen it
-            low, middle, high = _range(told, slice(n))
-            return Window(span, "both", now=(came + low, came + middle, came + high), came=came, n_ahead=n)
+        came = _came(told, span.start, edges[0])
+        if came is not None:
+            return _in_both(told, span, slice(edges.index(span.end)), came)
     if np.datetime64(span.end) <= clock.start_of(cutoff + 1):
         return Window(span, "over", came=_came(told, span.start, span.end))
     return Window(span, "apart")
 
 
-def _range(told: Told, window: slice) -> tuple[float, float, float]:
-    low, middle, high = told.outlook.quantile([0.1, 0.5, 0.9], window=window).tolist()
-    return low, middle, high
+def _in_both(told: Told, span: Span, window: slice, came: float | None = None) -> Window:
+    """A window that both know: what is known of it moves the law of the rest, and does not widen it."""
+    low, middle, high = ((came or 0.0) + q for q in told.outlook.quantile([0.1, 0.5, 0.9], window=window))
+    n_ahead = 0 if came is None else window.stop
+    now, error = (float(low), float(middle), float(high)), median_error(told.outlook, window)
+    return Window(span, "both", now, came, n_ahead, error)
 
 
 def _came(told: Told, start: str, end: str) -> float | None:
     """What is recorded of a window that has ended, in the measure that is forecast; None where unknown."""
-    position, measure = told.known_position, told.outlook.measure
-    if position is None or position.clock != told.funnel.clock:
+    position, measure, clock = told.known_position, told.outlook.measure, told.funnel.clock
+    if position is None or position.clock != clock:
         return None
     if position.cutoff_step != told.outlook.periods.cutoff_step:
         return None
-    steps = told.funnel.clock.step_of(np.array([start, end], dtype="datetime64[s]"))
+    steps = clock.step_of(np.array([start, end], dtype="datetime64[s]"))
     if measure == "cash" and position.receivables is not None:
-        paid = position.receivables
-        is_in = (paid.paid_step >= steps[0]) & (paid.paid_step < steps[1])
-        return (
-            float(paid.paid_amount[is_in].sum()) if len(is_in) and paid.paid_step.min() <= steps[0] else None
-        )
-    if measure not in ("bookings", "wins") or steps[0] < position.first_won_step:
+        return _paid(position.receivables, steps)
+    if measure not in ("bookings", "wins"):
         return None
-    won = (position.won_step >= steps[0]) & (position.won_step < steps[1])
+    won_step, amount = position.won_step, position.won_amount
+    if steps[0] < position.first_won_step:  # older than a position keeps: the records may still know
+        history = told.history
+        if history is None or history.clock != clock or steps[0] < _known_from(history):
+            return None
+        deals = history.deals[history.deals["outcome"] == "won"]
+        won_step = clock.step_of(deals["closed_at"].to_numpy("datetime64[us]"))
+        amount = deals["amount"].to_numpy(float)
+    won = (won_step >= steps[0]) & (won_step < steps[1])
     if measure == "wins":
         return float(won.sum())
     mean = 1.0 if told.funnel.amounts is None else told.funnel.amounts.mean
-    return float(np.where(np.isnan(position.won_amount), mean, position.won_amount)[won].sum())
+    return float(np.where(np.isnan(amount), mean, amount)[won].sum())
+
+
+def _known_from(history: DealHistory) -> int:
+    """First step from which all wins are in the records."""
+    if history.window_start_step is not None:
+        return history.window_start_step
+    return int(history.clock.step_of(history.deals["created_at"].min().to_datetime64()))
 
 
 def _new(told: Told, last: Facts, edges: list[str]) -> tuple[str, ...]:

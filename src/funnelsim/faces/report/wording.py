@@ -52,7 +52,10 @@ def share_held(told: Told) -> list[str]:
     """How many past ranges held, and how sure that share is; with rivals, how they did."""
     assert isinstance(told.test, Backtest)
     share, low, high, n = told.held
-    texts = [tr(f"{round(share * n)} of {n} past 80 % ranges held ({percent(share, decimals=0)}).")]
+    held, whole = round(share * n), percent(share, decimals=0)
+    texts = [tr(f"{held} of {n} past 80 % ranges held ({whole}).")]
+    if told.test.measure != told.outlook.measure:
+        texts = [tr(f"{held} of {n} past 80 % ranges of {told.test.measure} held ({whole}).")]
     if low == low and high == high:
         bounds = f"{percent(low, decimals=0)[:-2]} to {percent(high, decimals=0)}"
         texts.append(tr(f"As far as so many can tell, the true share is {bounds} (90 % interval)."))

@@ -6,7 +6,7 @@ import numpy as np
 
 from funnelsim import __version__
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.parts import unit_name
+from funnelsim.faces.report.parts import chance_said, unit_name
 from funnelsim.faces.report.sections_since import window_name
 from funnelsim.faces.report.workbook_cash import cash_rows
 from funnelsim.faces.report.workbook_cells import Book, Cell, Column, Live, Sheet
@@ -40,11 +40,6 @@ def workbook(told: Told, title: str) -> bytes:
     told : Told
     title : str
         Empty: a title of ours.
-
-    Raises
-    ------
-    ReportError
-        If XlsxWriter is not installed.
     """
     outlook = told.outlook
     totals = [float(value) for value in outlook.quantile([0.1, 0.5, 0.9])]
@@ -155,7 +150,7 @@ def _chance(outlook: Forecast) -> list[Row]:
                 tr(f"Chance to reach {asked} or more"),
                 end,
                 "text",
-                tr("as far as it can be told from none or certain"),
+                tr("no ±: too close to none or certain to tell one"),
                 meaning,
             )
         ]
@@ -205,11 +200,15 @@ def _changed(told: Told) -> list[Row]:
     since, said = told.since, _said(told, "changed")
     rows: list[Row] = []
     if since is None or since.moved is None:
-        return [(tr("Since the last report"), None, "text", said, "")]
+        figure = next(answer.figure for answer in told.first_screen().answers if answer.key == "changed")
+        return [(tr("Since the last report"), None if figure == "–" else figure, "text", said, "")]
     if since.was is not None and since.is_now is not None:
         what = tr("Chance since the last report, in points")
-        sure = tr(f"then {percent(since.was)}, now {percent(since.is_now)}")
-        rows.append((what, 100 * (since.is_now - since.was), "points", sure, said))
+        sure = [tr(f"then {chance_said(since.was)}, now {chance_said(since.is_now)}")]
+        if since.chance_error is not None:
+            error = number(100 * since.chance_error, decimals=1)
+            sure.append(tr(f"± {error} points (one standard error)"))
+        rows.append((what, 100 * (since.is_now - since.was), "points", "\n".join(sure), said))
     if since.is_same_window:
         what, was, is_now = tr("Median since the last report"), since.last.p50, told.facts.p50
     else:
@@ -217,8 +216,11 @@ def _changed(told: Told) -> list[Row]:
         assert since.joint.now is not None
         what = tr(f"Median of {window_name(since.joint)} since the last report")
         was, is_now = since.joint.then.p50, since.joint.now[1]
-    sure = tr(f"then {number(was)}, now {number(is_now)}")
-    rows.append((what, since.moved, money_style(told.outlook), sure, "" if rows else said))
+    decimals = decimals_for([was, is_now])
+    sure = [tr(f"then {number(was, decimals=decimals)}, now {number(is_now, decimals=decimals)}")]
+    if since.moved_error is not None:
+        sure.append(tr(f"± {number(since.moved_error, decimals=decimals)} (one standard error)"))
+    rows.append((what, since.moved, money_style(told.outlook), "\n".join(sure), "" if rows else said))
     return rows
 
 
@@ -242,6 +244,8 @@ def _belief(told: Told) -> list[Row]:
     what, said = tr("Have 80 % ranges held in the past?"), _said(told, "belief")
     if not isinstance(told.test, Backtest):
         return [(what, None, "share", said, "")]
+    if told.test.measure != told.outlook.measure:
+        what = tr(f"Have 80 % ranges of {told.test.measure} held in the past?")
     share, low, high, _ = told.held
     sure = tr("too few independent origins for an interval")
     if np.isfinite([low, high]).all():

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from funnelsim.faces.report.kinds import ReportError
 from funnelsim.faces.report.workbook_looks import (
     DECIMALS,
     KINDS,
@@ -27,6 +26,7 @@ _MOST_CHARACTERS = 32_000  # a cell of Excel holds 32,767
 _INDEX, _NARROWEST, _WIDEST, _WIDEST_PROSE = 5, 9, 40, 64  # columns of characters
 _WORDS_ALONE = 110
 _LINE_HEIGHT = 15.0
+_TALLEST_PAGE = 780  # points: in landscape on A4 letters of 11 points become 7
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -196,7 +196,8 @@ class Sheet:
         for row, (chart, alt), height in self.charts:
             chart.set_size({"width": int(min(max(room * 7, 640), 1000)), "height": height})
             self.page.insert_chart(row, 0, chart, {"description": safe_text(alt)[:2000], "x_offset": 4})
-        self._print(n_shown)
+        tall = sum(heights.get(row, _LINE_HEIGHT) for row in range(self.next))
+        self._print(n_shown, is_one_page=tall <= _TALLEST_PAGE)
 
     def _widths(self) -> dict[int, int]:
         if not self.shown_columns:
@@ -233,13 +234,13 @@ class Sheet:
             self.page.merge_range(row, 0, row, n_shown - 1, "", made)
         self.page.write_string(row, 0, shown, made)
 
-    def _print(self, n_shown: int) -> None:
+    def _print(self, n_shown: int, *, is_one_page: bool) -> None:
         page = self.page
         page.hide_gridlines(2)
         page.set_landscape()
         page.set_paper(9)
         page.set_margins(left=0.5, right=0.5, top=0.7, bottom=0.7)
-        page.fit_to_pages(1, 0)
+        page.fit_to_pages(1, int(is_one_page))  # no table or chart is torn that fits in legible letters
         page.print_area(0, 0, max(self.next - 1, 0), n_shown - 1)
         name, title = (text.replace("&", "&&") for text in (self.name, shorten(self.book.title, 60)))
         page.set_footer(f"&L&9{_not_a_size(title)}&C&9{_not_a_size(name)}&R&9&P / &N")
@@ -273,23 +274,13 @@ class Book:
         The moment it is dated to: a clock would make two files of one input differ.
     facts : str
         What it carries for the next report, as its comments.
-
-    Raises
-    ------
-    ReportError
-        If XlsxWriter is not installed.
     """
 
     def __init__(
         self, title: str, unit: str, decimals: Mapping[str, int], created: np.datetime64, facts: str
     ) -> None:
-        try:
-            import xlsxwriter
-        except ImportError as error:
-            raise ReportError(
-                "writing Excel needs XlsxWriter; pip install 'funnelsim[excel]', or end the report's name in "
-                ".html"
-            ) from error
+        import xlsxwriter  # an extra; that it is missing is told before anything is computed
+
         self.title = visible(title)
         self.unit = unit
         self._content = io.BytesIO()

@@ -28,6 +28,7 @@ def since_rows(sheet: Sheet, told: Told) -> None:
         columns = [Column(tr("period"))]
         columns += [Column(f"{name} {when}", style) for when in (tr("then"), tr("now")) for name in _RANGE]
         columns += [Column(tr("what came"), style), Column(tr("median moves by"), style)]
+        columns.append(Column(tr("± of that"), style))
         columns.append(Column(tr("in words"), "prose"))
         windows = list(since.periods)
         if since.joint is not None and since.joint not in windows:
@@ -43,7 +44,8 @@ def _row(window: Window, at: int) -> list[Cell]:
     then, now = window.then, window.now or (None, None, None)
     moved: Cell = None if window.moved is None else Live(f"=F{at}-C{at}", window.moved)
     return [
-        window_name(window), then.p10, then.p50, then.p90, *now, window.came, moved, verdict(window),
+        window_name(window), then.p10, then.p50, then.p90, *now, window.came, moved, window.moved_error,
+        verdict(window),
     ]  # fmt: skip
 
 

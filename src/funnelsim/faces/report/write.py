@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.kinds import ReportError, check_kind, made
-from funnelsim.faces.report.last import check_earlier, last_facts
+from funnelsim.faces.report.last import check_earlier, check_same_business, last_facts
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
@@ -15,7 +16,7 @@ from funnelsim.questions.compare import LeverComparison
 from funnelsim.questions.revision import Revision
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.language import Language, language, use_language
-from funnelsim.vocabulary.whole_file import write_whole_bytes
+from funnelsim.vocabulary.whole_file import write_whole_files
 
 
 @checked
@@ -65,7 +66,9 @@ def write_report(
     Raises
     ------
     ReportError
-        If the name is no report's, it cannot be written, or `previous` is no report, or a later one.
+        If the name is no report's, it cannot be written, or `previous` is no report, a later one, or one of
+        another business: none of its open deals is in `history` or, without one, none of its stages in
+        `funnel`.
 
     Notes
     -----
@@ -77,21 +80,24 @@ def write_report(
     told = Told(outlook, funnel, history, comparison, test, last, why=why)
     if last is not None:
         check_earlier(Path(previous or ""), last, told.as_of)
+        check_same_business(Path(previous or ""), last, funnel, history)
     with use_language(language() if lang is None else lang):
-        write_told(file, told, title)
+        write_told([file], told, title)
     return file
 
 
-def write_told(file: Path, told: Told, title: str = "") -> None:
-    """Write one file of a report, in the language that is spoken.
+def write_told(files: Sequence[Path], told: Told, title: str = "") -> None:
+    """Write the files of one report, all or none, in the language that is spoken.
 
     Raises
     ------
     ReportError
-        If the name is no report's, or it cannot be written.
+        If a name is no report's, or one of them cannot be written.
     """
-    content = made(file, told, title)
+    contents = {file: made(file, told, title) for file in files}
     try:
-        write_whole_bytes(file, content)
+        write_whole_files(contents)
     except OSError as error:
+        folder = Path(error.filename or files[0]).parent
+        file = next((one for one in files if one.parent == folder), files[0])
         raise ReportError(f"{file} cannot be written ({error.strerror}); choose another folder") from error

@@ -87,6 +87,35 @@ def test_a_telephone_shows_the_whole_fan(browser: Any, whole_reports: dict[str, 
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_telephone_shows_that_more_lies_to_the_side(
+    browser: Any, whole_reports: dict[str, Path], lang: str
+) -> None:
+    """Pictures say it in words, tables by a shadow at their edge; at a desk neither is in the way."""
+    for width, is_shown in ((390, True), (1280, False)):
+        page = browser.new_page(viewport={"width": width, "height": 844})
+        page.goto(whole_reports[lang].as_uri())
+        hints = page.evaluate(
+            "[...document.querySelectorAll('.hint')].map(e => [e.offsetHeight > 0,"
+            " e.parentElement.scrollWidth > e.parentElement.clientWidth])"
+        )
+        assert hints
+        assert all(hint == [is_shown, is_shown] for hint in hints), hints
+        shadow = page.evaluate("getComputedStyle(document.querySelector('.wide')).backgroundAttachment")
+        assert shadow == "local, local, scroll, scroll"
+        page.close()
+
+
+def test_a_printed_page_breaks_no_date(browser: Any, whole_reports: dict[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(whole_reports["en"].as_uri())
+    page.emulate_media(media="print")
+    lines = page.evaluate("[...document.querySelectorAll('td .one')].map(e => e.getClientRects().length)")
+    assert len(lines) > 50
+    assert set(lines) == {1}
+    page.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
 def test_letters_stand_out_from_their_ground(browser: Any, whole_reports: dict[str, Path], lang: str) -> None:
     """4.5 to 1, as WCAG 2 asks, of every element that holds text of its own."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})

@@ -38,6 +38,8 @@ def page(told: Told, title: str) -> bytes:
         narrow=_markup(replace(first.drawing, key=f"{first.drawing.key}-narrow"), _NARROW),
         sections=told.sections(),
         markup=_markup,
+        unbroken=_unbroken,
+        hint=tr("Swipe sideways to see the whole picture."),
         made=tr(f"Made by funnelsim {__version__}."),
         skip=tr("Skip to the details"),
         details=tr("Details"),
@@ -49,6 +51,13 @@ def page(told: Told, title: str) -> bytes:
 
 def _markup(drawing: Drawing, size: tuple[float, float] = (7.4, 3.9)) -> Markup:
     return Markup(drawn(drawing.plot, drawing.noun, drawing.key, title=visible(drawing.title), size=size))
+
+
+def _unbroken(cell: str) -> Markup:
+    """A figure, date or range that no line breaks; only between a figure and its range in brackets."""
+    first, bracket, rest = visible(cell).partition(" (")
+    pieces = [first, f"({rest}"] if bracket else [first]
+    return Markup(" ").join(Markup('<span class="one">{}</span>').format(piece) for piece in pieces)
 
 
 def _legible(value: object) -> object:

@@ -192,7 +192,7 @@ def _settings(told: Told) -> dict[str, str]:
     settings = {
         "forecast": tr(f"{outlook.measure} in {span(outlook.periods.labels)}"),
         "periods": style.enumerated(period_name(label) for label in outlook.periods.labels),
-        "target": tr("none") if outlook.target is None else amount(outlook, outlook.target),
+        "target": tr("none") if outlook.target is None else known(amount(outlook, outlook.target)),
         "known up to": told.as_of,
     }
     if history is not None and history.window_start is not None:

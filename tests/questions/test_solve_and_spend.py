@@ -232,8 +232,8 @@ def test_money_goes_where_it_does_most(sample: tuple[fs.Funnel, fs.Pipeline]) ->
     assert best["cheap"] == pytest.approx(1.48, abs=0.03)
     assert best["dear"] < 1.03
     assert (table["cost"] <= 80_000 * (1 + 1e-6)).all()
-    assert table.loc["cheap alone", "verdict"] == "as good within the noise, and simpler"
-    assert table.loc["dear alone", "verdict"] == "clearly behind"
+    assert table.loc["cheap and nothing else", "verdict"] == "as good within the noise, and simpler"
+    assert table.loc["dear and nothing else", "verdict"] == "clearly behind"
     wanted = plan.forecast(np.array([0.0, 0.5])).chance().value
     cheapest = plan.cheapest_for(wanted)
     assert cheapest["cost"].iloc[0] == pytest.approx(50_000, rel=0.05)

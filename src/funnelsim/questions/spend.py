@@ -77,9 +77,9 @@ class SpendingPlan(Shown):
         Returns
         -------
         DataFrame
-            Index: mix; "best mix", "nothing", "only what is free" where something is, each option alone (with
-            what is free), and the money in equal parts. Columns: the factor of each option (1: as it is),
-            ``cost`` in the unit of the forecast, ``chance`` (0..1; forecast, not approximated) with
+            Index: mix; "best mix", "nothing", "only what is free" where something is, each option "and
+            nothing else" (or "and what is free"), and the money in equal parts. Columns: the factor of each
+            option (1: as it is), ``cost`` in the unit of the forecast, ``chance`` (0..1; forecast) with
             ``chance_se``, and ``behind`` the best with ``behind_se`` (paired; 0.1: ten points). A mix less
             than two standard errors, or half a point, behind is as good: ``verdict`` says so, and does not
             call a mix the best when all of them are.
@@ -91,7 +91,8 @@ class SpendingPlan(Shown):
         """
         if isinstance(budget, bool) or not isinstance(budget, Real) or not 0 < float(budget) < np.inf:
             raise LeverError(f"budget={budget!r} must be an amount above 0")
-        n, with_free = len(self.paid), " and what is free" if len(self.paid) < len(self.options) else " alone"
+        n = len(self.paid)
+        with_free = " and what is free" if n < len(self.options) else " and nothing else"
         mixes = {"best mix": self._optimum(float(budget)), "nothing": np.zeros(len(self.options))}
         if n < len(self.options):
             mixes["only what is free"] = self._full(np.zeros(n))

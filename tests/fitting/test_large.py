@@ -262,6 +262,24 @@ def assert_counted_or_refused(
     assert_same(paths, history, parts)
 
 
+def test_an_ending_that_was_undone_is_one_recorded(tmp_path: Path) -> None:
+    """Twelve deals arrive 40 days before ten quick ones end: 12 endings are missing, unless one is there."""
+    early = [(f"E{i}", "2026-01-01", "lost", "2026-02-10") for i in range(12)]
+    quick = [(f"Q{i}", "2026-02-10", "lost", "2026-02-11") for i in range(10)]
+    deals = pd.DataFrame(early + quick, columns=["deal_id", "created_at", "outcome", "closed_at"])
+    moves = [(deal, "lead", day) for deal, day, _, _ in early + quick]
+    undone = [("E0", "lost", "2026-01-02"), ("E0", "lead", "2026-01-03")]
+    options = {"stages": fs.Stages.named(["lead"]), "as_of": "2026-03-01", "parts": 2, "progress": False}
+    for log, is_late in ((moves, True), (moves + undone, False)):
+        frame = pd.DataFrame(log, columns=["deal_id", "stage", "entered_at"])
+        paths = written(tmp_path, deals, frame.sort_values("entered_at", kind="stable"))
+        if is_late:
+            with pytest.raises(LogError, match="about 12 of those that arrived earlier"):
+                fit_log(*paths, **options)
+        else:
+            fit_log(*paths, **options)
+
+
 def test_rules_of_stages_on_an_untidy_export(tmp_path: Path) -> None:
     """Backward moves, skipped stages, entries twice and re-opened deals of a larger log, by every rule."""
     source = fs.simulate_history(8, start="2025-06-01", window_start=None)

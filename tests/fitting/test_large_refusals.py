@@ -190,6 +190,7 @@ BAD_OPTIONS = {
     "workers": ({"workers": 0}, "workers=0 must be"),
     "parts": ({"parts": 10_000}, "is more than"),
     "memory": ({"memory": "1MB"}, "give at least"),
+    "scale": ({"unit": "万元"}, "unit='万元' holds a scale"),
     "memory words": ({"memory": "a lot"}, "as a number or as '2GB'"),
 }
 
@@ -199,6 +200,12 @@ def test_bad_options(folder: Path, case: str) -> None:
     options, message = BAD_OPTIONS[case]
     with pytest.raises(fs.FunnelsimError, match=message):
         fitted(folder, **options)
+
+
+def test_amounts_under_a_title_with_a_scale_are_refused(folder: Path) -> None:
+    deals = deals_table().rename(columns={"amount": "金额（万元）"})
+    with pytest.raises(LogError, match="金额（万元）. counts in 10,000; write amounts in single"):
+        fitted(folder, deals, columns={"amount": "金额（万元）"})
 
 
 def test_files_that_cannot_be_read(folder: Path) -> None:

@@ -7,8 +7,8 @@ import funnelsim as fs
 from funnelsim.faces.cli.failures import as_options
 from funnelsim.intake.findings import DataError
 from funnelsim.intake.reading import ReadingError
-from funnelsim.intake.scales import scale_of
 from funnelsim.vocabulary.errors import english
+from funnelsim.vocabulary.scales import scale_of
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from funnelsim.numerics.by_time import StepCounts
 from funnelsim.numerics.hazards import Spells, StageHazards
 from funnelsim.vocabulary.clock import Clock, Step, end_of_day
 from funnelsim.vocabulary.door import checked
+from funnelsim.vocabulary.scales import scale_of
 from funnelsim.vocabulary.stages import Stages
 
 Moment = str | dt.date | np.datetime64
@@ -92,7 +93,7 @@ def fit_log(
     columns, history_columns : mapping of str to str, optional
         What the files call a column: ``{"deal_id": "Opportunity ID"}``.
     unit : str
-        Unit of the amounts; by default the currency the deals table names.
+        Unit of the amounts, without a scale; by default the currency the deals table names.
     level_period, calendar, holidays
         As in :func:`funnelsim.fit`; with neither levels nor calendar, calendar steps are not counted, which
         takes half the time.
@@ -129,6 +130,11 @@ def fit_log(
     >>> funnel = fit_log("deals.parquet", "moves/*.parquet", stages=stages, as_of="2026-09-30",
     ...                  window_start="2023-01-01")  # doctest: +SKIP
     """
+    if scale_of(unit) != 1.0:
+        raise LogError(
+            f"unit={unit!r} holds a scale; name the currency alone, such as 'CNY' or 'EUR', and write "
+            "amounts in single units"
+        )
     edges = Edges.of(Clock(step), as_of, window_start, arrivals_until)
     request = LogRequest((deals, history), (columns, history_columns), stages, edges, unit)
     with counted_log(request, Work.of(workers, memory, parts, progress)) as log:
@@ -291,7 +297,7 @@ def counted_log(request: LogRequest, work: Work) -> Iterator[CountedLog]:
             raise LogError(f"no deal is known at as_of={request.edges.cutoff}; choose a later moment")
         request.edges.check(min(part.first for part in known), max(part.last for part in counted))
         tally = Tally.total([part.tally for part in known if part.tally is not None])
-        _check_silent_edges(request.edges, tally, [part.lives for part in known])
+        _check_silent_edges(request.edges, tally, known)
         yield CountedLog(
             tally=tally,
             setting=known[0].setting,  # type: ignore[arg-type]
@@ -301,11 +307,12 @@ def counted_log(request: LogRequest, work: Work) -> Iterator[CountedLog]:
         )
 
 
-def _check_silent_edges(edges: Edges, tally: Tally, lives: Sequence[Path]) -> None:
+def _check_silent_edges(edges: Edges, tally: Tally, known: Sequence[_Counted]) -> None:
     """Edges that were not given are taken only where the dates do not contradict them."""
+    lives, first_end = [part.lives for part in known], min(part.first_end for part in known)
     cutoff_step = int(edges.clock.step_of(edges.cutoff))
     if edges.window_start is None:
-        check_start(lives, edges.clock, cutoff_step)
+        check_start(lives, first_end, edges.clock, cutoff_step)
     if edges.arrivals_until is None:
         check_arrivals(tally.arrivals, edges.clock, cutoff_step)
 
@@ -336,6 +343,7 @@ class _Counted:
     lives: Path
     first: np.datetime64
     last: np.datetime64
+    first_end: int  # step of the first ending, even if it was undone later
 
 
 def _count_part(split: Split, number: int, request: LogRequest, limits: Limits) -> _Counted | None:
@@ -359,12 +367,15 @@ def _count_part(split: Split, number: int, request: LogRequest, limits: Limits) 
     history = _history(deals, known, request, split.unit)
     last, first = known_at.max(), known.entered_at.min() if len(known.deal) else known_at.max()
     if history is None:
-        return _Counted(None, None, spells, lives, first, last)
+        return _Counted(None, None, spells, lives, first, last, 0)
     stays = history.spells
     columns = (stays.stage, stays.entry_step, stays.exit_step, stays.destination)
     np.save(spells, np.stack([column.astype(np.int32) for column in columns]))
     save_lives(lives, history)
-    return _Counted(Tally.of(history, rows=deals.row), Setting.of(history), spells, lives, first, last)
+    ends = history.clock.step_of(known.entered_at[known.stage >= request.stages.n_open])
+    first_end = int(ends.min(initial=history.cutoff_step + 1))
+    tally = Tally.of(history, rows=deals.row)
+    return _Counted(tally, Setting.of(history), spells, lives, first, last, first_end)
 
 
 def _history(deals: LogDeals, moves: LogMoves, request: LogRequest, unit: str) -> DealHistory | None:

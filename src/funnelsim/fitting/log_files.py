@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.scales import scale_of
 from funnelsim.vocabulary.stages import name_key
 
 LogSource = str | Path | Sequence[str | Path]
@@ -269,9 +270,15 @@ def faults_of_amount(table: LogTable, column: str) -> list[tuple[str, str]]:
     """Conditions in SQL under which an amount cannot be used, with what to do then."""
     if column not in table:
         return []
-    kind, cell = table.kinds[column], table.cell(column)
+    title, kind, cell = table.titles[column], table.kinds[column], table.cell(column)
+    scale = scale_of(title)
+    if scale != 1.0:
+        raise LogError(
+            f"{table.name}, column {title!r} counts in {scale:,g}; write amounts in single units, under a "
+            f"title without a scale; {SMALLER}"
+        )
     if kind != "VARCHAR" and not _NUMBERS.fullmatch(kind):
-        raise LogError(f"{table.name}, column {table.titles[column]!r} is of type {kind}; give numbers")
+        raise LogError(f"{table.name}, column {title!r} is of type {kind}; give numbers")
     message = f"not an amount from 0 to {_LARGEST_AMOUNT}; write it as 1234.50, or leave it empty; {SMALLER}"
     faults = [(f"{table.number(column)} NOT BETWEEN 0 AND {_LARGEST_AMOUNT}", message)]
     if kind == "VARCHAR":

@@ -26,13 +26,15 @@ def save_lives(path: Path, history: DealHistory) -> None:
     np.save(path, lives.astype(np.int32))
 
 
-def check_start(paths: Sequence[Path], clock: Clock, cutoff_step: int) -> None:
+def check_start(paths: Sequence[Path], first_end: int, clock: Clock, cutoff_step: int) -> None:
     """Refuse a log whose earlier endings were left out.
 
     Parameters
     ----------
     paths : sequence of Path
         Steps of start and end, by part, from :func:`save_lives`.
+    first_end : int
+        Step of the first ending of the whole log.
     clock : Clock
     cutoff_step : int
 
@@ -40,8 +42,6 @@ def check_start(paths: Sequence[Path], clock: Clock, cutoff_step: int) -> None:
     ------
     LogError
     """
-    ends = (np.load(path)[1] for path in paths)
-    first_end = min(int(end.min(where=end != STILL_OPEN, initial=cutoff_step)) for end in ends)
     endings = reduce(add, (_count_part(path, cutoff_step, first_end) for path in paths))
     if endings.is_late and first_end < cutoff_step:
         day = clock.start_of(first_end).astype("datetime64[D]")

@@ -20,10 +20,11 @@ from funnelsim.intake.currencies import NO_RATES, Rates
 from funnelsim.intake.dates import AmbiguousDate, parse_dates
 from funnelsim.intake.findings import Findings
 from funnelsim.intake.moments import Moments, Wall
-from funnelsim.intake.scales import in_single_units, scale_of
+from funnelsim.intake.scales import in_single_units
 from funnelsim.intake.tables import Numbers, Table, Texts
 from funnelsim.intake.zones import Local, ZoneError, Zones
 from funnelsim.vocabulary.errors import english
+from funnelsim.vocabulary.scales import scale_of
 
 _LONG_YEARS = 30  # longer than the records of a business reach back
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from funnelsim.intake.amounts import Decimal
-from funnelsim.intake.scales import scale_of
 from funnelsim.intake.zones import Zones
 from funnelsim.vocabulary.clock import Clock, Step
 from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.scales import scale_of
 
 _DIRECTIVES = frozenset("aAbBcdfGHIjmMpSuUVwWxXyYzZ%")  # those that strptime reads
 _YEARS = frozenset("yYGcx")

@@ -204,7 +204,7 @@ def test_bad_options(folder: Path, case: str) -> None:
 
 def test_amounts_under_a_title_with_a_scale_are_refused(folder: Path) -> None:
     deals = deals_table().rename(columns={"amount": "金额（万元）"})
-    with pytest.raises(LogError, match="金额（万元）. counts in 10,000; write amounts in single"):
+    with pytest.raises(LogError, match="counts in 10,000; write amounts in single units"):
         fitted(folder, deals, columns={"amount": "金额（万元）"})
 
 

@@ -20,7 +20,6 @@ from funnelsim.faces.cli.source import Source
 from funnelsim.faces.cli.writing import json_bytes
 from funnelsim.faces.tables import decimals_for, heading, number, paragraph, percent, text_table
 from funnelsim.vocabulary.language import known
-from funnelsim.vocabulary.words import did_you_mean, key_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +156,7 @@ def _part_named(given: str, case: Case) -> str:
         If there is none, or several, of that name.
     """
     from funnelsim.questions.targets.quotas import TargetError
+    from funnelsim.vocabulary.words import did_you_mean, key_of
 
     attributes = [*case.pipeline.attributes, *case.pipeline.won_attributes]
     there = list(dict.fromkeys([*_TIMES, *attributes]))

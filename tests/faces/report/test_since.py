@@ -16,7 +16,7 @@ import funnelsim as fs
 from funnelsim.faces.cli import main
 from funnelsim.faces.report import ReportError
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.facts import Facts, Span
+from funnelsim.faces.report.facts import Facts, Span, marks_of_stages
 from funnelsim.faces.report.last import check_same_business, last_facts
 from funnelsim.faces.report.sections_since import verdict
 from funnelsim.faces.report.since import Since, Window
@@ -211,6 +211,14 @@ def test_a_last_report_of_another_business_is_refused(case: Case, tmp_path: Path
         else:
             check_same_business(own, last, funnel, None)
     assert not (tmp_path / "x.html").exists()
+
+
+def test_a_scenario_is_one_business_in_both_languages_and_no_other() -> None:
+    english, chinese = (fs.read_scenario("telesales", lang=lang) for lang in ("en", "zh"))
+    other = fs.read_scenario("field_sales", lang="en")
+    for own, last in ((english, chinese), (chinese, english)):
+        assert marks_of_stages(own.funnel) & marks_of_stages(last.funnel)
+        assert not marks_of_stages(own.funnel) & marks_of_stages(other.funnel)
 
 
 def test_the_command_refuses_the_report_of_another_business_before_it_computes(tmp_path: Path) -> None:

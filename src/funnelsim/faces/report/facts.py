@@ -109,7 +109,8 @@ class Facts:
             n_draws=outlook.n_draws, seed=outlook.seed,
             as_of=last_day(clock, outlook.periods.cutoff_step), measure=outlook.measure, unit=outlook.unit,
             window=span(outlook.periods.labels), spans=_spans(outlook, clock),
-            stages=" ".join(marks_of_stages(funnel)), deals=" ".join(sorted(marks(ids))[:_MOST_MARKS]),
+            stages=" ".join(sorted(marks_of_stages(funnel))),
+            deals=" ".join(sorted(marks(ids))[:_MOST_MARKS]),
         )  # fmt: skip
 
     @classmethod
@@ -160,9 +161,9 @@ def marks(names: Iterable[object]) -> set[str]:
     return {hashlib.blake2s(one, digest_size=4).hexdigest() for one in written}
 
 
-def marks_of_stages(funnel: Funnel) -> list[str]:
-    """Marks of the open stages, in their order."""
-    return [min(marks([stage.name])) for stage in funnel.stages.open]
+def marks_of_stages(funnel: Funnel) -> set[str]:
+    """Marks of the open stages under all their names: a scenario has the same ones in both languages."""
+    return marks(name for stage in funnel.stages.open for name in (stage.name, *stage.aliases))
 
 
 def edges_of(outlook: Forecast, clock: Clock) -> list[str]:

@@ -91,7 +91,7 @@ def check_same_business(path: Path, last: Facts, funnel: Funnel, history: DealHi
                 f"{path}: the last report is of another business: none of the deals that were open in it is "
                 "in these records; give the last report of this business, or leave it out"
             )
-    elif last.stages and not set(marks_of_stages(funnel)) & set(last.stages.split()):
+    elif last.stages and not marks_of_stages(funnel) & set(last.stages.split()):
         raise ReportError(
             f"{path}: the last report is of another business: it knows none of these stages; give the last "
             "report of this business, or leave it out; were all stages renamed, write the last one anew"

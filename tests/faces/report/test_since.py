@@ -129,7 +129,7 @@ def test_a_target_whose_time_is_over_is_answered_by_what_came(case: Case, tmp_pa
         )  # fmt: skip
         told = Told(wins, funnel, history, previous=last)
         answer = next(one for one in told.first_screen().answers if one.key == "changed")
-        assert answer.figure == f"target {verdict_}"
+        assert answer.figure == f"2025-Q1: target {verdict_}"
         said = f"{target} wins in 2025-Q1, was {verdict_}: {won.sum()} wins came, {gap}."
         assert any(said in sentence for sentence in answer.sentences), answer.sentences
         assert "All periods of the last report are over." in answer.sentences

@@ -101,8 +101,8 @@ def _told(asked: Asked, drawing: Drawing, output: Output, previous: Path | None)
     last = None if previous is None else last_facts(previous)
     case = asked.case(output)
     if previous is not None and last is not None:
-        check_earlier(previous, last, last_day(case.pipeline.clock, case.pipeline.cutoff_step))
         check_same_business(previous, last, case.funnel, case.history)
+        check_earlier(previous, last, last_day(case.pipeline.clock, case.pipeline.cutoff_step))
     target = case.question.target
     if (
         target is None

@@ -25,6 +25,7 @@ from funnelsim.faces.report.sections_since import (
     not_compared,
     signed,
     target_answered,
+    window_name,
     within_noise,
 )
 from funnelsim.faces.tables import number, percent
@@ -99,7 +100,8 @@ def _changed(told: Told) -> Answer:
         ended, target = since.ended, since.last.target
         figure = "–"
         if ended is not None and ended.came is not None and target is not None:
-            figure = tr("target reached") if ended.came >= target else tr("target missed")
+            when = window_name(ended)
+            figure = tr(f"{when}: target reached") if ended.came >= target else tr(f"{when}: target missed")
         return Answer(
             "changed", question, figure, (*not_compared(told), *target_answered(told), *_came_first(told))
         )
@@ -168,7 +170,8 @@ def _first_lever(told: Told) -> Answer:
     texts = [tr(f"Of the levers compared, most moves with: {first} (+{gain} ± {error} points).")]
     if len(ranked) > 1:
         second = effects[ranked[1]]
-        then = f"{name(comparison.levers[ranked[1]].name)} ({points(second.value)})"
+        doubt = number(100 * second.standard_error, decimals=1)
+        then = tr(f"{name(comparison.levers[ranked[1]].name)} ({points(second.value)} ± {doubt} points)")
         texts.append(tr(f"Then: {then}."))
     return Answer("lever", question, tr(f"{points(best.value)} points"), tuple(texts))
 
@@ -212,7 +215,11 @@ def judgement(low: float, high: float, n_cells: int) -> str:
         return tr("That is less than chance explains: past ranges were too narrow, and these may be, too.")
     if low > 0.8:
         return tr("That is more than chance explains: past ranges were wider than needed.")
-    return tr("The difference is no more than chance.")
+    lowest, highest = (percent(share, decimals=0) for share in (low, high))
+    return tr(
+        f"Chance may explain the difference, but {n_cells} checks tell little: between {lowest} and "
+        f"{highest} of such ranges may hold."
+    )
 
 
 def off_by(test: Backtest) -> list[str]:
@@ -223,5 +230,5 @@ def off_by(test: Backtest) -> list[str]:
         return []
     size = percent(abs(bias), decimals=0)
     if bias > 0:
-        return [tr(f"On the whole {size} too much was expected.")]
-    return [tr(f"On the whole {size} too little was expected.")]
+        return [tr(f"On average {size} too much was expected; the forecast is not corrected for that.")]
+    return [tr(f"On average {size} too little was expected; the forecast is not corrected for that.")]

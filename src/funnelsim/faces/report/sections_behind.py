@@ -12,7 +12,7 @@ from funnelsim.faces.plots import plot_backtest, plot_funnel, style
 from funnelsim.faces.plots.units import period_name, steps
 from funnelsim.faces.report.first import checked_instead, judgement, off_by
 from funnelsim.faces.report.parts import Drawing, Section, Table, amount, name, span
-from funnelsim.faces.report.wording import COUNTED, TOGETHER, notes_of, share_held
+from funnelsim.faces.report.wording import TOGETHER, doubt_said, notes_of, rates_said, share_held
 from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.vocabulary.language import known, tr
@@ -157,16 +157,13 @@ def data(told: Told) -> Section:
 def method(told: Told) -> Section:
     """How the figures come about, in plain words."""
     texts = [
-        tr(COUNTED),
+        rates_said(told),
         tr(
             "So a deal that has waited long gets the chance of deals that waited as long, "
             "and not that of all deals."
         ),
         tr(TOGETHER),
-        tr(
-            "What was counted are estimates: the forecast is made many times with others that the records "
-            "allow, and that doubt is part of every range."
-        ),
+        doubt_said(told),
         tr("Business as a whole may go better or worse than that; this widens the ranges, too."),
         tr("A range says what chance and these doubts leave open, not what a decision of yours may change."),
     ]

@@ -84,7 +84,8 @@ def _why(why: Revision) -> list[str]:
     return [
         tr(
             f"The bars tell why the mean has moved: the forecast of {why.days[0]} is worked out again from "
-            f"the records of today, then cause by cause up to {why.days[1]}."
+            f"the records of today, then cause by cause up to {why.days[1]}, with draws of their own: both "
+            "ends may lie a little beside the figures above."
         ),
         tr(
             "Slipped: still in the same stage, so time was lost. New: deals that came, less what had been "
@@ -231,9 +232,10 @@ def most_of_it(told: Told) -> list[str]:
     if not isinstance(told.why, Revision):
         return []
     change = told.why.table()["change"].loc[[*CAUSES, "model"]]
-    most = change.reindex(change.abs().sort_values(ascending=False, kind="stable").index)[:2]
+    most = change.reindex(change.abs().sort_values(ascending=False, kind="stable").index)[:3]
     words = [f"{known(str(cause))} {signed(told, float(by))}" for cause, by in most.items() if round(by, 6)]
-    return [tr(f"What moved the mean most: {style.enumerated(words)}.")] if words else []
+    total = signed(told, float(change.sum()))
+    return [tr(f"What moved the mean most: {style.enumerated(words)}; {total} in all.")] if words else []
 
 
 def not_compared(told: Told) -> list[str]:

@@ -16,11 +16,33 @@ if TYPE_CHECKING:
 TOTAL_IS_JOINT = (
     "The range of the total is worked out for all periods together: it is not the sum of their ranges."
 )
-COUNTED = (
-    "For every stage it is counted how many deals were there, for how long, and how many then moved on, were "
-    "won or were lost; deals still open count for the time they have been there."
-)
 TOGETHER = "All deals, open ones and those yet to come, are played through together: that gives the range."
+
+
+def rates_said(told: Told) -> str:
+    """Where the rates come from: counted, or written by hand."""
+    if told.history is None and not told.funnel.origin.startswith("fitted on"):
+        return tr(
+            "For every stage somebody has written down how many deals move on, are won or are lost, and "
+            "after how long."
+        )
+    return tr(
+        "For every stage it is counted how many deals were there, for how long, and how many then moved on, "
+        "were won or were lost; deals still open count for the time they have been there."
+    )
+
+
+def doubt_said(told: Told) -> str:
+    """How far the rates are known, and where that shows."""
+    if told.history is None and not told.funnel.origin.startswith("fitted on"):
+        return tr(
+            "Rates written down with a weight in deals are drawn many times as so many deals would tell "
+            "them, and that doubt is part of every range; rates without a weight are taken as certain."
+        )
+    return tr(
+        "What was counted are estimates: the forecast is made many times with others that the records allow, "
+        "and that doubt is part of every range."
+    )
 
 
 def notes_of(told: Told) -> list[str]:

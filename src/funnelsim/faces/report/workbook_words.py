@@ -6,7 +6,7 @@ import numpy as np
 
 from funnelsim import __version__
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.wording import COUNTED, TOGETHER, notes_of, shock_said
+from funnelsim.faces.report.wording import TOGETHER, doubt_said, notes_of, rates_said, shock_said
 from funnelsim.faces.report.workbook_cells import Cell, Column, Sheet
 from funnelsim.faces.report.workbook_deals import listed_amounts
 from funnelsim.faces.report.workbook_sheets import measured
@@ -178,13 +178,10 @@ def assumption_rows(sheet: Sheet, told: Told) -> None:
     sheet.line(tr("Method and assumptions"), "title")
     sheet.gap()
     method = (
-        tr(COUNTED),
+        rates_said(told),
         tr(TOGETHER),
         tr("Every open deal keeps its age: how long it has waited in its stage moves its chance."),
-        tr(
-            "What was counted are estimates: the forecast is made many times with others that the records "
-            "allow; how far these lie apart is the ± beside a figure."
-        ),
+        doubt_said(told),
     )
     notes = notes_of(told)
     rows: list[list[Cell]] = [[i + 1, tr("method"), text] for i, text in enumerate(method)]

@@ -79,8 +79,8 @@ def write_report(
     last = None if previous is None else last_facts(Path(previous))
     told = Told(outlook, funnel, history, comparison, test, last, why=why)
     if last is not None:
-        check_earlier(Path(previous or ""), last, told.as_of)
         check_same_business(Path(previous or ""), last, funnel, history)
+        check_earlier(Path(previous or ""), last, told.as_of)
     with use_language(language() if lang is None else lang):
         write_told([file], told, title)
     return file

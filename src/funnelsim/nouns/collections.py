@@ -13,7 +13,7 @@ import numpy.typing as npt
 from funnelsim.numerics.collections import ENDS, delay_by_terms, never_paid_share
 from funnelsim.numerics.hazards import StageHazards
 from funnelsim.numerics.recursion import StageRates
-from funnelsim.numerics.strata import stratum
+from funnelsim.numerics.strata import strata, stratum
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
@@ -260,7 +260,7 @@ class Collections(Shown):
         return [
             StageRates.from_hazards(
                 law.first_age,
-                law.draw_hazards([stratum(streams, "payments", draw, code) for draw in draws]),
+                law.draw_hazards(strata(streams, "payments", draws, code)),
                 np.full(len(ENDS), self.pace),
             )
             for code, law in enumerate(self.laws)

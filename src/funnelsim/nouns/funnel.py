@@ -27,7 +27,7 @@ from funnelsim.numerics.incidence import (
     win_rates,
 )
 from funnelsim.numerics.recursion import StageRates
-from funnelsim.numerics.strata import stratum
+from funnelsim.numerics.strata import strata, stratum
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.display import PERCENT, Shown, several
@@ -186,11 +186,11 @@ class Funnel(Shown):
         """
         if self.shock is None:
             return np.ones((len(draws), len(steps_ahead) - 1))
-        return np.stack([self.shock.factors(stratum(streams, "shock", b), steps_ahead) for b in draws])
+        return np.stack([self.shock.factors(one, steps_ahead) for one in strata(streams, "shock", draws)])
 
     def hazard_draws(self, stage: int, streams: Streams, draws: Sequence[int]) -> Floats:
         """Chances per step of a batch of draws, changes included; shape (n_draws, n_bins, n_places)."""
-        hazards = self.hazards[stage].draw_hazards([stratum(streams, "hazards", b, stage) for b in draws])
+        hazards = self.hazards[stage].draw_hazards(strata(streams, "hazards", draws, stage))
         return tilt_forward(hazards, self.stages.is_forward(stage), self.changes.forward_log_odds[stage])
 
     def rates(self, streams: Streams, draws: Sequence[int], klass: int = UNKNOWN) -> list[StageRates]:
@@ -208,7 +208,7 @@ class Funnel(Shown):
         usual = [
             StageRates.from_hazards(
                 hazards.first_age,
-                hazards.draw_hazards([stratum(streams, "hazards", draw, stage) for draw in draws]),
+                hazards.draw_hazards(strata(streams, "hazards", draws, stage)),
                 changes.speed[stage],
             )
             for stage, hazards in enumerate(self.hazards)
@@ -220,7 +220,10 @@ class Funnel(Shown):
             ]
         if self.classes is not None and klass != UNKNOWN:
             own = np.stack(
-                [self.classes.draw(stratum(streams, "classes", b), changes.narrowing)[klass] for b in draws]
+                [
+                    self.classes.draw(one, changes.narrowing)[klass]
+                    for one in strata(streams, "classes", draws)
+                ]
             )
             usual = [
                 replace(stage, rates=stage.rates * base[:, stage.places] * own[:, None, s, stage.places])
@@ -243,8 +246,8 @@ class Funnel(Shown):
         if self.pace is None or not len(self.pace.stage) or not self.is_steady:
             return None
         levels = np.ones((len(draws), self.stages.n_open, len(self.stages.names)))
-        for i, draw in enumerate(draws):
-            now, _ = self.pace.levels.draw(stratum(streams, "level", draw), 0)
+        for i, one in enumerate(strata(streams, "level", draws)):
+            now, _ = self.pace.levels.draw(one, 0)
             levels[i, self.pace.stage, self.pace.place] = now
         return levels
 
@@ -275,8 +278,8 @@ class Funnel(Shown):
         factors = [np.repeat(by_place[None], len(draws), axis=0) for _ in self.stages.open]
         if self.pace is None:
             return factors
-        for i, draw in enumerate(draws):
-            drawn = self.pace.factors(stratum(streams, "level", draw), span.n_before, span.n_ahead)
+        for i, one in enumerate(strata(streams, "level", draws)):
+            drawn = self.pace.factors(one, span.n_before, span.n_ahead)
             for stage, place, by_step in zip(self.pace.stage, self.pace.place, drawn, strict=True):
                 factors[stage][i, place] *= by_step
         return factors

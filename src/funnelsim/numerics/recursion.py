@@ -330,16 +330,17 @@ def _won_at_pace(stage: StageRates, pace: float, ages: Ints, value: Floats, help
     survival, leaves = stage.by_age(n_ages)
     leaves = leaves[:, helps]
     later = np.cumsum(leaves[:, :, ::-1], axis=2)[:, :, ::-1] - leaves  # after each whole age
+    # Who leaves within part of a step depends on the bin of the age that follows, and not on the age.
+    unlike, part_of = np.unique(parts, return_inverse=True)
+    within = chances_of(stage.rates[:, None] * unlike[:, None, None], axis=3)[..., helps]
     bin_of = np.searchsorted(stage.first_age, np.arange(1, n_ages), side="right") - 1
-    rates = stage.rates.swapaxes(1, 2)[:, :, bin_of]  # of the age that follows
     steps = np.concatenate([value, np.zeros_like(value[:, :, :1])], axis=2)
     change = np.diff(np.concatenate([np.zeros_like(value[:, :, :1]), steps], axis=2), axis=2)
-    worth = np.zeros((len(value), len(ages), value.shape[3]))
-    for part in np.unique(parts):
-        taken = chances_of(rates * part, axis=1)[:, helps] * survival[:, None, :-1]
-        curve = later[:, :, :-1] - taken
-        at = np.flatnonzero(parts == part)
-        for draw, of_draw in enumerate(curve):
-            window = of_draw[:, ages[:, None] + whole[at]].swapaxes(0, 1).reshape(len(ages), -1)
-            worth[draw] += window @ change[draw][:, at].reshape(window.shape[1], -1)
+    change = change.swapaxes(1, 2).reshape(len(value), -1, value.shape[3])
+    worth = np.empty((len(value), len(ages), value.shape[3]))
+    reached = ages[:, None] + whole
+    for draw in range(len(value)):
+        taken = within[draw][part_of, bin_of[reached]] * survival[draw][reached][..., None]
+        curve = later[draw].T[reached] - taken
+        worth[draw] = curve.reshape(len(ages), -1) @ change[draw]
     return worth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +30,25 @@ class Source(Protocol):
         ...
 
 
+class _Group:
+    """What ten draws share: the variables of all of them, drawn once, in the order they are asked for.
+
+    The draws ask for the same shapes, as the same quantities are drawn each time.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._drawn: list[Floats] = []
+
+    def uniform(self, which: int, shape: tuple[int, ...]) -> Floats:
+        """Variables asked for after `which` others, shape (10, *shape)."""
+        if which == len(self._drawn):
+            order = self._rng.random((DRAWS_PER_GROUP, *shape)).argsort(axis=0)
+            within = self._rng.random((DRAWS_PER_GROUP, *shape))
+            self._drawn.append((order + within) / DRAWS_PER_GROUP)
+        return self._drawn[which]
+
+
 class Stratum:
     """One draw out of a group of ten, each of whose variables falls into another tenth of its range.
 
@@ -37,8 +57,7 @@ class Stratum:
 
     Parameters
     ----------
-    rng : Generator
-        Of the group: the same for all its draws.
+    group : _Group
     number : int
         Number of the draw within the group.
 
@@ -48,14 +67,14 @@ class Stratum:
        variables, *Technometrics* 21(2), 239-245.
     """
 
-    def __init__(self, rng: np.random.Generator, number: int) -> None:
-        self._rng, self._number = rng, number
+    def __init__(self, group: _Group, number: int) -> None:
+        self._group, self._number, self._n_asked = group, number, 0
 
     def uniform(self, shape: tuple[int, ...]) -> Floats:
         """Uniform variables."""
-        order = self._rng.random((DRAWS_PER_GROUP, *shape)).argsort(axis=0)
-        within = self._rng.random((DRAWS_PER_GROUP, *shape))
-        return np.asarray((order[self._number] + within[self._number]) / DRAWS_PER_GROUP)
+        found = self._group.uniform(self._n_asked, shape)[self._number]
+        self._n_asked += 1
+        return np.asarray(found)
 
     def standard_gamma(self, shape: Floats) -> Floats:
         """Gamma variables of scale 1, by inversion; of a shape of 0 they are 0."""
@@ -67,10 +86,18 @@ class Stratum:
         return float(self.uniform(()))
 
 
+def strata(streams: Streams, name: str, draws: Sequence[int], *index: int) -> list[Stratum]:
+    """Sources of the variables called `name` for some draws; each depends on the number of its draw alone."""
+    groups = {
+        group: _Group(streams.generator(name, group, *index))
+        for group in {draw // DRAWS_PER_GROUP for draw in draws}
+    }
+    return [Stratum(groups[draw // DRAWS_PER_GROUP], draw % DRAWS_PER_GROUP) for draw in draws]
+
+
 def stratum(streams: Streams, name: str, draw: int, *index: int) -> Stratum:
-    """Source of the variables called `name` for draw `draw`; it depends on nothing else."""
-    group, number = divmod(draw, DRAWS_PER_GROUP)
-    return Stratum(streams.generator(name, group, *index), number)
+    """Source of the variables called `name` for one draw, as :func:`strata` has it."""
+    return strata(streams, name, [draw], *index)[0]
 
 
 def error_over_draws(by_draw: Floats) -> float:

@@ -17,7 +17,7 @@ from funnelsim.numerics.dwell import BestDwell
 from funnelsim.numerics.hazards import StageHazards, bin_ages
 from funnelsim.numerics.incidence import win_rates
 from funnelsim.numerics.staying import age_of_share, chance_ahead, routes_by_bin
-from funnelsim.numerics.strata import stratum
+from funnelsim.numerics.strata import strata
 from funnelsim.questions.given import fitting
 from funnelsim.questions.stays import BINNED, Models, StageStays, StayError, families_table, next_steps
 from funnelsim.vocabulary.clock import Clock
@@ -439,8 +439,7 @@ def dwell(
         hazards = tuple(bin_ages(seen.counts, next_steps(stages, s)) for s, seen in enumerate(stays))
         means = tuple(stage.mean_hazards() for stage in hazards)
         draws = tuple(
-            stage.draw_hazards([stratum(streams, "hazards", b, s) for b in numbers])
-            for s, stage in enumerate(hazards)
+            stage.draw_hazards(strata(streams, "hazards", numbers, s)) for s, stage in enumerate(hazards)
         )
     else:
         hazards = fitting(funnel, history, StayError).hazards

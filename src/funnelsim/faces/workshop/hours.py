@@ -23,9 +23,9 @@ from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.estimate import Estimate
 
 N_FUTURES, N_DRAWS, SEED = 200, 100, 0  # what funnelsim forecast takes: at rest both show one figure
-_PAUSE_SECONDS = 0.4  # a slider that rests for so long counts as placed
+_PAUSE_SECONDS = 1.0  # a slider that rests for so long counts as placed
 _LOOK_SECONDS = 0.1
-_NICENESS = 5  # the page itself comes first
+_NICENESS = 10  # the page itself comes first
 _KEPT = 256  # positions whose totals are kept: two kilobytes each
 
 Place = tuple[str, Position]  # a scenario, and where its sliders stand

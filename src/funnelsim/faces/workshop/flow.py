@@ -16,11 +16,12 @@ from funnelsim.numerics.incidence import incidence_by_age
 from funnelsim.vocabulary.language import tr
 from funnelsim.vocabulary.randomness import Streams
 
-N_DEALS = 200  # with as many leads as today
+N_DEALS = 200  # that enter in a period, with as many leads as today
 _MOST_DEALS = 300
 _MOST_STAYS = 12  # of a deal that goes back and forth
 _SECONDS = 9.0  # that a deal takes for all stages at today's median stays
-_PERIOD = 16.0  # seconds after which a deal comes again
+_PERIOD = 5.0  # seconds after which the next deal like it enters
+_STUCK = 8.0  # seconds in which a deal that is never decided is shown
 _FALL = 0.7  # seconds in which a lost deal drops out
 _HALF = 54.0  # half the height of the funnel at its mouth, in pixels
 _MIDDLE = 62.0
@@ -80,7 +81,7 @@ def _deal(funnel: Funnel, laws: list[Floats], luck: Floats, pace: float, n_open:
             return Deal(tuple(borders), is_won)
         stage = place
         borders.append((seconds, float(stage)))
-    return Deal((*borders, (seconds + _PERIOD, stage + 0.5)), False)
+    return Deal((*borders, (seconds + _STUCK, stage + 0.5)), False)
 
 
 def flow(room: Room, moves: Moves, numbers: Numbers) -> str:
@@ -93,15 +94,16 @@ def flow(room: Room, moves: Moves, numbers: Numbers) -> str:
     dots, frames = [], []
     lanes = Streams(0).generator("workshop lanes").uniform(-0.92, 0.92, (_MOST_DEALS, 2)).tolist()
     for i, deal in enumerate(deals(room, funnel, n_deals)):
-        lane, phase = lanes[i]
-        frame, still, period = _frame(deal, lane, (phase + 0.92) / 1.84, halves, n_open)
-        frames.append(f"@keyframes d{i}{{{frame}}}")
-        delay = -period * (phase + 0.92) / 1.84
+        lane, entered = lanes[i]
+        path = _Path.of(deal, lane, halves, n_open)
+        frames.append(f"@keyframes d{i}{{{path.frames}}}")
         kind = " class=w" if deal.is_won else ""
-        dots.append(
-            f'<i{kind} style="transform:{still};'
-            f'animation:d{i} {period:.1f}s linear {delay:.2f}s infinite"></i>'
-        )
+        for turn in range(path.n_turns):
+            moment = (turn + (entered + 0.92) / 1.84) * _PERIOD
+            dots.append(
+                f'<i{kind} style="transform:{path.at(moment)};'
+                f'animation:d{i} {path.n_turns * _PERIOD:.0f}s linear {-moment:.2f}s infinite"></i>'
+            )
     return (
         f"<style>{''.join(frames)}</style>"
         f'<div class="fs-flow" role="img" aria-label="{escape(_sentence(room, numbers))}">'
@@ -116,27 +118,41 @@ def _halves(reach: tuple[float, ...]) -> Floats:
     return np.maximum(np.asarray(reach) / 100 * _HALF, _LEAST_HALF)
 
 
-def _frame(deal: Deal, lane: float, phase: float, halves: Floats, n_open: int) -> tuple[str, str, float]:
-    """Keyframes of a deal, where it stands in a still picture, and the seconds until it comes again."""
-    end = deal.borders[-1][0]
-    period = _PERIOD * max(np.ceil((end + _FALL + 0.3) / _PERIOD), 1.0)
-    width = 100.0 / (n_open + 1)
-    steps = []
-    places = []
-    for seconds, border in deal.borders:
-        half = float(np.interp(border, np.arange(len(halves)), halves))
-        places.append((seconds, border * width, _MIDDLE + lane * half))
-        steps.append(f"{100 * seconds / period:.1f}%{{transform:{_at(*places[-1][1:])};opacity:1}}")
-    x = places[-1][1]
-    last = (x + width * 0.5, _MIDDLE) if deal.is_won else (x + width * 0.1, _MIDDLE + _HALF + 16)
-    steps.append(f"{100 * (end + _FALL) / period:.1f}%,to{{transform:{_at(*last)};opacity:0}}")
-    times = [seconds for seconds, _, _ in places]
-    moment = phase * period
-    still = _at(
-        float(np.interp(moment, times, [place[1] for place in places])),
-        float(np.interp(moment, times, [place[2] for place in places])),
-    )
-    return "".join(steps), still + (";opacity:0" if moment > end else ""), float(period)
+@dataclass(frozen=True)
+class _Path:
+    """The way of a deal over the picture: seconds since it entered, and where it is then.
+
+    A deal that stays for several periods is drawn as often, so that each period has as many that enter.
+    """
+
+    frames: str
+    n_turns: int
+    times: tuple[float, ...]
+    places: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def of(cls, deal: Deal, lane: float, halves: Floats, n_open: int) -> _Path:
+        end = deal.borders[-1][0]
+        n_turns = int(np.ceil((end + _FALL + 0.3) / _PERIOD))
+        times = tuple(seconds for seconds, _ in deal.borders)
+        at_borders = np.array([border for _, border in deal.borders])
+        width = 100.0 / (n_open + 1)
+        heights = _MIDDLE + lane * np.interp(at_borders, np.arange(len(halves)), halves)
+        places = tuple(zip((at_borders * width).tolist(), heights.tolist(), strict=True))
+        x = places[-1][0]
+        last = (x + width * 0.5, _MIDDLE) if deal.is_won else (x + width * 0.1, _MIDDLE + _HALF + 16)
+        share = 100 / (n_turns * _PERIOD)
+        steps = [
+            f"{share * seconds:.1f}%{{transform:{_at(*place)};opacity:1}}"
+            for seconds, place in zip(times, places, strict=True)
+        ]
+        steps.append(f"{share * (end + _FALL):.1f}%,to{{transform:{_at(*last)};opacity:0}}")
+        return cls("".join(steps), n_turns, times, places)
+
+    def at(self, moment: float) -> str:
+        """Where it is in a picture that stands still, some seconds after it entered."""
+        place = _at(*(float(np.interp(moment, self.times, one)) for one in zip(*self.places, strict=True)))
+        return place + (";opacity:0" if moment > self.times[-1] else "")
 
 
 def _at(x: float, y: float) -> str:

@@ -19,9 +19,14 @@ TOTAL_IS_JOINT = (
 TOGETHER = "All deals, open ones and those yet to come, are played through together: that gives the range."
 
 
+def _is_by_hand(told: Told) -> bool:
+    """Whether nothing was counted: neither records now, nor those that the funnel was learnt from."""
+    return told.history is None and not told.funnel.origin.startswith("fitted on")
+
+
 def rates_said(told: Told) -> str:
     """Where the rates come from: counted, or written by hand."""
-    if told.history is None and not told.funnel.origin.startswith("fitted on"):
+    if _is_by_hand(told):
         return tr(
             "For every stage somebody has written down how many deals move on, are won or are lost, and "
             "after how long."
@@ -34,7 +39,7 @@ def rates_said(told: Told) -> str:
 
 def doubt_said(told: Told) -> str:
     """How far the rates are known, and where that shows."""
-    if told.history is None and not told.funnel.origin.startswith("fitted on"):
+    if _is_by_hand(told):
         return tr(
             "Rates written down with a weight in deals are drawn many times as so many deals would tell "
             "them, and that doubt is part of every range; rates without a weight are taken as certain."

@@ -280,6 +280,25 @@ def test_forecast_reports_that_chance_and_its_spread() -> None:
     assert variance > 1.9 * 50 * mean * (1 - mean)  # so that a forecast without draws would fail
 
 
+def test_spread_of_a_walked_chance_holds_that_of_the_rates_and_the_luck_of_so_few_futures() -> None:
+    """Two futures a draw cannot tell the one from the other; the exact engine knows the first, a binomial the
+    second. Alike deals then differ by their luck alone.
+    """
+    deals, exact = (
+        fs.forecast(
+            weighted_stage(),
+            open_deals([0] * 5, [3] * 5),
+            periods=["2026-10-01", "2026-10-31"],
+            engine=engine,
+            seed=SEED,
+        ).by_deal()
+        for engine in (fs.Events(n_futures=100, n_draws=50), fs.Exact(n_draws=50))
+    )
+    luck = deals["chance"] * (1 - deals["chance"]) / 100
+    np.testing.assert_allclose(deals["chance_sd"] ** 2, exact["chance_sd"] ** 2 + luck, rtol=1e-9)
+    assert (luck > 0.1 * exact["chance_sd"] ** 2).all()  # so that leaving it out would fail
+
+
 def test_spread_of_a_chance_is_that_of_all_periods_together() -> None:
     """Nobody is lost here: whoever is not won early is won late, so the spreads of the periods cancel.
 

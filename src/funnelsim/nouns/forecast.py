@@ -393,10 +393,10 @@ class Forecast(Shown):
         -------
         DataFrame
             Sorted by expected contribution. ``age_steps`` in the stage, in steps of the clock; ``chance`` to
-            be won by the end (0..1), and ``chance_in_...`` each period; ``chance_sd`` is the uncertainty of
-            the chance that comes from the parameters; ``amount`` and ``expected`` (amount x chance) in the
-            unit of the forecast, and whether the ``amount_is_imputed``. Without amounts there are no amount
-            columns.
+            be won by the end (0..1), and ``chance in ...`` each period; ``chance_sd`` is the uncertainty of
+            the chance that comes from the parameters (and, where reps are walked, from the number of
+            futures); ``amount`` and ``expected`` (amount x chance) in the unit of the forecast, and whether
+            the ``amount_is_imputed``. Without amounts there are no amount columns.
         """
         frame = self.deals.by_deal(self.periods.labels, has_amounts=self.is_money)
         units = dict.fromkeys(("amount", "expected"), self.unit)

@@ -31,7 +31,8 @@ class OpenDeals:
     chance : ndarray of shape (n_deals, n_periods)
         Chance to be won in each period, mean over parameter draws.
     chance_sd : ndarray of shape (n_deals,)
-        Standard deviation over parameter draws of the chance to be won in any of the periods.
+        Standard deviation over parameter draws of the chance to be won in any of the periods; where deals are
+        walked one by one, the luck of the simulated futures adds to it.
     """
 
     deal_ids: npt.NDArray[np.object_]

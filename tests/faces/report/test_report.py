@@ -75,7 +75,7 @@ def test_the_first_screen_answers(page: Path, case: tuple[fs.Scenario, fs.LeverC
     assert f"{100 * base.chance().value:.1f} %" in first
     for quantile in base.quantile([0.1, 0.9]).tolist():
         assert f"{quantile:,.0f}" in first
-    assert "Of the levers compared, most moves with" in first
+    assert "Of the levers compared, the chance gains most from" in first
     assert "was not checked" in first
 
 

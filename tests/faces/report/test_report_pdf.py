@@ -39,7 +39,7 @@ def test_the_first_page_answers_and_is_text(
     reader = pypdf.PdfReader(path)
     first = reader.pages[0].extract_text()
     assert f"{100 * comparison.base.chance().value:.0f} %" in first
-    assert "Of the levers compared, most moves with" in first
+    assert "Of the levers compared, the chance gains most from" in first
     assert "was not checked" in first
     assert f"1 / {len(reader.pages)}" in first
     box = reader.pages[0].mediabox

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from funnelsim.engines.assemble import assembled, check_match
-from funnelsim.engines.chances import Positions
+from funnelsim.engines.chances import Positions, batch_chances
 from funnelsim.engines.events.calibrate import calibrated
 from funnelsim.engines.events.course import Course, Plan
 from funnelsim.engines.events.future import Told, simulate
@@ -207,8 +207,9 @@ class Events:
         wins, bookings = _shaken(plan, wins, bookings, self.n_draws)
         if funnel.amounts is None:
             bookings = np.empty((2, 0, len(periods)))
-        each = replace(Positions.of(funnel, pipeline), of_deal=np.arange(pipeline.n_deals))
-        chance, chance_sd = _chances(plan, futures, self.n_draws)
+        positions = Positions.of(funnel, pipeline)
+        each = replace(positions, of_deal=np.arange(pipeline.n_deals))
+        chance, chance_sd = _chances(plan, futures, self.n_draws, positions)
         outlook = assembled(
             Futures(wins[0], wins[1], bookings[0], bookings[1], self.n_draws),
             funnel,
@@ -235,21 +236,27 @@ def _run_draw(plan: Plan, draw: int, n_futures: int) -> list[Told]:
         return [simulate(plan, course, number) for number in range(n_futures)]
 
 
-def _chances(plan: Plan, futures: list[Told], n_draws: int) -> tuple[Floats, Floats]:
-    """Share of futures in which each open deal is won, and the spread that comes from the parameters.
+def _chances(plan: Plan, futures: list[Told], n_draws: int, positions: Positions) -> tuple[Floats, Floats]:
+    """Share of futures in which each open deal is won, and how far it is known.
 
     Returns
     -------
     chance : ndarray of shape (n_draws, n_deals, n_periods)
     chance_sd : ndarray of shape (n_deals,)
-        Over draws, of the chance to be won at all; freed from the luck of so few futures a draw.
+        Of the chance to be won at all: the spread over draws of the rates, and the luck of so many futures.
+
+    Notes
+    -----
+    A few futures a draw cannot tell the spread over draws from luck. It is taken from the recursion, on the
+    same draws, as if the reps had hours for every deal.
     """
     n = len(futures) // n_draws
     won_in = np.stack([future.won_in for future in futures]).reshape(n_draws, n, plan.pipeline.n_deals)
     chance = np.stack([(won_in == period).mean(axis=1) for period in range(len(plan.periods))], axis=2)
-    by_draw = chance.sum(axis=2)
-    luck = (by_draw * (1.0 - by_draw)).mean(axis=0) / max(n - 1, 1)
-    return chance, np.sqrt(np.maximum(by_draw.var(axis=0, ddof=1) - luck, 0.0))
+    at_once = batch_chances(plan.funnel, positions, plan.periods, plan.streams, range(n_draws)).open_deals
+    of_rates = at_once.sum(axis=2).var(axis=0, ddof=1)[positions.of_deal]
+    mean = chance.sum(axis=2).mean(axis=0)
+    return chance, np.sqrt(of_rates + mean * (1.0 - mean) / len(futures))
 
 
 def _shaken(plan: Plan, wins: Ints, bookings: Floats, n_draws: int) -> tuple[Ints, Floats]:

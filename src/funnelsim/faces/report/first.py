@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from funnelsim.faces.report.content import Told
 
 _FEW_CELLS = 4  # of fewer no share says anything
+_LONGEST_LEVER = 90  # letters: two lines of a card
 _CLEAR = 2.0  # standard errors from no change at all
 
 
@@ -165,13 +166,17 @@ def _first_lever(told: Told) -> Answer:
     if best.value <= max(_CLEAR * best.standard_error, 0.0005):
         text = tr("None of the levers compared clearly raises the chance of the target.")
         return Answer("lever", question, "–", (text,))
-    first, gain = name(comparison.levers[ranked[0]].name), number(100 * best.value, decimals=1)
+    first, gain = (
+        name(comparison.levers[ranked[0]].name, _LONGEST_LEVER),
+        number(100 * best.value, decimals=1),
+    )
     error = number(100 * best.standard_error, decimals=1)
-    texts = [tr(f"Of the levers compared, most moves with: {first} (+{gain} ± {error} points).")]
+    texts = [tr(f"Of the levers compared, the chance gains most from: {first} (+{gain} ± {error} points).")]
     if len(ranked) > 1:
         second = effects[ranked[1]]
         doubt = number(100 * second.standard_error, decimals=1)
-        then = tr(f"{name(comparison.levers[ranked[1]].name)} ({points(second.value)} ± {doubt} points)")
+        after = name(comparison.levers[ranked[1]].name, _LONGEST_LEVER)
+        then = tr(f"{after} ({points(second.value)} ± {doubt} points)")
         texts.append(tr(f"Then: {then}."))
     return Answer("lever", question, tr(f"{points(best.value)} points"), tuple(texts))
 

@@ -103,9 +103,9 @@ class FirstScreen:
     drawing: Drawing
 
 
-def name(text: object) -> str:
+def name(text: object, longest: int = _LONGEST_NAME) -> str:
     """A name that users gave: on one line, in the language where it is one of ours, not too long."""
-    return style.shorten(known(style.plain(text)), _LONGEST_NAME)
+    return style.shorten(known(style.plain(text)), longest)
 
 
 def unit_name(unit: str) -> str:

@@ -130,6 +130,13 @@ def _of_deals(table: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
         told.append(tr("Sorted by what each deal brings on average: its amount times its chance."))
     else:
         told.append(tr("Sorted by chance."))
+    if (shown["chance_sd"] > 0).any():
+        told.append(
+            tr(
+                "± of a chance: one standard deviation, from how far the rates are known and, where reps are "
+                "followed, from the number of futures."
+            )
+        )
     if "won_p10" in table:
         told.append(tr("Likely won: four out of five of a deal's wins happen between these two dates."))
     if "amount_is_imputed" in shown and shown["amount_is_imputed"].any():
@@ -164,9 +171,7 @@ def _deal_row(row: Row) -> tuple[str, ...]:
     cells = [name(row["deal_id"]), name(row["stage"])]
     if "amount" in row:
         cells.append(number(row["amount"]) + ("*" if row["amount_is_imputed"] else ""))
-    spread = (
-        f" ± {number(100 * row['chance_sd'])}" if row["chance_sd"] > 0 else ""
-    )  # few futures tell of none
+    spread = f" ± {number(100 * row['chance_sd'])}" if row["chance_sd"] > 0 else ""  # rates may be certain
     said = chance_said(row["chance"], decimals=0)
     cells.append(said if said[0] in "<>" else said + spread)
     if "won_p10" in row:

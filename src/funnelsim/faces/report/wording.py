@@ -85,7 +85,7 @@ def share_held(told: Told) -> list[str]:
         texts = [tr(f"{held} of {n} past 80 % ranges of {told.test.measure} held ({whole}).")]
     if low == low and high == high:
         bounds = f"{percent(low, decimals=0)[:-2]} to {percent(high, decimals=0)}"
-        texts.append(tr(f"As far as so many can tell, the true share is {bounds} (90 % interval)."))
+        texts.append(tr(f"So many checks put the true share at {bounds} (90 % interval)."))
     if told.test.cells["method"].nunique() > 1:
         texts.append(tr(told.test.verdict()))
     return texts

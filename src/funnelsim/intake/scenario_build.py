@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from funnelsim.intake.scenario_model import DealsPart, ScenarioPart, WonPart
 from funnelsim.intake.scenario_people import team_from_part, work_from_part
-from funnelsim.intake.scenario_sound import places_from, sound_funnel, sound_stages
+from funnelsim.intake.scenario_sound import sound_funnel, sound_stages
+from funnelsim.intake.scenario_ways import check_endless, check_ways, sound_lever, stages_unsure
 from funnelsim.nouns.funnel import Funnel
-from funnelsim.nouns.funnel_schema import HazardsPart
 from funnelsim.nouns.levers.file import LeverPart
 from funnelsim.nouns.levers.protocol import Lever, LeverError, moves_people
 from funnelsim.nouns.levers.rates import Volume, three_levers
@@ -31,29 +33,40 @@ Ints = npt.NDArray[np.int64]
 _TIMES = ("week", "month", "quarter")
 
 
-def built(part: ScenarioPart, name: str, faults: Faults, *, a_deal: str = "deal") -> Scenario | None:
+def built(
+    part: ScenarioPart,
+    name: str,
+    faults: Faults,
+    *,
+    a_deal: str = "deal",
+    replaced: Iterable[Place] = (),
+) -> Scenario | None:
     """The scenario a file tells of; None, and the reasons in `faults`, where it cannot be.
 
-    Deals without a name are called `a_deal`, and numbered.
+    Deals without a name are called `a_deal`, and numbered. What was `replaced`, as it was at fault in the
+    file, refuses no lever.
     """
     sound, stages = sound_stages(part.funnel, faults)
     if stages is None:
         return None
-    _check_names(part, stages, faults)
-    _check_endless(part.funnel.hazards, stages, faults)
+    check_endless(part.funnel.hazards, stages, faults)
     funnel = sound_funnel(sound, stages, faults)
+    unsure = stages_unsure((*replaced, *(place for place, _ in faults.found)), stages)
+    _check_names(part, stages, faults)
     if not part.funnel.unit and part.measure != "wins":
         faults.add(("funnel", "unit"), 'amounts need their currency: unit = "EUR"')
     clock = Clock(part.funnel.step)
     faults.attempt(("periods",), lambda: _periods(part, clock))
     won = _won_steps(part, clock, faults)
+    pay = _pay(part, faults)
     team, work = team_from_part(part.team, faults), work_from_part(part.work, stages, faults)
     if (part.team is None) != (part.work is None):
         faults.add(("team",), "a team needs work, and work a team: give both, or neither")
     if funnel is None:
         return None
     _check_quotas(part, funnel, faults)
-    levers, spending = _levers_and_spending(part, funnel, faults)
+    unsure |= check_ways(_every_lever(part), sound.hazards, stages, faults)
+    levers, spending = _levers_and_spending(part, funnel, unsure, faults)
     if faults.found:
         return None
     return Scenario(
@@ -70,21 +83,33 @@ def built(part: ScenarioPart, name: str, faults: Faults, *, a_deal: str = "deal"
         work=work,
         spending=tuple(one for one in spending if one is not None),
         quotas=tuple(Quotas(one.by, one.quotas) for one in part.quotas),
-        pay=_pay(part),
+        pay=pay,
         activity=None if part.activity is None else Activity(**part.activity.model_dump()),
     )
 
 
 def _levers_and_spending(
-    part: ScenarioPart, funnel: Funnel, faults: Faults
+    part: ScenarioPart, funnel: Funnel, unsure: set[str], faults: Faults
 ) -> tuple[list[Lever | None], list[Spending | None]]:
     """Levers to compare, and those that money buys."""
-    is_whole, n_before, has_team = not faults.found, len(faults.found), part.team is not None
-    levers = [_lever(one, ("lever", i), funnel, has_team, faults) for i, one in enumerate(part.lever)]
-    spending = [_spending(part, i, funnel, faults) for i in range(len(part.spend))]
-    if not is_whole:  # what a lever can reach is not known of a funnel in which something stands in
-        faults.found[n_before:] = [one for one in faults.found[n_before:] if " lies between " not in one[1]]
-    return levers, spending
+    levers = [
+        _lever(one, ("lever", i), funnel, unsure, faults, has_team=part.team is not None)
+        for i, one in enumerate(part.lever)
+    ]
+    return levers, [_spending(part, i, funnel, unsure, faults) for i in range(len(part.spend))]
+
+
+def _every_lever(part: ScenarioPart) -> list[tuple[Place, LeverPart]]:
+    """Levers to compare, those that money buys, and those within others; and where."""
+    top: list[tuple[Place, LeverPart]] = [(("lever", i), one) for i, one in enumerate(part.lever)]
+    top += [(("spend", i, "lever"), one.lever) for i, one in enumerate(part.spend)]
+    return [found for place, one in top for found in _with_those_within(one, place)]
+
+
+def _with_those_within(lever: LeverPart, place: Place) -> list[tuple[Place, LeverPart]]:
+    below = enumerate(getattr(lever, "levers", ()))
+    within = [found for i, one in below for found in _with_those_within(one, (*place, "levers", i))]
+    return [(place, lever), *within]
 
 
 def _check_names(part: ScenarioPart, stages: Stages, faults: Faults) -> None:
@@ -92,10 +117,9 @@ def _check_names(part: ScenarioPart, stages: Stages, faults: Faults) -> None:
     named: list[tuple[Place, str]] = [
         (("pipeline", i, "stage"), some.stage) for i, some in enumerate(part.pipeline)
     ]
-    named += [found for i, one in enumerate(part.lever) for found in _stages_of(one, ("lever", i))]
-    named += [
-        found for i, one in enumerate(part.spend) for found in _stages_of(one.lever, ("spend", i, "lever"))
-    ]
+    for place, lever in _every_lever(part):
+        stage = getattr(lever, "stage", None)
+        named += [] if stage is None else [((*place, "stage"), stage)]
     if part.activity is not None:
         named += [(("activity", "visits", name), name) for name in part.activity.visits]
     names = [stage.name for stage in stages.open]
@@ -105,67 +129,36 @@ def _check_names(part: ScenarioPart, stages: Stages, faults: Faults) -> None:
             faults.add(place, f"{name!r} is no open stage; they are {', '.join(names)}{hint}")
 
 
-def _stages_of(part: LeverPart, place: Place, key: str = "stage") -> list[tuple[Place, str]]:
-    """The stages that a lever names, or what it says under another key; and where."""
-    own = getattr(part, key, None)
-    found: list[tuple[Place, str]] = [] if own is None else [((*place, key), own)]
-    for i, inner in enumerate(getattr(part, "levers", ())):
-        found += _stages_of(inner, (*place, "levers", i), key)
-    return found
-
-
-def _check_endless(hazards: dict[str, HazardsPart], stages: Stages, faults: Faults) -> None:
-    """Stages from which no outcome can be reached: deals would go round for ever."""
-    codes = stages.codes
-    goes = {codes[name]: places_from(part) for name, part in hazards.items() if name in codes}
-    ends = set(range(stages.n_open, len(stages.names)))
-    for _ in goes:  # a place that is unknown, or not said, is a fault of its own
-        ends |= {
-            s for s, to in goes.items() if not to or any(codes.get(name, -1) in {*ends, -1} for name in to)
-        }
-    for name in hazards:
-        if codes.get(name, -1) in goes.keys() - ends:
-            never = "no way from here leads to an outcome: deals would never end"
-            faults.add(("funnel", "hazards", name), never)
-
-
-def _lever(part: LeverPart, place: Place, funnel: Funnel, has_team: bool, faults: Faults) -> Lever | None:
+def _lever(
+    part: LeverPart, place: Place, funnel: Funnel, unsure: set[str], faults: Faults, *, has_team: bool
+) -> Lever | None:
     """A lever that can be applied; None where it cannot."""
     n_before = len(faults.found)
-    for where, start in _stages_of(part, place, "start"):
-        faults.attempt(where, partial(Rep.several, 1, name="hire", start=start))
-    known, is_known = _on_known_stages(part, funnel)
+    for where, one in _with_those_within(part, place):
+        start = getattr(one, "start", None)
+        faults.attempt((*where, "start"), partial(Rep.several, 1, name="hire", start=start))
+    sound = sound_lever(part, funnel.stages, unsure)
     if len(faults.found) > n_before:
         return None
 
-    of_all = faults.attempt(place, lambda: known.of_all(funnel))
+    of_all = faults.attempt(place, lambda: sound.of_all(funnel))
 
     def tried() -> Lever:
-        lever = known.of_some(of_all or Volume(1.1))  # for whom it is meant is told beside what it does
+        lever = sound.of_some(of_all or Volume(1.1))  # for whom it is meant is told beside what it does
         lever.apply(funnel)
         if moves_people(lever) and not has_team:
             raise LeverError(f"{lever.name}: nobody is there to be moved; add the tables team and work")
         return lever
 
     lever = faults.attempt(place, tried)
-    return lever if is_known and of_all is not None else None
+    return lever if sound == part and of_all is not None else None
 
 
-def _on_known_stages(part: LeverPart, funnel: Funnel) -> tuple[LeverPart, bool]:
-    """A lever on stages that there are, so that all else is checked; and whether it was so in the file."""
-    stage, inner = getattr(part, "stage", None), getattr(part, "levers", None)
-    is_known = stage is None or stage in funnel.stages.codes
-    changes: dict[str, object] = {} if is_known else {"stage": funnel.stages.names[0]}
-    if inner is not None:
-        below = [_on_known_stages(one, funnel) for one in inner]
-        is_known = all(known for _, known in below)
-        changes["levers"] = [one for one, _ in below]
-    return part.model_copy(update=changes), is_known
-
-
-def _spending(part: ScenarioPart, i: int, funnel: Funnel, faults: Faults) -> Spending | None:
+def _spending(
+    part: ScenarioPart, i: int, funnel: Funnel, unsure: set[str], faults: Faults
+) -> Spending | None:
     one, place = part.spend[i], ("spend", i, "lever")
-    lever = _lever(one.lever, place, funnel, part.team is not None, faults)
+    lever = _lever(one.lever, place, funnel, unsure, faults, has_team=part.team is not None)
     strength = None if lever is None else faults.attempt(place, lambda: strength_of(lever))
     if lever is None or strength is None:
         return None
@@ -195,11 +188,19 @@ def _check_quotas(part: ScenarioPart, funnel: Funnel, faults: Faults) -> None:
                 faults.add(("quotas", i, "quotas", name), unknown + did_you_mean(name, there))
 
 
-def _pay(part: ScenarioPart) -> Pay | None:
+def _pay(part: ScenarioPart, faults: Faults) -> Pay | None:
     if part.commission is None:
         return None
-    steps = tuple((step.above, step.rate) for step in part.commission.steps)
-    return Pay(steps, part.commission.on_whole, part.commission.of_quota)
+    steps, place = part.commission.steps, ("commission", "steps")
+    for i, (before, step) in enumerate(pairwise(steps), start=1):
+        if step.above <= before.above:
+            rise = f"thresholds must rise: {step.above:,.10g} follows {before.above:,.10g}; order the steps"
+            faults.add((*place, i, "above"), rise)
+        if part.commission.on_whole and step.rate < before.rate:
+            fall = f"rates on the whole amount must not fall: {step.rate:g} follows {before.rate:g}"
+            faults.add((*place, i, "rate"), fall)
+    pairs = tuple((step.above, step.rate) for step in steps)
+    return Pay(pairs, part.commission.on_whole, part.commission.of_quota)
 
 
 def _pipeline(part: ScenarioPart, funnel: Funnel, won: Ints, a_deal: str) -> Pipeline:

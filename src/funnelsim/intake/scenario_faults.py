@@ -17,7 +17,7 @@ from funnelsim.nouns.funnel_file import FORMAT
 from funnelsim.nouns.funnel_schema import expected_words, meant_key, plain_fault, told
 from funnelsim.nouns.levers.file import KINDS
 from funnelsim.vocabulary.faults import Fault, Faults, Place
-from funnelsim.vocabulary.words import closest, did_you_mean
+from funnelsim.vocabulary.words import closest, word_meant
 
 _MOST_ROUNDS = 30
 _OF_NUMBERS = (
@@ -27,7 +27,6 @@ _OF_NUMBERS = (
 # What stands in for a part that must be there but is at fault, so that the rest can be checked.
 _STAND_INS: dict[Place, Any] = {
     ("format",): "funnelsim-scenario/1",
-    ("as_of",): "2200-01-01",
     ("target",): 1.0,
     ("funnel", "format"): FORMAT,
     ("funnel", "arrivals"): {"block_steps": 1, "mean_per_block": 0, "entries": {}},
@@ -51,20 +50,20 @@ _OF_TABLES: dict[tuple[str, ...], dict[str, Any]] = {
 _STANDS = re.compile(
     r"'.*?' is (no|an) |\"[^\"]*\" is no |no .*? is called |no deal is of |\d+ numbers for |"
     r"two reps are called |as many weights as |one place stands |deals (arrive in|cannot go from) |"
-    r"nobody waits in |stage names and aliases must be unique|must name every open stage|.* must lead from |"
-    r"only open stages can |values need the attribute |.* needs either odds"
+    r"nobody waits in |stage names and aliases must be unique|must name every open stage|"
+    r"shares add to [1-9]|'.*?' to '.*?' must lead|values need the attribute |.* needs either odds"
 )
 # What only follows where a part of the funnel had to be left out.
 _FOLLOWS_FROM = {
     "the funnel tells deals apart by": ("funnel", "classes"),
     "the funnel does not know how wins are paid": ("funnel", "collections"),
     "no won deal has an amount": ("funnel", "amounts"),
-    " lies between ": ("funnel",),
 }
 _HOLD_TEXTS = {
     "aliases", "attribute", "attributes", "gate", "labels", "lever", "name", "notes", "origin", "pipeline",
     "reps", "spend", "values",
 }  # fmt: skip
+_DAY_UNCLEAR = re.compile(r"is missing|write 2026-03-05")
 _NAMES = (("funnel", "stages"), ("funnel", "outcomes"))  # without them no other name can be checked
 
 
@@ -123,8 +122,10 @@ class Sound:
                 return ScenarioPart.model_validate(self.content)
             except ValidationError as error:
                 every = error.errors()
-            for place, fault in faults_of(every):
+            for place, fault in faults_of(one for one in every if not self._rests_on_guess(one)):
                 in_file = self.in_file(place)
+                if place == ("as_of",) and _DAY_UNCLEAR.search(fault):
+                    fault += self._last_win()
                 if not any(
                     _is_within(in_file, other) or _is_within(other, in_file) for other in self.dropped
                 ):
@@ -146,12 +147,33 @@ class Sound:
 
     def follows(self, place: Place, fault: str) -> bool:
         """Whether a fault may only follow from what was left out."""
+        if " needs either odds" in fault and (*place, "kind") in self.dropped:
+            return True
         for words, part in _FOLLOWS_FROM.items():
             if words in fault and any(_is_within(other, part) for other in self.dropped):
                 return True
         if _STANDS.match(fault) and not any(_is_within(place, other) for other in self.dropped):
             return False
         return self._rests_on_dropped(place)
+
+    def _rests_on_guess(self, error: Any) -> bool:
+        """Whether a key is missing, or too many, only for the kind that is taken for an unknown one."""
+        place = without_tags(error["loc"])
+        is_of_kind = error["type"] == "missing" or (
+            error["type"] == "extra_forbidden" and not _key_meant(error)
+        )
+        return is_of_kind and self.in_file((*place[:-1], "kind")) in self.dropped
+
+    def _wins_on(self) -> list[str]:
+        """Days of the wins that can be read."""
+        wins = self.content.get("won")
+        days = [day_meant(_at(win, ("on",))) for win in wins] if isinstance(wins, list) else []
+        return [day for day in days if day]
+
+    def _last_win(self) -> str:
+        """What is known of a day that cannot be read: no win may lie after it."""
+        days = self._wins_on()
+        return f"; the last win is on {max(days)}, so write that day or a later one" if days else ""
 
     def _rests_on_dropped(self, place: Place) -> bool:
         return any(_is_within(place, other) or _is_within(other, place) for other in self.dropped)
@@ -195,12 +217,23 @@ class Sound:
         return True
 
     def _kind_meant(self, place: Place) -> bool:
-        """Take the kind of a lever as it was meant; whether that can be told."""
+        """Take the kind of a lever as it was meant, or else as its keys say; whether that can be done."""
         lever = _at(self.content, place)
-        kind = closest(str(lever.get("kind")), KINDS) if isinstance(lever, dict) and "kind" in lever else None
-        if kind is not None:
-            lever["kind"] = kind
-        return kind is not None
+        if not isinstance(lever, dict):
+            return False
+        key = _key_of_kind(lever)
+        given = lever.pop(key, None)
+        if key != "kind":
+            self.renamed[(*place, "kind")] = key
+        kind = word_meant(str(given), KINDS) if given is not None else None
+        if kind is None:
+            kind = max(KINDS, key=lambda one: len(KINDS[one].model_fields.keys() & lever))
+            self.dropped.append(self.in_file((*place, "kind")))
+            others = {key for form in KINDS.values() for key in form.model_fields}
+            for key in others - KINDS[kind].model_fields.keys():
+                lever.pop(key, None)  # it may be right for the kind that is meant
+        lever["kind"] = kind
+        return True
 
     def _values(self, table: Any, place: Place) -> tuple[Place, ...]:
         """The place itself where something stands there."""
@@ -211,6 +244,8 @@ class Sound:
 
     def _stand_in(self, place: Place) -> Any:
         """What takes the place of a part at fault; None where that is simply left out."""
+        if place == ("as_of",):
+            return max(self._wins_on(), default="2200-01-01")
         if place in _STAND_INS:
             return copy.deepcopy(_STAND_INS[place])
         if len(place) == 3 and place[:2] == ("funnel", "hazards"):
@@ -287,22 +322,24 @@ def _key_meant(error: Any) -> str:
 def _value_meant(error: Any) -> Any:
     """What a text was probably meant to be: a number, a day, or one of some words; None where unclear."""
     given, kind = error["input"], error["type"]
+    if kind.startswith("date_"):
+        return day_meant(given)
     if not isinstance(given, str):
         return None
     if kind == "literal_error":
         return closest(given, expected_words(error))
-    if kind.startswith("date_"):
-        return day_meant(given)
     number = number_meant(given) if kind in ("float_type", "int_type") else None
     if number is None or (kind == "int_type" and "." in number):
         return None
     return int(number) if "." not in number else float(number)
 
 
-def _number_within(error: Any) -> float:
-    """A number that is allowed where one is not."""
+def _number_within(error: Any) -> Any:
+    """A number that is allowed where one is not: of shares 0, so that what the others add to is known."""
     bounds = error.get("ctx", {})
-    return next((bounds[key] for key in ("ge", "le") if key in bounds), 1)
+    if "gt" in bounds:
+        return bounds["gt"] + 1
+    return bounds.get("ge", 0 if bounds.get("le", 1) == 1 else bounds["le"])
 
 
 def _with_padded_numbers(place: Place) -> str:
@@ -326,8 +363,9 @@ def _at(content: Any, place: Place) -> Any:
 def _fault(error: Any) -> str:
     """What is wrong, and what to write where a text means a number or a day."""
     given, kind = error["input"], error["type"]
-    if isinstance(given, str) and kind.startswith("date_"):
-        return f"{given[:60]!r} is no date; write {day_meant(given) or '2026-03-05'}, without quotes"
+    if kind.startswith("date_"):
+        shown = repr(given[:60]) if isinstance(given, str) else f"{given!s:.60}"
+        return f"{shown} is no date; write {day_meant(given) or '2026-03-05'}, without quotes"
     number = number_meant(given) if isinstance(given, str) and kind in ("float_type", "int_type") else None
     said = _plain_fault(error)
     return said if number is None else f"{said}; write {number}"
@@ -342,14 +380,31 @@ def _plain_fault(error: Any) -> str:
         known = f"; the keys are {', '.join(keys)}" if keys else ""
         return f"no such key; did you mean {near!r}?" if near else f"no such key{known}"
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        given = error["input"].get("kind") if isinstance(error["input"], dict) else None
-        return f"kind = {given!r} is no lever; use one of {', '.join(KINDS)}{did_you_mean(str(given), KINDS)}"
+        return _fault_of_kind(error["input"])
     if error["type"] == "missing":
         return "is missing"
     if error["type"] in ("model_type", "model_attributes_type"):
         names = ", ".join(_keys_at(place))
         return f"must be a table{f' with the keys {names}' if names else ''}, not {error['input']!r:.60}"
     return plain_fault(error)
+
+
+def _fault_of_kind(lever: Any) -> str:
+    """What is wrong with what should say of which kind a lever is."""
+    key, known = _key_of_kind(lever), ", ".join(KINDS)
+    if not isinstance(lever, dict) or key not in lever:
+        return f"kind is missing; use one of {known}"
+    if key != "kind":
+        return f"kind is missing, and {key!r} is no such key; did you mean 'kind'?"
+    meant = word_meant(str(lever["kind"]), KINDS)
+    hint = f"; did you mean {meant!r}?" if meant else ""
+    return f"kind = {lever['kind']!r} is no lever; use one of {known}{hint}"
+
+
+def _key_of_kind(lever: Any) -> str:
+    """The key that says of which kind a lever is: what looks like ``kind`` where there is none."""
+    keys = [] if "kind" in lever else [str(key) for key in lever]
+    return next((key for key in keys if word_meant(key, ("kind",))), "kind")
 
 
 def _near(place: Sequence[Any]) -> str:

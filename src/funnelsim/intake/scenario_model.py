@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from funnelsim.nouns.funnel_schema import FunnelPart
+from funnelsim.nouns.funnel_schema import Day, FunnelPart
 from funnelsim.nouns.levers.file import AnyLeverPart
 
 NotNegative = Annotated[float, Field(strict=True, ge=0, le=1e15, allow_inf_nan=False)]
@@ -34,7 +33,7 @@ class DealsPart(_Part):
 class WonPart(_Part):
     """A win of the running fiscal year."""
 
-    on: date
+    on: Day
     amount: NotNegative | None = None
     attributes: dict[str, str] = {}
     deals: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
@@ -145,7 +144,7 @@ class ScenarioPart(_Part):
     format: Literal["funnelsim-scenario/1"]
     title: dict[Literal["en", "zh"], str] = {}
     words: dict[Literal["zh"], dict[str, Annotated[str, Field(min_length=1)]]] = {}
-    as_of: date
+    as_of: Day
     periods: str = "4Q"
     fiscal_start_month: Annotated[int, Field(strict=True, ge=1, le=12)] = 1
     target: Annotated[float, Field(strict=True, gt=0, le=1e15, allow_inf_nan=False)]

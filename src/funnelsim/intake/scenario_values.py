@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 _NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
 _TIMES = {"%": Decimal("0.01"), "千": Decimal(10**3), "万": Decimal(10**4), "亿": Decimal(10**8)}
-_DAY = re.compile(r"\s*(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})\D?\s*", re.ASCII)
+_DAY = re.compile(r"\s*(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})\D?\s*|(\d{4})(\d\d)(\d\d)", re.ASCII)
+_YEAR_LAST = re.compile(r"\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4})\s*", re.ASCII)
 _BARE_NUMBER = re.compile(r"=\s*([\d.,]+\s*(?:[%千万亿]+|(?<=\d),\d{3}\b))\s*$")
 
 
@@ -30,17 +31,33 @@ def number_meant(text: str) -> str | None:
     return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
 
 
-def day_meant(text: str) -> str | None:
-    """The day that a text means, as TOML writes it; None where it means none.
+def day_meant(given: object) -> str | None:
+    """The day that a text, a moment or a number means, as TOML writes it; None where it means none, or two.
 
     Examples
     --------
-    >>> day_meant("2026年9月16日"), day_meant("2026/9/6"), day_meant("2026-13-16")
-    ('2026-09-16', '2026-09-06', None)
+    >>> day_meant("2026年9月16日"), day_meant("2026/9/6"), day_meant(20260916), day_meant("2026-13-16")
+    ('2026-09-16', '2026-09-06', '2026-09-16', None)
+    >>> day_meant("16.9.2026"), day_meant("9/16/2026"), day_meant("5/3/2026")
+    ('2026-09-16', '2026-09-16', None)
     """
-    found = _DAY.fullmatch(unicodedata.normalize("NFKC", text))
+    if isinstance(given, datetime):
+        return given.date().isoformat()
+    text = unicodedata.normalize("NFKC", str(given))
+    first, last = _DAY.fullmatch(text), _YEAR_LAST.fullmatch(text)
+    orders: list[tuple[str, str, str]] = []
+    if first:
+        orders.append((first[1] or first[4], first[2] or first[5], first[3] or first[6]))
+    if last:
+        orders.append((last[4], last[3], last[1]))
+        orders += [(last[4], last[1], last[3])] if last[2] != "." else []  # with dots the day is first
+    days = {day for order in orders if (day := _day(*order))}
+    return days.pop() if len(days) == 1 else None
+
+
+def _day(year: str, month: str, day: str) -> str | None:
     try:
-        return found and date(*(int(part) for part in found.groups())).isoformat()
+        return date(int(year), int(month), int(day)).isoformat()
     except ValueError:
         return None
 

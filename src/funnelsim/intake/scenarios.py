@@ -182,7 +182,7 @@ def _checked(path: Path, text: str, raw: dict[str, Any], lang: Language) -> Scen
     told, further = Faults(), Faults()
     sound = Sound(copy.deepcopy(raw))
     part = sound.part(told)
-    scenario = None if part is None else built(part, path.stem, further)
+    scenario = None if part is None else built(part, path.stem, further, replaced=sound.dropped)
     if part is not None:
         check_words(raw, part.words, further, all_names_known=not sound.lost_names())
     for place, fault in further.found:

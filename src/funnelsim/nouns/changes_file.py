@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.funnel_schema import ChangesPart
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.faults import Faults, Place
 from funnelsim.vocabulary.stages import Stages
-
-
-class ChangesError(FunnelsimError):
-    """Changes that do not fit the stages or classes of their funnel."""
+from funnelsim.vocabulary.words import codes_named, did_you_mean
 
 
 def changes_to_part(changes: Changes, names: tuple[str, ...], labels: tuple[str, ...]) -> dict[str, Any]:
@@ -47,21 +45,22 @@ def changes_from_part(part: ChangesPart, stages: Stages, labels: tuple[str, ...]
 
     Raises
     ------
-    ChangesError
-        If a stage, outcome or class is unknown.
+    PlacedError
+        With every stage, outcome or class that is unknown.
     """
-    none = Changes.none(stages)
-    for stage, odds in zip(
-        _open(part.forward_odds, stages, "forward_odds"), part.forward_odds.values(), strict=True
-    ):
-        none.forward_log_odds[stage] = np.log(odds)
-    for stage, by_place in zip(_open(part.speed, stages, "speed"), part.speed.values(), strict=True):
-        for place, factor in zip(_places(by_place, stages, "speed"), by_place.values(), strict=True):
-            none.speed[stage, place] = factor
-    unknown = [label for label in part.classes if label not in labels]
-    if unknown:
-        known = ", ".join(map(repr, labels)) or "none, as the funnel has no classes"
-        raise ChangesError(f"changes.classes: {unknown[0]!r} is no class; they are {known}")
+    none, faults = Changes.none(stages), Faults()
+    for name, stage in _open(part.forward_odds, stages, ("forward_odds",), faults).items():
+        none.forward_log_odds[stage] = np.log(part.forward_odds[name])
+    for name, stage in _open(part.speed, stages, ("speed",), faults).items():
+        for place, code in codes_named(part.speed[name], stages, ("speed", name), faults).items():
+            none.speed[stage, code] = part.speed[name][place]
+    classes: dict[str, Changes | None] = {}
+    for label, own in part.classes.items():
+        if label not in labels:
+            known = ", ".join(map(repr, labels)) or "none, as the funnel has no classes"
+            faults.add(("classes",), f"{label!r} is no class; they are {known}{did_you_mean(label, labels)}")
+        classes[label] = faults.attempt(("classes", label), partial(changes_from_part, own, stages, ()))
+    faults.refuse()
     return Changes(
         part.volume,
         none.forward_log_odds,
@@ -69,25 +68,14 @@ def changes_from_part(part: ChangesPart, stages: Stages, labels: tuple[str, ...]
         part.new_amount,
         part.open_amount,
         part.narrowing,
-        {labels.index(label): changes_from_part(own, stages, ()) for label, own in part.classes.items()},
+        {labels.index(label): own for label, own in classes.items() if own is not None},
     )
 
 
-def _places(names: Iterable[str], stages: Stages, key: str) -> list[int]:
-    """Codes of stages and outcomes, each named once."""
-    unknown = [name for name in names if name not in stages.codes]
-    if unknown:
-        raise ChangesError(
-            f"changes.{key}: {unknown[0]!r} is no stage or outcome; they are {', '.join(stages.names)}"
-        )
-    codes = [stages.codes[name] for name in names]
-    if len(set(codes)) < len(codes):
-        raise ChangesError(f"changes.{key}: one place stands there under two names; keep one")
-    return codes
-
-
-def _open(names: Iterable[str], stages: Stages, key: str) -> list[int]:
-    codes = _places(names, stages, key)
-    if any(code >= stages.n_open for code in codes):
-        raise ChangesError(f"changes.{key}: only open stages can be changed, not outcomes")
-    return codes
+def _open(names: Iterable[str], stages: Stages, where: Place, faults: Faults) -> dict[str, int]:
+    """Codes of the open stages named that there are."""
+    codes = codes_named(names, stages, where, faults)
+    for name, code in codes.items():
+        if code >= stages.n_open:
+            faults.add(where, f"{name!r} is an outcome; only open stages can be changed")
+    return {name: code for name, code in codes.items() if code < stages.n_open}

@@ -32,7 +32,7 @@ from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock
 from funnelsim.vocabulary.faults import Faults, Place, PlacedError
 from funnelsim.vocabulary.stages import Outcome, Stage, Stages
-from funnelsim.vocabulary.words import did_you_mean
+from funnelsim.vocabulary.words import codes_named, did_you_mean
 
 _MOST_MOVES = 100  # of a deal before it ends, on average: beyond them hardly any ends in time
 MOST_STEPS = 100_000  # that a hand-written stage may take: tables by age would fill the memory beyond
@@ -129,25 +129,11 @@ def _shock(part: ShockPart) -> Shock:
     return Shock(tuple(part.variances), part.correlation, part.period_steps, part.n_origins)
 
 
-def _columns(by_place: dict[str, Any], stages: Stages, where: Place, faults: Faults) -> dict[str, int]:
-    """Codes of the places named that there are; of a place under two names that of the first."""
-    known: dict[str, int] = {}
-    for name in by_place:
-        if name not in stages.codes:
-            hint = did_you_mean(name, stages.names)
-            faults.add(where, f"{name!r} is no stage or outcome; they are {', '.join(stages.names)}{hint}")
-        elif stages.codes[name] not in known.values():
-            known[name] = stages.codes[name]
-        else:
-            faults.add(where, f"one place stands there under two names; keep one of {', '.join(by_place)}")
-    return known
-
-
 def _spread(
     by_place: dict[str, list[float]], stages: Stages, n_bins: int, where: Place, faults: Faults
 ) -> Table:
     table = np.zeros((n_bins, len(stages.names)))
-    codes = _columns(by_place, stages, where, faults)
+    codes = codes_named(by_place, stages, where, faults)
     for name, values in by_place.items():
         if len(values) != n_bins:
             faults.add((*where, name), f"{len(values)} numbers for {n_bins} bins of age")
@@ -260,7 +246,7 @@ def _amounts(part: AmountsPart) -> Amounts:
 
 def _revisions(part: dict[str, AmountsPart], stages: Stages) -> tuple[Amounts | None, ...]:
     faults = Faults()
-    codes = _columns(part, stages, (), faults)
+    codes = codes_named(part, stages, (), faults)
     if any(code >= stages.n_open for code in codes.values()):
         faults.add((), "ratios belong to open stages; amounts of ended deals stand")
     laws = {name: faults.attempt((name,), partial(_amounts, law)) for name, law in part.items()}

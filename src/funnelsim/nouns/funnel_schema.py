@@ -8,7 +8,8 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
 from funnelsim.nouns.calendar import Group
 from funnelsim.nouns.changes import FACTORS, ODDS
@@ -23,11 +24,21 @@ from funnelsim.vocabulary.words import did_you_mean
 _LARGEST = 1e15
 _OLDEST = 1_000_000
 _NEAR = 0.75  # above this, two keys differ by a letter or two
+
+
+def _no_number(value: Any) -> Any:
+    """Refuse a number as a day: pydantic would count it in seconds since 1970."""
+    if isinstance(value, int | float):
+        raise PydanticCustomError("date_type", "must be a day")
+    return value
+
+
 NotNegative = Annotated[float, Field(strict=True, ge=0, le=_LARGEST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, le=_LARGEST, allow_inf_nan=False)]
 Chance = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(strict=True, ge=FACTORS[0], le=FACTORS[1], allow_inf_nan=False)]
 Odds = Annotated[float, Field(strict=True, ge=ODDS[0], le=ODDS[1], allow_inf_nan=False)]
+Day = Annotated[date, BeforeValidator(_no_number)]
 Age = Annotated[int, Field(strict=True, ge=0, le=_OLDEST)]
 ByPlace = dict[str, list[NotNegative]]
 
@@ -146,7 +157,7 @@ class CalendarPart(_Part):
     """How weekdays, months and holidays change rates, group by group, kind by kind."""
 
     factors: dict[Group, dict[CalendarKind, FactorsPart]] = {}
-    holidays: list[date] = []
+    holidays: list[Day] = []
     tried: list[str] = []
 
 

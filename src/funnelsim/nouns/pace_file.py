@@ -11,12 +11,9 @@ from funnelsim.nouns.funnel_schema import CalendarPart, FactorsPart, LevelPart, 
 from funnelsim.nouns.pace import ArrivalPace, Pace
 from funnelsim.numerics.calendar import Factors, Kind
 from funnelsim.numerics.level import Levels
-from funnelsim.vocabulary.errors import FunnelsimError
+from funnelsim.vocabulary.faults import Faults, Place
 from funnelsim.vocabulary.stages import Stages
-
-
-class PaceError(FunnelsimError):
-    """A pace or a calendar that is not whole, or does not fit the stages of its funnel."""
+from funnelsim.vocabulary.words import codes_named, did_you_mean
 
 
 def pace_to_part(pace: Pace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -44,22 +41,26 @@ def pace_from_part(part: PacePart, stages: Stages) -> Pace:
 
     Raises
     ------
-    PaceError
-        If a transition does not lead from an open stage to another place, or stands there twice.
+    PlacedError
+        With every transition that does not lead from an open stage to another place, or stands there twice.
     """
-    pairs = []
-    for row in part.transitions:
-        for name in (row.start, row.end):
-            if name not in stages.codes:
-                known = ", ".join(stages.names)
-                raise PaceError(f"pace.transitions: {name!r} is no stage or outcome; they are {known}")
-        pair = (stages.codes[row.start], stages.codes[row.end])
-        if pair[0] >= stages.n_open or pair[0] == pair[1] or pair in pairs:
-            raise PaceError(
-                f"pace.transitions: {row.start!r} to {row.end!r} must lead from an open stage to another "
-                "place, and stand there once"
+    pairs: list[tuple[int | None, int | None]] = []
+    faults = Faults()
+    for i, row in enumerate(part.transitions):
+        codes = {
+            key: codes_named([name], stages, ("transitions", i, key), faults).get(name)
+            for key, name in (("from", row.start), ("to", row.end))
+        }
+        pair = (codes["from"], codes["to"])
+        is_outcome = pair[0] is not None and pair[0] >= stages.n_open
+        if is_outcome or (None not in pair and (pair[0] == pair[1] or pair in pairs)):
+            wrong = (
+                f"{row.start!r} to {row.end!r} must lead from an open stage to another place, and stand "
+                "there once"
             )
+            faults.add(("transitions", i), wrong)
         pairs.append(pair)
+    faults.refuse()
     stage, place = np.array(pairs, dtype=np.int64).reshape(-1, 2).T.copy()
     arrivals = None
     if part.arrivals:
@@ -97,21 +98,24 @@ def calendar_from_part(part: CalendarPart) -> Calendar:
 
     Raises
     ------
-    PaceError
-        If a category is unknown.
+    PlacedError
+        With every category that is unknown.
     """
+    faults = Faults()
     factors = {
-        group: tuple(_factors(kind, of_kind) for kind, of_kind in kinds.items())
+        group: tuple(_factors(kind, own, ("factors", group, kind), faults) for kind, own in kinds.items())
         for group, kinds in part.factors.items()
     }
+    faults.refuse()
     holidays = tuple(np.datetime64(day, "D") for day in part.holidays)
     return Calendar(factors, holidays, tuple(part.tried))
 
 
-def _factors(kind: Kind, part: FactorsPart) -> Factors:
-    unknown = [name for name in (*part.values, *part.standard_errors) if name not in NAMES[kind]]
-    if unknown:
-        known = ", ".join(NAMES[kind])
-        raise PaceError(f"calendar: {unknown[0]!r} is no category of {kind!r}; they are {known}")
+def _factors(kind: Kind, part: FactorsPart, where: Place, faults: Faults) -> Factors:
+    for key, given in (("values", part.values), ("standard_errors", part.standard_errors)):
+        for name in given:
+            if name not in NAMES[kind]:
+                hint, known = did_you_mean(name, NAMES[kind]), ", ".join(NAMES[kind])
+                faults.add((*where, key), f"{name!r} is no category of {kind!r}; they are {known}{hint}")
     values = np.array([part.values.get(name, 1.0) for name in NAMES[kind]])
     return Factors(kind, values, np.array([part.standard_errors.get(name, 0.0) for name in NAMES[kind]]))

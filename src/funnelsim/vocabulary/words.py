@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from funnelsim.vocabulary.stages import name_key
+from funnelsim.vocabulary.faults import Faults, Place
+from funnelsim.vocabulary.language import catalogue
+from funnelsim.vocabulary.stages import Stages, name_key
 
 _KINDS = {
     **dict.fromkeys(("won", "win", "closedwon", "dealwon", "赢单", "已赢单", "成交", "已成交"), "won"),
@@ -33,6 +35,20 @@ def closest(text: str, names: Iterable[str], *, at_least: float = 0.6) -> str | 
     return by_key[found[0]] if found else None
 
 
+def word_meant(text: str, words: Iterable[str]) -> str | None:
+    """The word of a format that a text misspells, or says in Chinese; None where that cannot be told.
+
+    Examples
+    --------
+    >>> word_meant("targt", ("target", "measure")), word_meant("目标", ("target", "measure"))
+    ('target', 'target')
+    """
+    known = list(words)
+    in_chinese = {catalogue("zh").get(word.replace("_", " "), word): word for word in known}
+    near = closest(text, known) or closest(text, in_chinese)
+    return in_chinese.get(near, near) if near else None
+
+
 def misspelling(text: str, names: Iterable[str]) -> str | None:
     """The name that the text probably misspells; None when it is likely to be a word of its own."""
     return closest(text, names, at_least=_NEAR)
@@ -42,6 +58,21 @@ def did_you_mean(text: str, names: Iterable[str]) -> str:
     """``"; did you mean 'offer'?"``, or nothing when no name comes near."""
     name = closest(text, names)
     return f"; did you mean {name!r}?" if name else ""
+
+
+def codes_named(names: Iterable[str], stages: Stages, where: Place, faults: Faults) -> dict[str, int]:
+    """Codes of the places named that there are, of one under two names that of the first; else a fault."""
+    known: dict[str, int] = {}
+    every = list(names)
+    for name in every:
+        if name not in stages.codes:
+            hint = did_you_mean(name, stages.names)
+            faults.add(where, f"{name!r} is no stage or outcome; they are {', '.join(stages.names)}{hint}")
+        elif stages.codes[name] not in known.values():
+            known[name] = stages.codes[name]
+        else:
+            faults.add(where, f"one place stands there under two names; keep one of {', '.join(every)}")
+    return known
 
 
 def listed(names: Iterable[object]) -> str:

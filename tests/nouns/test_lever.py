@@ -13,7 +13,7 @@ import pytest
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.levers.protocol import Lever, LeverError, Together
-from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, three_levers
+from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, WinRate, three_levers
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
@@ -154,6 +154,16 @@ def test_conversion_beyond_those_who_leave_is_refused_with_the_reason(funnel: Fu
     with pytest.raises(LeverError, match="cannot be"):
         Conversion.to(highest + 1e-6, funnel, "offer")
     assert Conversion.to(highest - 1e-6, funnel, "offer").odds > 1
+
+
+def test_a_stage_without_a_way_forward_is_named_as_the_reason(funnel: Funnel) -> None:
+    """No split of those who are lost brings a win: to say "between 0 % and 0 %" would not help."""
+    only_lost = counted([[0.0] * 5 + [20.0], [0.0] * 5 + [30.0]], [100.0, 80.0], [0, 1])
+    stuck = replace(funnel, hazards=(*funnel.hazards[:CLOSE], only_lost))
+    with pytest.raises(LeverError, match=r"conversion of 'close' cannot be 50.0 %: its deals go to no later"):
+        Conversion.to(0.5, stuck, "close")
+    with pytest.raises(LeverError, match=r"win rate of 'close' cannot be 50.0 %: no way leads from there"):
+        WinRate.to(0.5, stuck, "close")
 
 
 @pytest.mark.parametrize("wanted", [-0.1, 0.0, 1.0, 1.5, float("nan")])

@@ -131,6 +131,11 @@ class Conversion(ShownByName):
             return float(observed_routes(age, tilt_forward(hazards, forward, log_odds))[forward].sum())
 
         lowest, highest = reached(-30.0), reached(30.0)
+        if not hazards[:, forward].any():
+            raise LeverError(
+                f"conversion of {stage!r} cannot be {100 * conversion:.1f} %: its deals go to no later stage "
+                "and to no win; say in its hazards (goes_to) how they go on"
+            )
         if not lowest < conversion < highest:
             raise LeverError(
                 f"conversion of {stage!r} cannot be {100 * conversion:.1f} %: within the ages seen it lies "
@@ -270,6 +275,11 @@ class WinRate(ShownByName):
             return float(win_rates(np.stack(routes), funnel.stages.is_won)[first])
 
         lowest, highest = reached(-30.0), reached(30.0)
+        if highest == 0.0:
+            raise LeverError(
+                f"the win rate of {stage!r} cannot be {100 * win_rate:.1f} %: no way leads from there to a "
+                "win; say in its hazards (goes_to), and those of later stages, how deals go on"
+            )
         if not lowest < win_rate < highest:
             raise LeverError(
                 f"the win rate of {stage!r} cannot be {100 * win_rate:.1f} %: with any odds from there on "

@@ -78,8 +78,10 @@ class Stratum:
 
     def standard_gamma(self, shape: Floats) -> Floats:
         """Gamma variables of scale 1, by inversion; of a shape of 0 they are 0."""
-        drawn = special.gammaincinv(np.where(shape > 0, shape, 1.0), self.uniform(np.shape(shape)))
-        return np.where(np.asarray(shape) > 0, np.maximum(drawn, _LEAST_GAMMA), 0.0)
+        shape = np.asarray(shape, dtype=float)
+        drawn, uniform, is_drawn = np.zeros(shape.shape), self.uniform(shape.shape), shape > 0
+        drawn[is_drawn] = np.maximum(special.gammaincinv(shape[is_drawn], uniform[is_drawn]), _LEAST_GAMMA)
+        return drawn
 
     def random(self) -> float:
         """A uniform variable."""

@@ -7,14 +7,14 @@ instalments paid by then. So cash is a portfolio like bookings, with a prize for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from funnelsim.engines.assemble import check_match, paid_so_far
-from funnelsim.engines.chances import Chances, Positions, chances_without_shock, draw_batches
+from funnelsim.engines.chances import Positions, chances_without_shock, draw_batches, shocked
 from funnelsim.engines.exact import ExactLaw
 from funnelsim.engines.protocol import EngineError
 from funnelsim.engines.unpaid import Delays, codes_of, invoices_sent
@@ -165,14 +165,8 @@ class _Batch:
         """Of a batch of draws."""
         terms, cells = funnel.collections, cells_of(periods)
         assert terms is not None  # as was checked
-        chances = _shocked(
-            chances_without_shock(funnel, positions, cells, streams, draws),
-            funnel,
-            cells,
-            periods,
-            streams,
-            draws,
-        )
+        calm = chances_without_shock(funnel, positions, cells, streams, draws)
+        chances = shocked(calm, funnel, periods, streams, draws, cells)
         payments = _Payments.of(terms, int(periods.steps_ahead[-1]), streams, draws)
         by_cell = [payments.by_cell(code, cells.steps_ahead) for code in range(payments.n_codes)]
         sent, sent_amount = payments.of_past_wins(funnel, pipeline)
@@ -183,20 +177,6 @@ class _Batch:
             chances.new_wins @ by_cell[0],
             chances.dispersion,
         )
-
-
-def _shocked(
-    chances: Chances, funnel: Funnel, cells: Periods, periods: Periods, streams: Streams, draws: Sequence[int]
-) -> Chances:
-    """Chances by cell under the shared shock, which moves whole periods."""
-    if funnel.shock is None:
-        return chances
-    factors = funnel.shock_factors(streams, draws, periods.steps_ahead)
-    period = np.searchsorted(periods.steps_ahead, cells.steps_ahead[1:], side="left") - 1
-    of_cell = factors[:, None, period]
-    open_deals = chances.open_deals * of_cell
-    open_deals /= np.maximum(open_deals.sum(axis=2, keepdims=True), 1.0)
-    return replace(chances, open_deals=open_deals, new_wins=chances.new_wins * of_cell)
 
 
 @dataclass(frozen=True, eq=False)

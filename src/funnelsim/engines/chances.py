@@ -113,15 +113,23 @@ def batch_chances(
 
 
 def shocked(
-    chances: Chances, funnel: Funnel, periods: Periods, streams: Streams, draws: Sequence[int]
+    chances: Chances,
+    funnel: Funnel,
+    periods: Periods,
+    streams: Streams,
+    draws: Sequence[int],
+    cells: Periods | None = None,
 ) -> Chances:
     """Chances under the funnel's shared shock: what is still to be won is multiplied by period.
 
-    A deal that is all but won cannot be won more than once: its chances are scaled back to 1.
+    A deal that is all but won cannot be won more than once: its chances are scaled back to 1. Chances may be
+    those of `cells` within the periods.
     """
     if funnel.shock is None:
         return chances
     factors = funnel.shock_factors(streams, draws, periods.steps_ahead)
+    if cells is not None:
+        factors = factors[:, np.searchsorted(periods.steps_ahead, cells.steps_ahead[1:], side="left") - 1]
     open_deals = chances.open_deals * factors[:, None]
     open_deals /= np.maximum(open_deals.sum(axis=2, keepdims=True), 1.0)
     return replace(chances, open_deals=open_deals, new_wins=chances.new_wins * factors[:, None])

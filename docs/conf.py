@@ -1,12 +1,17 @@
 """How the documentation is built: everything on the machine, every page executed, every warning an error."""
 
 import atexit
+import html
 import os
 import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+from docutils import nodes
+from PIL import Image
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 # Pages run the command line as a reader would, also where the environment is not activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -23,9 +28,22 @@ def sh(line, cell):
     print(done.stdout if done.returncode == 0 else done.stdout + done.stderr, end="")
     done.check_returncode()
 """
+# Pictures of cells carry their text for readers who cannot see them: it becomes the alt of the page's image.
+_PICTURES = """
+from IPython.core import pylabtools
+
+_print_figure = pylabtools.print_figure
+
+def print_figure(fig, fmt="png", **settings):
+    said = " ".join(dict.fromkeys(str(ax.get_label()) for ax in fig.axes if ax.get_label()))
+    return _print_figure(fig, fmt, metadata={"Description": said}, **settings)
+
+pylabtools.print_figure = print_figure
+"""
 _STARTUP = Path(tempfile.mkdtemp(prefix="funnelsim-docs-")) / "profile_default" / "startup"
 _STARTUP.mkdir(parents=True)
 (_STARTUP / "shell.py").write_text(_SHELL, encoding="utf-8")
+(_STARTUP / "pictures.py").write_text(_PICTURES, encoding="utf-8")
 os.environ["IPYTHONDIR"] = str(_STARTUP.parents[1])
 atexit.register(shutil.rmtree, _STARTUP.parents[1], ignore_errors=True)
 
@@ -91,7 +109,29 @@ def _plain_types(app, what, name, obj, options, lines):
         lines[i] = re.sub(r"^(\s*:(?:var)?type [^:]+: |\s*:rtype: )([^*`\n]+)$", r"\1*\2*", line)
 
 
+class _SpokenPictures(SphinxPostTransform):
+    """Alt texts of the pictures that cells drew, once MyST-NB has chosen their format."""
+
+    default_priority = 10
+
+    def run(self, **settings):
+        for image in self.document.findall(nodes.image):
+            path = Path(self.app.srcdir, image["uri"].lstrip("/"))
+            if "alt" not in image and path.exists():
+                image["alt"] = _told_in(path)
+
+
+def _told_in(path):
+    """What a file of a picture tells readers who cannot see it."""
+    if path.suffix == ".svg":
+        found = re.search(r"<desc[^>]*>(.*?)</desc>", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        return html.unescape(found[1]) if found else ""
+    with Image.open(path) as picture:
+        return picture.info.get("Description", "")
+
+
 def setup(app):
     """Hooks around napoleon, which works at the default priority of 500."""
+    app.add_post_transform(_SpokenPictures)
     app.connect("autodoc-process-docstring", _plain_citations, priority=400)
     app.connect("autodoc-process-docstring", _plain_types, priority=600)

@@ -133,3 +133,6 @@ def test_pages_build_without_a_warning_and_load_nothing_from_outside(tmp_path: P
     assert len(built) > len(PAGES)
     assert [path.name for path in built if LOADED.search(text_of(path))] == []
     assert [path.name for path in built if "Traceback (most recent call last)" in text_of(path)] == []
+    spoken = [alt for path in built for alt in re.findall(r'<img alt="([^"]*)"', text_of(path))]
+    assert len(spoken) > 20  # pictures drawn by the cells among them
+    assert [alt for alt in spoken if not alt or alt.endswith((".png", ".svg"))] == []

@@ -171,12 +171,12 @@ def test_what_goes_wrong_is_told_in_chinese(command: str, screens: Callable[[str
 
 FAULTS_OF_A_SCENARIO = {
     'target = "much"': "第 6 行：target：应为数字，而不是 'much'",
-    "target = -1": "第 6 行：target：应大于 0，而不是 -1",
+    "target = -1": "第 6 行：target：应为大于 0 的数字，而不是 -1",
     "target = [1]": "第 6 行：target：应为数字",
-    "target = 5\nperiods = 4": "：periods：应为文本，请加引号，而不是 4",
-    "target = 5\nfiscal_start_month = 13": "：fiscal_start_month：应小于等于 12，而不是 13",
+    "target = 5\nperiods = 4": '：periods：应为加引号的文本，而不是 4；请写成 "4"',
+    "target = 5\nfiscal_start_month = 13": "：fiscal_start_month：应为不大于 12 的数字，而不是 13",
     "target = 5\nfiscal_start_month = 1.5": "：fiscal_start_month：应为整数，而不是 1.5",
-    "target = 5\nmeasure = 'won'": "：measure：应为 'bookings', 'wins', 'revenue' 或 'cash'，而不是 'won'",
+    "target = 5\nmeasure = 'won'": "：measure：应为 'bookings', 'wins', 'revenue', 'cash' 之一，而不是 'won'",
     "": "target：缺失",
     "target = ５": "第 6 行第 10 列，全角数字和符号请改为半角：'target = ５'",
     "target = “5”": "全角引号请改为半角引号",

@@ -21,12 +21,12 @@ BESIDE = (
     ("points = [1_000, 2_500, 4_500, 9_000]\nweights = [30, 40, 20, 5]", "points = [2, 1]\nweights = [30]",
      ["points must not decrease", "weights as points"]),
     ("odds = 1.4\n", "od = 1.4\nto = 0.5\n", ["did you mean 'odds'", "needs either odds"]),
-    ('odds = 1.4\nattribute = "region"', "odds = -1.4", ["greater than 0", "values need the attribute"]),
-    ('["South"]', '["Sout"]\noutside_top = 2', ["did you mean 'South'", "less than or equal to 1"]),
+    ('odds = 1.4\nattribute = "region"', "odds = -1.4", ["above 0", "values need the attribute"]),
+    ('["South"]', '["Sout"]\noutside_top = 2', ["did you mean 'South'", "of 1 or less"]),
     ("Call = 1, Talk = 0.2", "Cal = 1, Tlak = 0.2, Ordered = 1",
      ["did you mean 'Call'", "did you mean 'Talk'", "arrive in open stages"]),
-    ('name = "Ordered"\n', "", ["Field required"]),
-    ('age_steps = 1\n', 'age_step = "one"\n', ["did you mean 'age_steps'", "valid integer"]),
+    ('name = "Ordered"\n', "", ["is missing"]),
+    ('age_steps = 1\n', 'age_step = "one"\n', ["did you mean 'age_steps'", "must be a whole number"]),
 )  # fmt: skip
 
 NO_FORWARD = ("Talk = 0.35, Declined = 0.65", "Declined = 1")
@@ -67,6 +67,10 @@ TOGETHER = (
      ["'knd' is no such key; did you mean 'kind'?", "did you mean 'Talk'", "odds"]),
     ([(BY_ODDS, 'kind = "better"\ncatches = 2\nfactor = -1\nblah = 1')],
      ["kind = 'better' is no lever", "factor"]),
+    ([("nominal_win_rate = 0.04", "nominal_win_rate = 6"), ("to = 0.5\n", "to = 52.8\n"),
+      ("Talk = 0.35, Declined = 0.65", "Talk = 45, Declined = 65"), ("rate = 0.07", "rate = 101")],
+     ["must be a number of 1 or less, not 6; did you mean 0.06?", "52.8; did you mean 0.528?", "mean 0.45?",
+      "mean 0.65?", "shares add to 1.1", "steps no. 2, rate: must be a number of 1 or less, not 101"]),
     ([("of_quota = true", "on_whole = true"), ("above = 1, rate = 0.07", "above = 1, rate = 0.04")],
      ["steps no. 2, rate: rates on the whole amount must not fall: 0.04 follows 0.05"]),
 )  # fmt: skip

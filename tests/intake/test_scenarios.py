@@ -62,10 +62,10 @@ def test_all_faults_of_content_are_told_at_once_by_line(tmp_path: Path) -> None:
     told = faults(text, tmp_path)
     assert "has 5 faults" in told
     for key, words, said in (
-        ("target", 'target = "much"', "valid number"),
+        ("target", 'target = "much"', "must be a number"),
         ("funnel.stepp", "stepp", "did you mean 'step'"),
-        ("funnel.stages no. 5, nominal_win_rate", "= 1.6", "less than or equal to 1"),
-        ("funnel.arrivals.mean_per_block", "= -12", "greater than or equal to 0"),
+        ("funnel.stages no. 5, nominal_win_rate", "= 1.6", "of 1 or less"),
+        ("funnel.arrivals.mean_per_block", "= -12", "of 0 or more"),
         ("lever no. 1", 'kind = "volum"', "did you mean 'volume'"),
     ):
         (line,) = [row for row in told.splitlines() if f": {key}: " in row]
@@ -153,6 +153,17 @@ def test_levers_are_written_as_they_are_read() -> None:
             fs.lever_from_dict(row, funnel)  # type: ignore[arg-type]
 
 
+def test_a_row_that_is_no_lever_is_told_by_its_key_in_both_languages() -> None:
+    with pytest.raises(
+        LeverError, match=r"to: must be a number of 1 or less, not 45; did you mean 0.45\?"
+    ) as told:
+        fs.lever_from_dict({"kind": "conversion", "stage": "Proof", "to": 45}, fs.sample_funnel())
+    with fs.use_language("zh"):
+        assert str(told.value) == (
+            "无法由此建立举措：\n  to：应为不大于 1 的数字，而不是 45；是否应为 0.45？"
+        )
+
+
 def test_lines_are_those_of_keys_and_not_of_words_in_strings() -> None:
     text = 'a = """\nb = 1\n[c]\n"""\n[d]\n"x y".z = 1 # [e]\n[[f.g]]\nh = [\n  1,\n]\n[[f.g]]\nh = 2\n'
     lines = lines_of(text)
@@ -180,9 +191,9 @@ def test_faults_of_keys_and_faults_of_names_come_in_one_round(tmp_path: Path) ->
     assert "has 7 faults" in told
     for words, key, said in (
         ("Qualfy", "funnel.hazards.Discover.goes_to", "did you mean 'Qualify'"),
-        ("won = 1.8", "funnel.hazards.Close.goes_to.won", "less than or equal to 1"),
+        ("won = 1.8", "funnel.hazards.Close.goes_to.won", "of 1 or less"),
         ("lost = 0.55 }\nmedian_steps = 15", "funnel.hazards.Qualify.goes_to", "add to 1.1"),
-        ("= -1", "funnel.arrivals.mean_per_block", "greater than or equal to 0"),
+        ("= -1", "funnel.arrivals.mean_per_block", "of 0 or more"),
         ('"Prof"', "pipeline no. 5, stage", "did you mean 'Proof'"),
         ("stge", "lever no. 2, stge", "did you mean 'stage'"),
         ("on = 2027-08-20", "won no. 1, on", "lies after as_of"),
@@ -239,9 +250,7 @@ visits = { Qualify = 2, Proof = 3 }
     told = faults(TEXT + wrong, tmp_path)
     assert "spend no. 1, lever: new deals -20 %: what money buys must move upwards" in told
     assert "activity.visits.Prof: 'Prof' is no open stage" in told
-    assert "rate: Input should be less than or equal to 1" in faults(
-        TEXT + tables.replace("0.07", "7"), tmp_path
-    )
+    assert "rate: must be a number of 1 or less" in faults(TEXT + tables.replace("0.07", "7"), tmp_path)
 
 
 def test_a_scenario_may_use_a_saved_funnel(tmp_path: Path) -> None:
@@ -271,7 +280,7 @@ def test_yes_is_no_number_and_neither_is_a_text(tmp_path: Path) -> None:
         text = text.replace(right, wrong, 1)
     told = faults(text, tmp_path)
     assert "has 5 faults" in told
-    assert told.count("not True") == 4
+    assert told.count("not true") == 4
     assert "not '12'" in told
 
 

@@ -92,7 +92,7 @@ LEAD = '[[stage]]\nname = "lead"\n'
     ("content", "message"),
     [
         (LEAD + 'nominal_win_rat = 0.1', "nominal_win_rat is not known; did you mean 'nominal_win_rate'?"),
-        (LEAD + 'nominal_win_rate = 20', "[[stage]] no. 1 ('lead'), nominal_win_rate = 20: Input"),
+        (LEAD + 'nominal_win_rate = 20', "('lead'), nominal_win_rate = 20: must be a number of 1 or less;"),
         ('[[stage]]\nusual_days = 3', "[[stage]] no. 1, name is missing"),
         (LEAD + '[reed]\nstep = "day"', "key 'reed' is not known; did you mean 'read'?"),
         (LEAD + '[read]\nstpe = "day"', "[read] stpe is not known; did you mean 'step'?"),

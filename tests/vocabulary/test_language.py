@@ -20,7 +20,7 @@ from funnelsim.intake.scenarios import shipped_scenarios
 from funnelsim.vocabulary.language import LanguageError, catalogue, known, language, missed_texts, tr
 
 SOURCES = Path(fs.__file__).parent
-# What stands in no source as it is read: the compiled parser of dates of pydantic, and what is put together.
+# What stands in no source as it is read: what the command line's parser says, and what is put together.
 ELSEWHERE = [
     "at line {}, column {}",
     "must be a table with the keys {}, not {}",
@@ -29,14 +29,8 @@ ELSEWHERE = [
     "more rep from {}",
     "赢单 or more in {}",  # the unit is said before the sentence is
     "to won {} times",
-    "List should have at least {} item after validation, not {}",
-    "input is too short",
     "is not a valid integer range. is not a valid float range.",  # types of click by their names
     "No such option: {}",  # until click 8.3
-    "invalid character in year",
-    "month value is outside expected range of 1-12",
-    "day value is outside expected range",
-    "unexpected extra characters at the end of the input",
 ]
 
 

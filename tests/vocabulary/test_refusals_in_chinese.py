@@ -17,7 +17,10 @@ from funnelsim.vocabulary.language import tr
 STAGES = '[[stage]]\nname = "lead"\nnominal_win_rate = 20\n[raed]\nstep = "day"\n'
 REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: fs.Rep("Ada", start="soon"), "销售人员 'Ada' 的 start 'soon' 不是日期；请写成 2026-10-01"),
-    (lambda: fs.Team(fs.Rep.several(2), selling_share=2), "selling_share：应为 0 至 1 之间的数字，而不是 2"),
+    (
+        lambda: fs.Team(fs.Rep.several(2), selling_share=2),
+        "selling_share：应为 0 至 1 之间的数字，而不是 2；是否应为 0.02？",
+    ),
     (lambda: fs.Volume(0), "新增商机须为大于 0 的倍数，不能是 0；范围 0.001 至 1000，1.1 即提升一成"),
     (lambda: fs.Stages.named([]), "漏斗至少需要一个在手阶段"),
     (
@@ -51,7 +54,7 @@ def test_faults_of_a_stages_file_keep_their_keys(tmp_path: Path) -> None:
     with pytest.raises(FunnelsimError) as caught, fs.use_language("zh"):
         read_stages(path)
     assert str(caught.value).split("\n")[1:] == [
-        "  [[stage]] 第 1 项（'lead'），nominal_win_rate = 20：应小于等于 1",
+        "  [[stage]] 第 1 项（'lead'），nominal_win_rate = 20：应为不大于 1 的数字；是否应为 0.2？",
         "  key 'raed' 无法识别；是否应为 'read'？",
     ]
 

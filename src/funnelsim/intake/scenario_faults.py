@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 from funnelsim.intake.scenario_model import ScenarioPart
 from funnelsim.intake.scenario_values import day_meant, number_meant
 from funnelsim.nouns.funnel_file import FORMAT
-from funnelsim.nouns.funnel_schema import expected_words, meant_key, plain_fault, told
-from funnelsim.nouns.levers.file import KINDS
+from funnelsim.nouns.funnel_schema import meant_key, told
+from funnelsim.nouns.levers.file import KINDS, kind_fault, kind_key
+from funnelsim.nouns.value_faults import expected_words, value_fault, value_meant
 from funnelsim.vocabulary.faults import Fault, Faults, Place
 from funnelsim.vocabulary.words import closest, word_meant
 
@@ -221,7 +222,7 @@ class Sound:
         lever = _at(self.content, place)
         if not isinstance(lever, dict):
             return False
-        key = _key_of_kind(lever)
+        key = kind_key(lever)
         given = lever.pop(key, None)
         if key != "kind":
             self.renamed[(*place, "kind")] = key
@@ -324,8 +325,8 @@ def _value_meant(error: Any) -> Any:
     given, kind = error["input"], error["type"]
     if kind.startswith("date_"):
         return day_meant(given)
-    if not isinstance(given, str):
-        return None
+    if not isinstance(given, str) or value_meant(error) is not None:
+        return value_meant(error)
     if kind == "literal_error":
         return closest(given, expected_words(error))
     number = number_meant(given) if kind in ("float_type", "int_type") else None
@@ -380,31 +381,11 @@ def _plain_fault(error: Any) -> str:
         known = f"; the keys are {', '.join(keys)}" if keys else ""
         return f"no such key; did you mean {near!r}?" if near else f"no such key{known}"
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        return _fault_of_kind(error["input"])
-    if error["type"] == "missing":
-        return "is missing"
+        return kind_fault(error["input"])
     if error["type"] in ("model_type", "model_attributes_type"):
         names = ", ".join(_keys_at(place))
         return f"must be a table{f' with the keys {names}' if names else ''}, not {error['input']!r:.60}"
-    return plain_fault(error)
-
-
-def _fault_of_kind(lever: Any) -> str:
-    """What is wrong with what should say of which kind a lever is."""
-    key, known = _key_of_kind(lever), ", ".join(KINDS)
-    if not isinstance(lever, dict) or key not in lever:
-        return f"kind is missing; use one of {known}"
-    if key != "kind":
-        return f"kind is missing, and {key!r} is no such key; did you mean 'kind'?"
-    meant = word_meant(str(lever["kind"]), KINDS)
-    hint = f"; did you mean {meant!r}?" if meant else ""
-    return f"kind = {lever['kind']!r} is no lever; use one of {known}{hint}"
-
-
-def _key_of_kind(lever: Any) -> str:
-    """The key that says of which kind a lever is: what looks like ``kind`` where there is none."""
-    keys = [] if "kind" in lever else [str(key) for key in lever]
-    return next((key for key in keys if word_meant(key, ("kind",))), "kind")
+    return value_fault(error)
 
 
 def _near(place: Sequence[Any]) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from funnelsim.intake.reading import Reading
 from funnelsim.intake.stages_file import StagesFile
+from funnelsim.nouns.value_faults import must_be, way_out
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.errors import english
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove, Outcome, Stage, Stages, StagesError
@@ -123,7 +124,7 @@ def _fault(fault: dict[str, Any], raw: dict[str, Any]) -> str:
         return f"{place} is not known{did_you_mean(str(last), _fields_at(path))}"
     if fault["type"] == "missing":
         return f"{place} is missing"
-    return f"{place} = {fault['input']!r}: {fault['msg']}"
+    return f"{place} = {fault['input']!r}: {must_be(fault)}{way_out(fault)}"
 
 
 def _place(path: list[Any], raw: dict[str, Any]) -> str:

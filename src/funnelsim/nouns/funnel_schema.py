@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
@@ -14,11 +13,11 @@ from pydantic_core import PydanticCustomError
 from funnelsim.nouns.calendar import Group
 from funnelsim.nouns.changes import FACTORS, ODDS
 from funnelsim.nouns.collections import How
+from funnelsim.nouns.value_faults import value_fault
 from funnelsim.numerics.calendar import Kind as CalendarKind
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.faults import key_of_place
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
-from funnelsim.vocabulary.words import did_you_mean
 
 # Bounds far beyond any funnel, within which sums and products keep their digits and tables their memory.
 _LARGEST = 1e15
@@ -337,21 +336,7 @@ def _fault(fault: Any) -> str:
         return f"no such key; did you mean {name!r}?" if name else f"no such key; the keys are {keys}"
     if fault["type"] in ("model_type", "model_attributes_type"):
         return "must be an object, such as {...}"
-    return plain_fault(fault)
-
-
-def plain_fault(fault: Any) -> str:
-    """What pydantic says, what was given, and what was probably meant where some words may stand there."""
-    value = fault["input"]
-    if not isinstance(value, str | float | int):
-        return str(fault["msg"])
-    hint = did_you_mean(value, expected_words(fault)) if isinstance(value, str) else ""
-    return f"{fault['msg']}, not {value!r:.60}{hint}"
-
-
-def expected_words(fault: Any) -> list[str]:
-    """The words that may stand where another stands; none where any text may."""
-    return re.findall(r"'(.*?)'", fault["ctx"]["expected"]) if fault["type"] == "literal_error" else []
+    return value_fault(fault)
 
 
 def meant_key(location: tuple[int | str, ...]) -> str:

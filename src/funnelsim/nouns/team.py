@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from funnelsim.nouns.value_faults import share_meant
 from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.errors import FunnelsimError
 from funnelsim.vocabulary.stages import Stages
@@ -32,7 +33,9 @@ def _check(value: object, what: str, least: float, most: float = _HUGE) -> None:
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:  # type: ignore[operator]  # also refuses NaN
         bounds = f"of {least:g} or more" if most == _HUGE else f"between {least:g} and {most:g}"
-        raise TeamError(f"{what} must be a number {bounds}, not {value!r}")
+        share = share_meant(value) if (least, most) == (0.0, 1.0) else None
+        hint = "" if share is None else f"; did you mean {share:.10g}?"
+        raise TeamError(f"{what} must be a number {bounds}, not {value!r}{hint}")
 
 
 def _check_text(value: object, what: str, example: str) -> None:

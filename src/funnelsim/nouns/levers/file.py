@@ -14,10 +14,18 @@ from funnelsim.nouns.levers.classes import OutsideTop, Standardise, Subset
 from funnelsim.nouns.levers.people import Hire, MoreReferrals, Qualify, Ramp, SellingTime
 from funnelsim.nouns.levers.protocol import Lever, LeverError, Together
 from funnelsim.nouns.levers.rates import Conversion, Speed, Volume, WinRate, Yield
+from funnelsim.nouns.value_faults import value_fault
 from funnelsim.vocabulary.door import checked
+from funnelsim.vocabulary.words import word_meant
 
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+
+
+class LeverRowError(LeverError):
+    """A row of names and numbers that is no lever; the message names the key at fault."""
+
+    names_keys_of_a_file = True
 
 
 class LeverPart(BaseModel):
@@ -231,6 +239,24 @@ KINDS: dict[str, type[LeverPart]] = {
 }
 
 
+def kind_fault(lever: Any) -> str:
+    """What is wrong with what should say of which kind a lever is."""
+    key, known = kind_key(lever), ", ".join(KINDS)
+    if not isinstance(lever, dict) or key not in lever:
+        return f"kind is missing; use one of {known}"
+    if key != "kind":
+        return f"kind is missing, and {key!r} is no such key; did you mean 'kind'?"
+    meant = word_meant(str(lever["kind"]), KINDS)
+    hint = f"; did you mean {meant!r}?" if meant else ""
+    return f"kind = {lever['kind']!r} is no lever; use one of {known}{hint}"
+
+
+def kind_key(lever: Any) -> str:
+    """The key that says of which kind a lever is: what looks like ``kind`` where there is none."""
+    keys = [] if not isinstance(lever, dict) or "kind" in lever else [str(key) for key in lever]
+    return next((key for key in keys if word_meant(key, ("kind",))), "kind")
+
+
 def _kind(part: Any) -> str | None:
     kind = part.get("kind") if isinstance(part, dict) else getattr(part, "kind", None)
     return kind if kind in KINDS else None
@@ -312,13 +338,21 @@ def lever_from_dict(row: dict[str, Any], funnel: Funnel) -> Lever:
     try:
         part = TypeAdapter(AnyLeverPart).validate_python(row)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise LeverError(
-            f"no lever can be made of {row!r:.200}: {place}: {first['msg']}".replace(": :", ":")
-        ) from error
+        first: Any = error.errors()[0]
+        raise LeverRowError(f"no lever can be made of this:\n  {_fault(first)}") from error
     lever: Lever = part.lever(funnel)
     return lever
+
+
+def _fault(first: Any) -> str:
+    """What pydantic refuses first, with its key."""
+    if first["type"].startswith("union_tag"):
+        return f"kind: {kind_fault(first['input'])}"
+    key = ".".join(str(part) for part in first["loc"][1:])
+    if first["type"] == "extra_forbidden":
+        keys = ", ".join(KINDS[first["loc"][0]].model_fields)
+        return f"{key}: no such key; the keys are {keys}"
+    return f"{key}: {value_fault(first)}"
 
 
 _FORMS: dict[str, Callable[..., Lever]] = {

@@ -178,7 +178,7 @@ FAULTS_OF_A_SCENARIO = {
     "target = 5\nfiscal_start_month = 1.5": "：fiscal_start_month：应为整数，而不是 1.5",
     "target = 5\nmeasure = 'won'": "：measure：应为 'bookings', 'wins', 'revenue', 'cash' 之一，而不是 'won'",
     "": "target：缺失",
-    "target = ５": "第 6 行第 10 列，全角数字和符号请改为半角：'target = ５'",
+    "target = ５": "第 6 行第 10 列，全角数字和符号请改为半角；整行写成 'target = 5'：'target = ５'",
     "target = “5”": "全角引号请改为半角引号",
     "target = { 目标 = 5 }": "键名含中文等 a-z 以外的字符时需加引号",
 }

@@ -138,6 +138,48 @@ def test_what_was_probably_meant_is_said(right: str, wrong: str, said: str, tmp_
     assert said in refused(changed((right, wrong)), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("[[pipeline]]", "【【pipeline】】", "for full-width ones; the line then reads '[[pipeline]]' (at"),
+        ("target = 38_000", "target ＝ ３8_000", "full-width ones; the line then reads 'target = 38_000'"),
+        ("target = 38_000", "目标 = 38_000", "keys are English; the line then reads 'target = 38_000' (at"),
+        ("target = 38_000", "目标 ＝ 38_000", "full-width ones; the line then reads 'target = 38_000'"),
+        ("target = 38_000", "甲 = 38_000", "no such key; the keys are format, title, words, as_of,"),
+        ("target = 38_000", '"目标" = 38_000', "no such key; did you mean 'target'?"),
+        ("[work]", "[工作量]", "keys are English; the line then reads '[work]' (at"),
+        ("[funnel.hazards.Interested]", "[漏斗.hazards.有意向]", "reads '[funnel.hazards.\"有意向\"]'"),
+        ("deals = 24", "商机数 = 24", "keys are English; the line then reads 'deals = 24' (at"),
+        ('name = "Interested" ', '阶段名 = "Interested" ', "no such key; the keys are name, aliases,"),
+        ('periods = "4W"', "periods = “4W”", """; the line then reads 'periods = "4W"' (at"""),
+    ],
+)  # fmt: skip
+def test_what_a_chinese_keyboard_writes_is_told_as_the_line_should_be(
+    right: str, wrong: str, said: str, tmp_path: Path
+) -> None:
+    assert said in refused(changed((right, wrong)), tmp_path)
+
+
+def test_stages_are_listed_with_the_words_of_the_reader(tmp_path: Path) -> None:
+    """Beside the names that the file must say: a word typed for one is told by its name."""
+    text = changed(('stage = "Talked to"\ndeals', 'stage = "有意向"\ndeals'), ("n = 3\n", "n = 0\n"))
+    english = refused(text, tmp_path)
+    assert "they are Number to call, Talked to, Interested, Offer sent; did you mean 'Interested'?" in english
+    assert "has 2 faults" in english  # that the word is a name elsewhere only follows
+    with fs.use_language("zh"):
+        told = refused(text, tmp_path)
+    assert "在手阶段为 Number to call（" in told
+    assert "Interested（有意向）" in told
+    assert "是否应为 'Interested'？" in told
+
+
+def test_a_stage_without_any_name_hides_no_other_fault(tmp_path: Path) -> None:
+    text = changed(('name = "Interested" ', "# "), ('periods = "4W"', 'periods = "soon"'))
+    told = refused(text, tmp_path)
+    assert "has 2 faults" in told
+    assert "name: is missing" in told
+
+
 def test_words_for_what_a_faulty_key_held_are_not_missed(tmp_path: Path) -> None:
     text = changed(('notes = ["written by hand: days', 'notes = 5 # ["written by hand: days'))
     assert "has 1 fault:" in refused(text, tmp_path)

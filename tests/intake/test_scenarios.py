@@ -92,7 +92,7 @@ def test_names_that_do_not_fit_together_are_told_at_once(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("[title]", "目标 = 5\n[title]"), "needs quotes"),
+        (("[title]", "目标 = 5\n[title]"), "keys are English; the line then reads 'target = 5'"),
         (("periods = ", "periods "), "line 5"),
         (("won = 0.8, lost = 0.2", "Proof = 1.0"), "deals would never end"),
         (("to = 0.65", "to = 0.65\nodds = 1.1"), "either odds"),

@@ -280,7 +280,7 @@ class Sound:
             for name in _at(part, (key,)) or ()
             if name not in hazards
         ]
-        often = Counter(hazards if is_stage else goes)  # a name that is misspelt stands there once
+        often = Counter(list(hazards) if is_stage else goes)  # a name that is misspelt stands there once
         spare = [name for name, _ in often.most_common() if name not in taken]
         return spare[0] if spare else f"{'stage' if is_stage else 'outcome'} without a name {len(places)}"
 
@@ -377,13 +377,13 @@ def _plain_fault(error: Any) -> str:
     if place[:1] == ("funnel",) and len(place) > 1:
         return told([error | {"loc": place[1:]}])[0].partition(": ")[2]
     if error["type"] == "extra_forbidden":
-        near, keys = _near(place), _keys_at(place[:-1])
+        near, keys = _near(place), keys_at(place[:-1])
         known = f"; the keys are {', '.join(keys)}" if keys else ""
         return f"no such key; did you mean {near!r}?" if near else f"no such key{known}"
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
         return kind_fault(error["input"])
     if error["type"] in ("model_type", "model_attributes_type"):
-        names = ", ".join(_keys_at(place))
+        names = ", ".join(keys_at(place))
         return f"must be a table{f' with the keys {names}' if names else ''}, not {error['input']!r:.60}"
     return value_fault(error)
 
@@ -391,10 +391,10 @@ def _plain_fault(error: Any) -> str:
 def _near(place: Sequence[Any]) -> str:
     if place[:1] == ("funnel",) and len(place) > 1:
         return meant_key(tuple(place[1:]))
-    return closest(str(place[-1]), _keys_at(place[:-1])) or ""
+    return word_meant(str(place[-1]), keys_at(place[:-1])) or ""
 
 
-def _keys_at(place: Sequence[Any]) -> list[str]:
+def keys_at(place: Sequence[Any]) -> list[str]:
     """Keys that a table may have; none where it is not one of fixed keys."""
     form: Any = ScenarioPart
     for part in place:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from funnelsim.vocabulary.faults import Faults
+from funnelsim.intake.scenario_model import ScenarioPart
+from funnelsim.vocabulary.faults import Fault, Faults
+from funnelsim.vocabulary.language import Language
 from funnelsim.vocabulary.words import did_you_mean
 
+_UNKNOWN = re.compile(r"(?:'(.*?)' )?is no (?:open stage|stage or outcome)")
 _FIXED = {
     "format", "kind", "measure", "of", "rule", "step", "title", "unit", "working_days",
 }  # fmt: skip
@@ -63,6 +67,37 @@ def check_words(
                 faults.add(place, f"{word!r} is a name in this file already; give each its own")
             if taken.setdefault(word, name) != name:
                 faults.add(place, f"{word!r} is the word for {taken[word]!r} already; give each its own")
+
+
+def by_words_spoken(part: ScenarioPart, faults: Sequence[Fault], lang: Language) -> list[Fault]:
+    """Faults with the words for the stages that they list, and the name to write for a word that was typed.
+
+    What the file must say stays first: a word of another language is no name in it.
+    """
+    stages = [stage.name for stage in part.funnel.stages]
+    places = [*stages, *(outcome.name for outcome in part.funnel.outcomes)]
+    spoken: Mapping[str, str] = part.words.get("zh", {}) if lang == "zh" else {}
+    names = {
+        word: name for by_name in part.words.values() for name, word in by_name.items() if name in places
+    }
+    found, typed = [], set()
+    for place, fault in faults:
+        said = fault
+        for listed in (places, stages):
+            in_words = ", ".join(f"{name}（{spoken[name]}）" if name in spoken else name for name in listed)
+            said = said.replace(f" are {', '.join(listed)}", f" are {in_words}")
+        unknown = _UNKNOWN.match(fault)
+        word = unknown[1] or str(place[-1]) if unknown else ""
+        if word in names:
+            typed.add(word)
+            said += f"; did you mean {names[word]!r}?"
+        found.append((place, said))
+    return [(place, said) for place, said in found if not _is_taken(said, typed)]
+
+
+def _is_taken(fault: str, typed: set[str]) -> bool:
+    """Whether a word is said to be a name already, only because it was typed for the name."""
+    return any(fault.startswith(f"{word!r} is a name in this file") for word in typed)
 
 
 def _said(value: Any, words: Mapping[str, str], key: str = "") -> Any:

@@ -6,16 +6,15 @@ import copy
 import re
 import tomllib
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from funnelsim.intake.scenario_build import built
-from funnelsim.intake.scenario_faults import Sound
+from funnelsim.intake.scenario_faults import Sound, keys_at
 from funnelsim.intake.scenario_model import ScenarioPart
-from funnelsim.intake.scenario_values import bare_number, number_meant
-from funnelsim.intake.scenario_words import check_words, reworded
-from funnelsim.intake.toml_lines import lines_of, nearest_line
+from funnelsim.intake.scenario_words import by_words_spoken, check_words, reworded
+from funnelsim.intake.toml_hints import line_hint
+from funnelsim.intake.toml_lines import lines_of, nearest_line, table_at_end
 from funnelsim.nouns.funnel_file import FORMAT, FunnelFileError, funnel_content
 from funnelsim.nouns.scenario import Scenario
 from funnelsim.vocabulary.errors import FunnelsimError, english
@@ -25,12 +24,6 @@ from funnelsim.vocabulary.words import did_you_mean
 
 _PACKAGE = Path(__file__).parent.parent
 _SHIPPED = (_PACKAGE / "scenarios", _PACKAGE.parent.parent / "scenarios")  # in a wheel, and in a checkout
-_NON_ASCII_KEY = "a key with characters beyond a-z, such as Chinese ones, needs quotes"
-_FULL_WIDTH_QUOTES = re.compile("[\u201c\u201d\u2018\u2019\uff02\uff07]")
-_FULL_WIDTH = re.compile("[\uff10-\uff19\uff0c\uff0e\uff1d]")  # digits, comma, full stop, equals sign
-_DAY = re.compile(r"(?<![\d-])\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
-_BARE_KEY = re.compile(r"[\w.-]*[^\W\x00-\x7f][\w.-]*\s*=")  # with a letter beyond ASCII
-_BARE_TEXT = re.compile(r"[=,\[]\s*([^\W\d_\x00-\x7f]\w*)(?![\w\s.-]*=)")  # a value, not a key
 _WHERE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 _A_DEAL: dict[Language, str] = {"en": "deal", "zh": "商机"}  # what deals are called that have no name
 
@@ -129,41 +122,15 @@ def _content(path: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _WHERE.fullmatch(str(error))
-        line = text.split("\n")[int(found[2]) - 1].strip() if found else ""
+        above = text.split("\n")[: int(found[2])] if found else [""]
+        line = above.pop().strip()
         if not found or not line:
             raise ScenarioError(f"{path}: not TOML: {error}") from error
-        reason = _hint(line) or found[1]  # the reader tells where it stopped, which need not be why
+        table = () if line[0] in "[\u3010\uff3b" else table_at_end(above)  # a header stands on its own
+        reason = line_hint(line, table, keys_at) or found[1]  # where the reader stopped need not be why
         raise ScenarioError(
             f"{path}: not TOML: {reason} (at line {found[2]}, column {found[3]}): {line[:80]!r}"
         ) from error
-
-
-def _hint(line: str) -> str:
-    """What is probably wrong with a line that is not TOML: what Chinese keyboards write, or no such day."""
-    bare = re.sub(r"\"[^\"]*\"|'[^']*'", '""', line).partition("#")[0]  # no quotes, no remarks
-    if _FULL_WIDTH_QUOTES.search(bare):
-        return 'write straight quotes (") for full-width ones'
-    if _FULL_WIDTH.search(bare):
-        return "write plain digits and signs for full-width ones"
-    no_day = next((day for day in _DAY.findall(bare) if not _is_day(day)), None)
-    if no_day:
-        return f"{no_day} is no day in the calendar"
-    number = bare_number(bare)
-    if number:
-        return f"a number holds digits and a point only: write {number_meant(number)} for {number}"
-    is_header = bare.lstrip().startswith("[") and "=" not in bare
-    if _BARE_KEY.search(bare) or (is_header and not bare.isascii()):
-        return _NON_ASCII_KEY
-    text = _BARE_TEXT.search(bare)
-    return f'a text needs quotes: write "{text[1]}"' if text else ""
-
-
-def _is_day(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _refused(path: Path, lines: dict[Place, int], faults: Iterable[Fault]) -> ScenarioError:
@@ -185,7 +152,7 @@ def _checked(path: Path, text: str, raw: dict[str, Any], lang: Language) -> Scen
     scenario = None if part is None else built(part, path.stem, further, replaced=sound.dropped)
     if part is not None:
         check_words(raw, part.words, further, all_names_known=not sound.lost_names())
-    for place, fault in further.found:
+    for place, fault in by_words_spoken(part, further.found, lang) if part else ():
         in_file = sound.in_file(place)
         if not sound.follows(in_file, fault):
             told.add(in_file, fault)

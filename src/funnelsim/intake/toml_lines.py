@@ -56,6 +56,12 @@ def nearest_line(lines: dict[Path, int], path: Sequence[str | int]) -> int | Non
     return lines.get(at) if at else None
 
 
+def table_at_end(lines: Sequence[str]) -> tuple[str, ...]:
+    """The table that a line below some others belongs to; none before the first."""
+    head = next((found for line in reversed(lines) if (found := _TABLE.match(line))), None)
+    return _parts(head[2]) if head else ()
+
+
 def _parts(key: str) -> tuple[str, ...]:
     return tuple(next(part for part in match if part) for match in _PART.findall(key) if any(match))
 

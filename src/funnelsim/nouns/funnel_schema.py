@@ -18,6 +18,7 @@ from funnelsim.numerics.calendar import Kind as CalendarKind
 from funnelsim.vocabulary.clock import Step
 from funnelsim.vocabulary.faults import key_of_place
 from funnelsim.vocabulary.stages import Kind, OnReopened, OnUnusualMove
+from funnelsim.vocabulary.words import word_meant
 
 # Bounds far beyond any funnel, within which sums and products keep their digits and tables their memory.
 _LARGEST = 1e15
@@ -341,8 +342,7 @@ def _fault(fault: Any) -> str:
 
 def meant_key(location: tuple[int | str, ...]) -> str:
     """The key that an unknown one probably misspells; nothing where none comes near."""
-    near = get_close_matches(str(location[-1]), _keys_beside(location), n=1, cutoff=0.6)
-    return near[0] if near else ""
+    return word_meant(str(location[-1]), _keys_beside(location)) or ""
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

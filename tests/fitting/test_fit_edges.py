@@ -6,12 +6,14 @@ Whatever is assumed for want of data must stand in the notes, and no table may h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import funnelsim as fs
+from funnelsim.nouns.funnel import FunnelError
 from funnelsim.nouns.records import Records
 from funnelsim.vocabulary.clock import end_of_day
 
@@ -54,7 +56,11 @@ ONE_STAGE = fs.Stages.named(["deal"])
 CASES: dict[str, tuple[fs.DealHistory, set[str], str]] = {
     "ten deals": (history_of(TEN_DEALS, [5.0, 0.0, 7.5] + [2.0] * 7), set(), ""),
     "one deal": (history_of([OPEN_LEAD], [3.0]), {"lead", "offer"}, "only the number of wins is forecast"),
-    "one won deal": (history_of([[("lead", CUTOFF), ("won", CUTOFF)]], [3.0]), {"offer"}, "few wins, 1:"),
+    "one won deal": (
+        history_of([[("lead", "2026-03-01"), ("won", "2026-03-01")]], [3.0]),
+        {"offer"},
+        "few wins, 1:",
+    ),
     "all censored": (history_of([OPEN_LEAD, OPEN_OFFER] * 5, [1.0] * 10), {"offer"}, ""),
     "all won": (history_of([WON_IN_OFFER] * 12, [1.0] * 12), set(), "no lost deal is recorded"),
     "all lost": (
@@ -97,15 +103,15 @@ CASES: dict[str, tuple[fs.DealHistory, set[str], str]] = {
         set(),
         "new deals are recorded until 2026-02-28",
     ),
-    "window of one day": (
-        history_of(TEN_DEALS, [1.0] * 10, window_start=np.datetime64(CUTOFF)),
+    "window of a week without new deals": (
+        history_of(TEN_DEALS, [1.0] * 10, window_start=np.datetime64("2026-03-25")),
         {"lead", "offer"},
-        "",
+        "a short log, 7 day(s)",
     ),
-    "everything on one day": (
-        history_of([[("lead", CUTOFF), ("offer", CUTOFF), ("won", CUTOFF)], [("lead", CUTOFF)]], [2.0, 3.0]),
+    "no new deal for a year": (
+        history_of([*TEN_DEALS, [("lead", "2026-02-01"), ("won", "2027-03-30")]], cutoff="2027-03-31"),
         set(),
-        "a short log, 1 day(s)",
+        "half a deal a year is expected",
     ),
 }
 
@@ -218,11 +224,57 @@ def test_arrivals_are_counted_from_entries_up_to_the_last_recorded_day() -> None
     until = np.datetime64("2026-03-01T23:59:59")
     late = fs.fit(history_of(deals, arrivals_until=until)).arrivals
     per_day = late.mean_per_block / late.block_steps
-    n_days = 60 // late.block_steps * late.block_steps
+    n_days = 59 // late.block_steps * late.block_steps  # the first day is on record because its deal came
     assert per_day == pytest.approx((n_days + 0.5) / n_days)  # half an arrival is the prior
     assert late.entry_counts.tolist() == [n_days, 0]
     unaware = fs.fit(history_of(deals)).arrivals
     assert unaware.mean_per_block / unaware.block_steps < 0.75
+
+
+WEEK_AGO = np.datetime64("2026-03-25")
+
+
+@pytest.mark.parametrize(
+    ("deals", "settings"),
+    [
+        ([[("lead", CUTOFF)]], {}),
+        ([[("lead", CUTOFF), ("won", CUTOFF)]] * 100, {}),
+        ([OPEN_LEAD], {"cutoff": "2026-03-07"}),
+        (TEN_DEALS, {"window_start": np.datetime64("2026-03-26")}),
+        (TEN_DEALS, {"window_start": WEEK_AGO, "arrivals_until": np.datetime64("2026-03-10T23:59:59")}),
+        ([[("lead", CUTOFF)]], {"step": "week", "cutoff": "2026-04-05"}),
+    ],
+    ids=[
+        "one deal",
+        "a hundred deals on one day",
+        "six days later",
+        "window",
+        "arrivals end before",
+        "weeks",
+    ],
+)
+def test_less_than_a_week_tells_of_no_rate_of_new_deals(deals: list[Deal], settings: dict[str, Any]) -> None:
+    """A record that begins and ends with its deals cannot tell one deal a day from one deal a century."""
+    with pytest.raises(FunnelError, match=r"too short a time to tell how many arrive.*window_start="):
+        fs.fit(history_of(deals, **settings))
+
+
+def test_one_deal_promises_no_more_than_half_a_deal_in_the_time_after_it() -> None:
+    """The deal that opens the record is no evidence of a rate: 30 days without another follow it."""
+    arrivals = fs.fit(history_of([OPEN_LEAD])).arrivals
+    assert arrivals.mean_per_block / arrivals.block_steps == pytest.approx(0.5 / 30)
+    since_january = fs.fit(history_of([OPEN_LEAD], window_start=np.datetime64("2026-01-01"))).arrivals
+    assert since_january.mean_per_block / since_january.block_steps == pytest.approx(1.5 / 84)  # whole weeks
+
+
+def test_a_window_without_new_deals_says_why_and_promises_half_a_deal() -> None:
+    funnel = fs.fit(history_of(TEN_DEALS, window_start=np.datetime64("2026-03-12")))  # 20 days
+    assert funnel.arrivals.mean_per_block / funnel.arrivals.block_steps == pytest.approx(0.5 / 20)
+    assert funnel.arrivals.entry_counts.tolist() == [1, 0]  # it would enter where the ten did
+    (note,) = [note for note in funnel.notes if "no new deal" in note]
+    assert "from 2026-03-12 until 2026-03-31" in note
+    assert "the 10 on record from before do not count" in note
+    assert "window_start=" in note
 
 
 def test_a_window_drops_arrivals_and_wins_from_before_it() -> None:

@@ -482,7 +482,7 @@ def test_without_losses_all_differences_are_in_the_pace():
 def test_all_deals_still_open():
     history = with_reps(2, 4, start="2026-01-01", as_of="2026-01-20", window_start=None)
     first = history.records.moves.groupby("deal").head(1)
-    moves = first[first["stage"] == 0].assign(entered_at=np.datetime64("2026-01-20"))
+    moves = first[first["stage"] == 0].assign(entered_at=np.datetime64("2026-01-10"))
     found = fs.segments(replace(history, records=Records(history.records.deals, moves)), "rep", n_draws=100)
     assert (found.table()["n_open"] == found.table()["n_deals"]).all()
     assert_all_stated(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from funnelsim.nouns.funnel import Funnel, FunnelError
 from funnelsim.nouns.history import DealHistory
 from funnelsim.nouns.shock import Shock
 from funnelsim.numerics.amounts import Amounts, fit_amounts, fit_revision
-from funnelsim.numerics.arrivals import Arrivals, fit_arrivals
+from funnelsim.numerics.arrivals import FEWEST_STEPS, Arrivals, fit_arrivals
 from funnelsim.numerics.by_time import StepCounts
 from funnelsim.numerics.hazards import (
     AgeCounts,
@@ -115,6 +115,11 @@ def fit(
     -------
     Funnel
         Frozen; its ``notes`` say what was assumed for want of data.
+
+    Raises
+    ------
+    FunnelError
+        If new deals are on record for less than a week: that tells of no rate.
 
     Notes
     -----
@@ -302,26 +307,53 @@ def _fit_arrivals(setting: Setting, counted: Tally, complete: Floats, notes: lis
     clock, last_step = setting.clock, setting.last_arrival_step
     gap = setting.cutoff_step - last_step
     if gap:
-        until = np.datetime_as_string(clock.start_of(last_step), unit="D")
         notes.append(
-            f"new deals are recorded until {until}: their rate is estimated up to there, and those of the "
-            f"{gap:,} {clock.step}s since, not recorded yet, are expected at that rate"
+            f"new deals are recorded until {_day(clock, last_step)}: their rate is estimated up to there, "
+            f"and those of the {gap:,} {clock.step}s since, not recorded yet, are expected at that rate"
         )
     if counted.n_first_seen_ended:
         notes.append(
             f"{counted.n_first_seen_ended:,} deals were first seen at their end and count as no arrival"
         )
     arrivals = fit_arrivals(complete, clock.step)
-    if not arrivals.entry_counts.any():
-        notes.append("no new deal arrived in the latest year on record: none is expected")
-    return arrivals
+    if arrivals.entry_counts.any():
+        return arrivals
+    before = counted.arrivals.sum(axis=0)
+    if not before.any():
+        notes.append("no new deal is on record: none is expected")
+        return arrivals
+    if setting.window_start_step is None:
+        notes.append("no new deal arrived in the latest year on record: half a deal a year is expected")
+    else:
+        notes.append(
+            f"no new deal arrived from {_day(clock, setting.window_start_step)} until "
+            f"{_day(clock, last_step)}: half a deal in so long a time is expected; the {before.sum():,.0f} "
+            "on record from before do not count, for the log is taken to be complete only since, and others "
+            "may be missing (give window_start= if it is complete from an earlier day)"
+        )
+    return replace(arrivals, entry_counts=before / before.sum())
 
 
 def _complete_arrivals(setting: Setting, counted: Tally) -> Floats:
-    """Arrivals by step and stage, over the steps in which they are recorded completely; one at least."""
-    last = setting.last_arrival_step
-    start = setting.window_start_step
-    first = setting.cutoff_step - len(counted.arrivals) + 1 if start is None else start
-    steps = np.arange(min(first, last), last + 1)
+    """Arrivals by step and stage, over the steps in which they are recorded completely.
+
+    A log whose start is not known begins with its first deal: that step is on record because the deal came,
+    and tells nothing of how many do.
+    """
+    clock, last, start = setting.clock, setting.last_arrival_step, setting.window_start_step
+    first = counted.first_step + 1 if start is None else start
+    if last - first + 1 < FEWEST_STEPS[clock.step]:
+        raise FunnelError(
+            f"the log is complete from {_day(clock, counted.first_step if start is None else start)} and new "
+            f"deals are recorded until {_day(clock, last)}, too short a time to tell how many arrive: "
+            f"{FEWEST_STEPS[clock.step]} whole {clock.step}(s) are needed; use an export of a longer time, "
+            "give window_start= if nothing is missing from an earlier day on or as_of= if nothing happened "
+            "until a later one, or write a funnel by hand: a copy of a scenario (`funnelsim scenarios`)"
+        )
+    steps = np.arange(first, last + 1)
     rows = steps - (setting.cutoff_step - len(counted.arrivals) + 1)
     return np.where((rows >= 0)[:, None], counted.arrivals[np.maximum(rows, 0)], 0.0)
+
+
+def _day(clock: Clock, step: int) -> str:
+    return str(clock.start_of(step).astype("datetime64[D]"))

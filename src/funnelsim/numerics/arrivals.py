@@ -19,6 +19,7 @@ _WALKED_MEAN = 64.0
 _WALKED_COUNT = 200  # beyond it a count of mean 64 has a chance below 1e-40
 _BLOCKS = {"hour": (672, 168, 24), "day": (28, 7, 1), "week": (4, 1), "month": (1,)}
 _STEPS_A_YEAR = {"hour": 8736, "day": 364, "week": 52, "month": 12}
+FEWEST_STEPS = {"hour": 168, "day": 7, "week": 1, "month": 1}  # a week holds working days and others
 
 
 @dataclass(frozen=True, eq=False)

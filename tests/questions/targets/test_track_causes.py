@@ -76,7 +76,7 @@ def test_new_deals_that_did_not_come_are_volume() -> None:
 def test_money_that_nobody_knows_is_refused_and_wins_are_followed(
     changed: dict[str, object], until: str | None
 ) -> None:
-    known = read(deals_until_may(**changed), arrivals_until=until)
+    known = read(deals_until_may(**changed), arrivals_until=until, window_start="2025-05-16")
     with pytest.raises(TargetError, match=r"2026-05-31.* an amount.*measure='wins'"):
         fs.track(known, PLAN, n_draws=2)
     tracked = fs.track(known, {"2026-06": 10, "2026-07": 10}, measure="wins", n_draws=2)

@@ -71,6 +71,8 @@ TOGETHER = (
       ("Talk = 0.35, Declined = 0.65", "Talk = 45, Declined = 65"), ("rate = 0.07", "rate = 101")],
      ["must be a number of 1 or less, not 6; did you mean 0.06?", "52.8; did you mean 0.528?", "mean 0.45?",
       "mean 0.65?", "shares add to 1.1", "steps no. 2, rate: must be a number of 1 or less, not 101"]),
+    ([('kind = "won"', "kind = {}"), ('kind = "volume"\n', 'kind = ["volume"]\n')],
+     ["outcomes no. 1, kind: must be one of 'won', 'lost', not {}", "kind = ['volume'] is no lever"]),
     ([("of_quota = true", "on_whole = true"), ("above = 1, rate = 0.07", "above = 1, rate = 0.04")],
      ["steps no. 2, rate: rates on the whole amount must not fall: 0.04 follows 0.05"]),
 )  # fmt: skip

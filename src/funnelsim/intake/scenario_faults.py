@@ -255,7 +255,7 @@ class Sound:
             return self._spare_name(is_stage=place[1] == "stages")
         if len(place) == 4 and place[:2] == ("funnel", "outcomes") and place[3] == "kind":
             outcomes = _at(self.content, place[:2])
-            kinds = {one.get("kind") for one in outcomes if isinstance(one, dict)}
+            kinds = [one.get("kind") for one in outcomes if isinstance(one, dict)]
             return "lost" if "won" in kinds else "won"
         if place == ("funnel", "classes", "attributes"):
             deals = _at(self.content, ("pipeline",))

@@ -259,7 +259,7 @@ def kind_key(lever: Any) -> str:
 
 def _kind(part: Any) -> str | None:
     kind = part.get("kind") if isinstance(part, dict) else getattr(part, "kind", None)
-    return kind if kind in KINDS else None
+    return kind if isinstance(kind, str) and kind in KINDS else None
 
 
 AnyLeverPart = Annotated[

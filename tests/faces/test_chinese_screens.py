@@ -69,7 +69,7 @@ def left_in_english(text: str, command: str) -> list[str]:
     text = " ".join(text.split())
     for own in names_of(command):
         text = text.replace(own, "·")
-    text = re.sub(r"funnelsim (check|forecast|simulate|scenarios)( [\w./-]+)+", "·", text)
+    text = re.sub(r"`[^`]*`|funnelsim (check|forecast|simulate|scenarios)( [\w./-]+)+", "·", text)
     text = re.sub(r"(?<![\w-])--?[a-z][\w-]*( [A-Z]+\b)?|[\w/]+\.(csv|toml|json)|\w+\([^()]*\)", "·", text)
     return re.findall(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,})+", text)
 

@@ -216,8 +216,12 @@ def test_deals_without_amounts_are_counted(tmp_path):
         ("a value of 5 = five", "a value of 5 = five"),
         (
             "to_datetime(column, unit='s') (or 'ms'), or unit='s'",
-            "to_datetime(column, unit='s') (or 'ms'), or --unit 's'",
+            "to_datetime(column, unit='s') (or 'ms'), or --unit s",
         ),
+        ("fit(history, classes='region') does", "--classes region does"),
+        ("fit(history, classes='deal size') does", '--classes "deal size" does'),
+        ("use columns= of read_deals, or measure='wins'", "use --column, or --measure wins"),
+        ("a prior: calibrate(history, funnel) measures it", "a prior: `funnelsim report` measures it"),
         ("as_of was not given", "--as-of was not given"),
         ("read.as_of: 'as_of' is a key", "read.as_of: 'as_of' is a key"),
         ("after 2026-08-31T23:59:59.999999, not 2026-09-01T00:00:00", "after 2026-08-31, not 2026-09-01"),
@@ -252,7 +256,7 @@ def test_amounts_of_zero_are_taken_as_none(tmp_path):
     deals = tmp_path / "deals.csv"
     deals.write_text(HEAD + GOOD.replace(",1000,", ",0,").replace(",500,", ",0,").replace(",800,", ",0,"))
     screen = run("forecast", deals, "--target", "3", *QUICK["forecast"], code=1)
-    assert "--measure 'wins'" in screen.stderr
+    assert "--measure wins" in screen.stderr
     wins = ("--target", "3", "--measure", "wins")
     screen = run("forecast", deals, *wins, *QUICK["forecast"], code=0).stdout
     assert "Number of wins by period" in screen

@@ -69,3 +69,5 @@ def test_an_unknown_part_is_refused_by_its_option_with_those_that_there_are() ->
     assert "--by 'regoin' is no part; parts are by week, month, quarter, " in told
     assert "did you mean 'region'?" in told
     assert "by=" not in told
+    said = run("--lang", "zh", *QUICK, "--by", "大区", code=1).stderr
+    assert "可按周, 月份, 季度, 负责人, 区域, 来源, 产品分解" in said  # each once, in the language spoken

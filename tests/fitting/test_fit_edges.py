@@ -55,7 +55,7 @@ ONE_STAGE = fs.Stages.named(["deal"])
 # The history; the stages nobody has been seen to leave; what else the notes must say.
 CASES: dict[str, tuple[fs.DealHistory, set[str], str]] = {
     "ten deals": (history_of(TEN_DEALS, [5.0, 0.0, 7.5] + [2.0] * 7), set(), ""),
-    "one deal": (history_of([OPEN_LEAD], [3.0]), {"lead", "offer"}, "only the number of wins is forecast"),
+    "one deal": (history_of([OPEN_LEAD], [3.0]), {"lead", "offer"}, "only wins are forecast"),
     "one won deal": (
         history_of([[("lead", "2026-03-01"), ("won", "2026-03-01")]], [3.0]),
         {"offer"},
@@ -162,6 +162,18 @@ def test_nothing_is_missing_and_what_is_assumed_is_said(case: str) -> None:
     for stage in history.stages.open:
         silent = f"no deal has been seen to leave stage {stage.name!r}" in said
         assert silent == (stage.name in never_left), said
+
+
+def test_without_wins_no_note_advises_what_is_given_or_names_a_win() -> None:
+    rated = fs.Stages((fs.Stage("lead", nominal_win_rate=0.2), fs.Stage("offer", nominal_win_rate=0.5)))
+    lost = history_of([LOST_IN_OFFER, LOST_IN_LEAD] * 5, [1.0] * 10, stages=rated)
+    advised, given = fs.fit(lost).notes, fs.fit(lost, nominal_weight=5.0).notes
+    assert any("let the nominal win rates count (nominal_weight=)" in note for note in advised)
+    assert not any("nominal_weight" in note for note in given)
+    assert any("the nominal win rates, and that half a deal would have been" in note for note in given)
+    said = " | ".join(assert_whole(lost).notes)
+    assert "no deal is won yet, so what a win is worth is not known: only wins are forecast" in said
+    assert "won deal has" not in said
 
 
 def test_the_notes_of_the_data_are_those_of_the_funnel_and_those_of_the_pipeline() -> None:

@@ -160,15 +160,20 @@ def _check_measure(funnel: Funnel, measure: Measure | None, target: float | None
     if funnel.amounts is not None or measure == "wins" or (measure is None and target is None):
         return
     asked = f"{measure} were asked for" if measure else f"a target of {target:,.10g} was given"
-    if funnel.closed is not None and not funnel.closed.n_won.any():
+    if _is_without_wins(funnel):
         raise ForecastError(
             f"{asked}, but no deal is won yet, so what a win is worth is not known; use records of a longer "
-            "time, or forecast the number of wins with measure='wins': the target is a number of wins then"
+            "time, forecast the number of wins with measure='wins' (the target is a number of wins then), or "
+            "write a funnel with amounts by hand: a copy of a scenario (`funnelsim scenarios`)"
         )
     raise ForecastError(
         f"{asked}, but no won deal has an amount; check which column holds the amounts (columns=), or "
         "forecast the number of wins with measure='wins': the target is a number of wins then"
     )
+
+
+def _is_without_wins(funnel: Funnel) -> bool:
+    return funnel.closed is not None and not funnel.closed.n_won.any()
 
 
 def _without_amounts_of_zero(funnel: Funnel, pipeline: Pipeline) -> Funnel:
@@ -201,7 +206,9 @@ def _pipeline_notes(
     missing = np.isnan(pipeline.amount)
     if measure == "wins" and funnel.amounts is not None:
         return [*notes, *_notes_on_age(funnel, pipeline)]  # what amounts are missing moves no number
-    if funnel.amounts is None:
+    if funnel.amounts is None and _is_without_wins(funnel):
+        notes.append("no deal is won yet, so what a win is worth is not known: only wins are forecast")
+    elif funnel.amounts is None:
         notes.append("no won deal has an amount, or all have one of 0: only the number of wins is forecast")
     elif missing.any():
         notes.append(

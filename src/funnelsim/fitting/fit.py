@@ -177,7 +177,7 @@ def fit_counts(
     notes: list[str] = []
     hazards = tuple(_fit_stage(counted.ages[s], stages, s, notes) for s in range(stages.n_open))
     first_step = _first_step(setting, counted)
-    _note_little_evidence(setting, counted, notes)
+    _note_little_evidence(setting, counted, nominal_weight, notes)
     complete = _complete_arrivals(setting, counted)
     arrivals = _fit_arrivals(setting, counted, complete, notes)
     counts = by_step(hazards, first_step) if level_period or calendar else []
@@ -248,8 +248,13 @@ def _equal_next_steps(stages: Stages, stage: int) -> Floats:
     return possible / possible.sum()
 
 
-def _note_little_evidence(setting: Setting, counted: Tally, notes: list[str]) -> None:
-    if counted.n_won == 0:
+def _note_little_evidence(setting: Setting, counted: Tally, nominal_weight: float, notes: list[str]) -> None:
+    if counted.n_won == 0 and nominal_weight:
+        notes.append(
+            "no deal is won yet: the nominal win rates, and that half a deal would have been, are all that "
+            "speaks for wins; use records of a longer time when there are"
+        )
+    elif counted.n_won == 0:
         notes.append(
             "no deal is won yet: that half a deal would have been is all that speaks for wins, and a chance "
             "near 0 stands for not known; use records of a longer time, let the nominal win rates count "

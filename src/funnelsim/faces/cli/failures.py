@@ -20,7 +20,7 @@ LANGUAGE_VARIABLE = "FUNNELSIM_LANG"  # of the environment: what is spoken where
 
 # Keywords of the Python functions that are options here: those that keep their name, and the others.
 _KEYWORDS = (
-    "arrivals_until|as_of|date_format|decimal|file_tz|fiscal_start_month|level_period|measure|n_draws|n_futures|nominal_weight|periods|seed"
+    "arrivals_until|as_of|classes|date_format|decimal|file_tz|fiscal_start_month|invoices|level_period|measure|n_draws|n_futures|nominal_weight|periods|seed"
     "|stages|step|target|tz|unit|window_start"
 )
 OPTION_NAMES = {
@@ -37,9 +37,12 @@ _NAMES = (
     "as_of|window_start|arrivals_until|date_format|file_tz|fiscal_start_month|level_period|n_draws|n_futures"
     "|nominal_weight"
 )
+# What a fit is given besides the records, every command that fits takes as options.
+_FITS = re.compile(r"\bfit\(history, ((?:[a-z_]+=(?:'[^'()]*'|[\w.]+)(?:, )?)+)\)")
 _CALL = re.compile(r"(\b[\w.]+\([^()]*=[^()]*\))")
 # As NumPy writes them; what a file holds stands in quotes and is shown as it is.
 _MOMENT = re.compile(r"(?<!['\"\w-])\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(?![\w+-])")
+_VALUE = r"[^\W\d][^'\"]*"  # a name, which every shell takes without quotes or in double ones
 _OF_SHELLS = re.compile(r"[\s()&;|<>$`*?!#'\[\]]")  # what a shell would not hand over as it is typed
 _PAIRS = "columns|history_columns|invoice_columns|outcome_values|rates"
 _FIXED = (
@@ -48,6 +51,8 @@ _FIXED = (
 )
 # Calls that stand for what a command is told otherwise.
 _CALLS = (
+    ("a prior: calibrate(history, funnel) measures it", "a prior: `funnelsim report` measures it"),
+    ("engine=MonteCarlo()", "--engine montecarlo"),
     (
         "funnel.with_collections(Collections.by_hand(terms_days=30))",
         "--terms 30, or --invoices FILE (in a scenario, the table funnel.collections)",
@@ -141,10 +146,12 @@ def _end(ctx: click.Context, message: str, code: int, *, names_keys: bool = Fals
 def as_options(message: str) -> str:
     """A message of the Python functions in the words of the command line, its moments as days or minutes.
 
-    Calls of functions in the message stay as they are: they are Python, whoever reads them.
+    Calls of functions that no command stands for stay as they are: they are Python, whoever reads them.
 
     Examples
     --------
+    >>> as_options("fit(history, classes='region') does, or measure='wins'")
+    '--classes region does, or --measure wins'
     >>> as_options("give tz= (or file_tz=), or faulty='set aside'")
     'give --tz (or --file-tz), or --faulty set-aside'
     >>> as_options("use columns={'amount': 'Value (EUR)'}")
@@ -156,6 +163,7 @@ def as_options(message: str) -> str:
     """
     for call, said in _CALLS:
         message = message.replace(call, said)
+    message = _FITS.sub(r"\1", message)
     parts = _CALL.split(message)  # texts and calls in turn
     return "".join(part if i % 2 else _in_option_words(part) for i, part in enumerate(parts))
 
@@ -167,7 +175,9 @@ def _in_option_words(message: str) -> str:
     message = re.sub(rf"\b({_PAIRS})=\{{([^{{}}]*)\}}", _pairs, message)
     message = re.sub(rf"\b({_PAIRS})=", _option, message)
     message = re.sub(rf"\b({_KEYWORDS})=(?=[\s;,.)]|$)", _option, message)
+    message = re.sub(rf"\b({_KEYWORDS})='({_VALUE})'", _with_value, message)
     message = re.sub(rf"\b({_KEYWORDS})=", lambda found: _option(found) + " ", message)
+    message = re.sub(r"(--[a-z-]+) of [a-z]+_[a-z]+\b", r"\1", message)  # such as read_deals
     return re.sub(rf"(?<![\w.'\"\[-])({_NAMES})\b(?!['\"])", _option, message)
 
 
@@ -188,9 +198,16 @@ def _option(found: re.Match[str]) -> str:
     return "--" + OPTION_NAMES.get(found[1], found[1]).replace("_", "-")
 
 
+def _with_value(found: re.Match[str]) -> str:
+    return f"{_option(found)} {_for_shells(found[2])}"
+
+
+def _for_shells(value: str) -> str:
+    return f'"{value}"' if _OF_SHELLS.search(value) else value
+
+
 def _pairs(found: re.Match[str]) -> str:
     """``columns={'amount': 'Value'}`` as ``--column amount=Value``."""
     pairs = [re.sub(r"^'([^']*)': ?", r"\1: ", pair) for pair in found[2].split(", ")]
     values = [re.sub(r"^([^:]*): ?'?(.*?)'?$", r"\1=\2", pair) for pair in pairs]
-    quoted = [f'"{value}"' if _OF_SHELLS.search(value) else value for value in values]
-    return " ".join(f"{_option(found)} {value}" for value in quoted)
+    return " ".join(f"{_option(found)} {_for_shells(value)}" for value in values)

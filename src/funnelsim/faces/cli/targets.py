@@ -165,9 +165,9 @@ def _part_named(given: str, case: Case) -> str:
     meant = [part for part in there if key_of(given) in map(key_of, (part, known(part), _title(part)))]
     if len(meant) == 1:
         return meant[0]
-    shown = [*there, *(title for part in there if (title := _title(part)).casefold() != part.casefold())]
+    shown = [part if _title(part).casefold() == part.casefold() else _title(part) for part in there]
     raise TargetError(
-        f"--by {given!r} is no part; parts are by {', '.join(shown)}{did_you_mean(given, shown)}"
+        f"--by {given!r} is no part; parts are by {', '.join(shown)}{did_you_mean(given, [*shown, *there])}"
     )
 
 

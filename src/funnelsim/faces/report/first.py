@@ -188,13 +188,22 @@ def _belief(told: Told) -> Answer:
         return Answer("belief", question, tr("not checked"), (tr(text),))
     share, low, high, n_cells = told.held
     figure = tr(f"{round(share * n_cells)} of {n_cells} ranges held")
-    should = tr(
-        f"Of 80 % ranges four in five should hold; of those at past dates {percent(share, decimals=0)} did."
-    )
     if told.test.measure != told.outlook.measure:  # a headline that others will quote alone
         figure = tr(f"{round(share * n_cells)} of {n_cells} ranges of {told.test.measure} held")
+    should = _should_hold(told, told.test, percent(share, decimals=0))
     texts = (should, *checked_instead(told), judgement(low, high, n_cells), *off_by(told.test))
     return Answer("belief", question, figure, texts)
+
+
+def _should_hold(told: Told, test: Backtest, share: str) -> str:
+    """What share of ranges held, and how far ahead, where the headline reaches further than was checked."""
+    cells = test.cells.query("part == 'total' and window == 'period' and method == 'funnelsim'")
+    n_ahead = int(cells["ahead"].max())
+    if n_ahead >= len(told.outlook.periods):
+        return tr(f"Of 80 % ranges four in five should hold; of those at past dates {share} did.")
+    if n_ahead == 1:
+        return tr(f"Of 80 % ranges four in five should hold; one period ahead {share} did.")
+    return tr(f"Of 80 % ranges four in five should hold; up to {n_ahead} periods ahead {share} did.")
 
 
 def checked_instead(told: Told) -> list[str]:

@@ -49,7 +49,7 @@ def stages(told: Told) -> Section:
             "Conversion: the share of deals that move on to a later stage or are won. "
             "Win rate: the share won in the end."
         ),
-        tr("Nominal is what the organisation assumes; it is shown beside, and trusted nowhere."),
+        tr("Nominal is what the organisation assumes; it is shown beside for comparison."),
     )
     drawing = Drawing("funnel", tr("How far deals come"), plot_funnel, told.funnel)
     return Section("stages", tr("Stages"), notes, (drawing,), tuple(tables))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from funnelsim.faces.plots import plot_revision, style
 from funnelsim.faces.plots.units import period_name, scale_of
+from funnelsim.faces.report.facts import Facts
 from funnelsim.faces.report.parts import (
     Drawing,
     Section,
@@ -235,7 +236,17 @@ def most_of_it(told: Told) -> list[str]:
     most = change.reindex(change.abs().sort_values(ascending=False, kind="stable").index)[:3]
     words = [f"{known(str(cause))} {signed(told, float(by))}" for cause, by in most.items() if round(by, 6)]
     total = signed(told, float(change.sum()))
-    return [tr(f"What moved the mean most: {style.enumerated(words)}; {total} in all.")] if words else []
+    return (
+        [tr(f"What moved the mean most, worked out anew: {style.enumerated(words)}; {total} in all.")]
+        if words
+        else []
+    )
+
+
+def _asked(facts: Facts) -> str:
+    """What a report is about, with its unit: that alone may be what differs."""
+    what = tr(f"{facts.measure} in {facts.window}")
+    return what + style.aside(facts.unit) if facts.unit and facts.measure != "wins" else what
 
 
 def not_compared(told: Told) -> list[str]:
@@ -244,9 +255,8 @@ def not_compared(told: Told) -> list[str]:
     assert since is not None
     last = since.last
     if not since.is_same_kind:
-        what = f"{last.measure} in {last.window}"
-        asked = tr(what) + style.aside(last.unit) if last.unit else tr(what)
-        return [tr(f"The last report asked something else ({asked}), so its figures are not compared.")]
+        asked, here = (_asked(facts) for facts in (last, told.facts))
+        return [tr(f"The last report is about {asked}, this one about {here}: nothing is compared.")]
     if since.is_same_window:
         return []
     texts = [

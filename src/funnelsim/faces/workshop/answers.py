@@ -257,7 +257,7 @@ def first_lever() -> Answer:
             tr(f"From {share(found.chance)} today. The later a step stands in the funnel, the sooner "
                "its gain is a win."),
             tr(f"Of addresses that are won, half are within {days(waits.half)} days, nine in ten within "
-               f"{days(waits.nine)}. In the long run they are worth as much."),
+               f"{days(waits.nine)}. In the long run more addresses are worth as much."),
         ),
         bars(rows),
     )  # fmt: skip

@@ -219,7 +219,8 @@ def where(room: Room, key: str) -> str:
     if key == COLLECTION:
         return tr("cannot pass 100 %")
     stages = {CONVERSION: room.rates.first, WIN_RATE: room.rates.last, STAY: room.rates.slowest}
-    return stage_name(room.scenario, stages[key]) if key in stages else ""
+    found = stage_name(room.scenario, stages[key]) if key in stages else ""
+    return tr(f"{found}; the sales cycle moves it, too") if key == STAY else found
 
 
 def is_idle(room: Room, key: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from math import isfinite
+from math import inf, isfinite
 
 import ipywidgets as widgets
 
@@ -16,6 +16,10 @@ from funnelsim.vocabulary.language import Language, tr, use_language
 
 _SHOWN = 20  # characters of a guess that is no number
 _THOUSANDS = re.compile(r"(?<=\d)[,_\s](?=\d{3}(?:\D|$))")
+_NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
+_LETTER = r"[^\W\d_]"
+_GUESS = re.compile(rf"{_NUMBER}\s*([千万亿]|[kKM](?!{_LETTER})|)\s*(?:%|{_LETTER}{{1,12}})?")
+_FACTORS = {"": 1, "千": 1e3, "k": 1e3, "K": 1e3, "万": 1e4, "M": 1e6, "亿": 1e8}
 
 
 class Card:
@@ -136,10 +140,8 @@ def beside(given: float, answer: Answer) -> str:
 
 
 def number_in(text: str) -> float | None:
-    """A number as somebody types it; None where there is none."""
+    """A number as somebody types it, its unit behind it if need be; None where there is none."""
     plain = unicodedata.normalize("NFKC", text)  # digits and signs as Chinese keyboards write them
-    try:
-        number = float(_THOUSANDS.sub("", plain).replace("%", "").strip())
-    except ValueError:
-        return None
+    found = _GUESS.fullmatch(_THOUSANDS.sub("", plain).strip())
+    number = float(found[1]) * _FACTORS[found[2]] if found else inf
     return number if isfinite(number) else None

@@ -105,7 +105,12 @@ class FirstScreen:
 
 def name(text: object, longest: int = _LONGEST_NAME) -> str:
     """A name that users gave: on one line, in the language where it is one of ours, not too long."""
-    return style.shorten(known(style.plain(text)), longest)
+    return style.shorten(whole_name(text), longest)
+
+
+def whole_name(text: object) -> str:
+    """The same, however long it is."""
+    return known(style.plain(text))
 
 
 def unit_name(unit: str) -> str:
@@ -115,8 +120,13 @@ def unit_name(unit: str) -> str:
 
 def in_unit(outlook: Forecast) -> str:
     """The unit of amounts in brackets, for captions; empty where there is none."""
-    unit = unit_name(style.plain(outlook.unit)) if outlook.is_money else ""
-    return style.aside(unit) if unit else ""
+    return unit_aside(outlook.unit) if outlook.is_money else ""
+
+
+def unit_aside(unit: str) -> str:
+    """A unit in brackets; empty where there is none."""
+    said = unit_name(style.plain(unit))
+    return style.aside(said) if said else ""
 
 
 def amount(outlook: Forecast, value: float) -> str:

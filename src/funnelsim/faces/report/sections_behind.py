@@ -122,7 +122,7 @@ def _origins(told: Told, test: Backtest) -> Table:
                 verdict,
             )
         )
-    titles = (tr("forecast of"), tr("period ahead"), tr("80 % range"), tr("what came"), tr("the range"))
+    titles = (tr("forecast from"), tr("period ahead"), tr("80 % range"), tr("what came"), tr("the range"))
     return Table(tr("Past forecasts and what came"), titles, tuple(rows), (4,))
 
 

@@ -84,7 +84,7 @@ def _how_sure(told: Told) -> list[str]:
 def _why(why: Revision) -> list[str]:
     return [
         tr(
-            f"The bars tell why the mean has moved: the forecast of {why.days[0]} is worked out again from "
+            f"Why the mean has moved: the forecast of {why.days[0]} is worked out again from "
             f"the records of today, then cause by cause up to {why.days[1]}, with draws of their own: both "
             "ends may lie a little beside the figures above."
         ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from funnelsim import __version__
+from funnelsim.faces.plots.style import sentences
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.parts import chance_said, unit_name
+from funnelsim.faces.report.parts import chance_said, unit_name, whole_name
 from funnelsim.faces.report.sections_since import window_name
 from funnelsim.faces.report.workbook_cash import cash_rows
 from funnelsim.faces.report.workbook_cells import Book, Cell, Column, Live, Sheet
@@ -27,7 +28,7 @@ from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.questions.targets.attainable import quantiles_with_errors
-from funnelsim.vocabulary.language import known, tr
+from funnelsim.vocabulary.language import tr
 
 Row = tuple[str, Cell, str, str, str]  # what, figure, its style, how sure, what it means
 
@@ -84,9 +85,9 @@ def _names(told: Told) -> dict[str, str]:
 def _answer(sheet: Sheet, told: Told, periods: PeriodPlaces, weighted: str) -> None:
     """The first sheet: the questions of a reader, one row each, and the fan."""
     outlook = told.outlook
-    first, last = outlook.periods.labels[0], outlook.periods.labels[-1]
     sheet.line(sheet.book.title, "title")
-    sheet.line(tr(f"{outlook.measure.capitalize()} in {first} to {last}"), "asked")
+    asked = told.first_screen().asked
+    sheet.line(asked[:1].upper() + asked[1:], "asked")
     rows = [
         *_chance(outlook),
         *_totals(outlook, periods, weighted),
@@ -101,7 +102,7 @@ def _answer(sheet: Sheet, told: Told, periods: PeriodPlaces, weighted: str) -> N
         Column(tr("how sure"), "prose"),
         Column(tr("what it means"), "prose"),
     ]
-    block = sheet.table(columns, [])
+    block = sheet.table(columns, [], is_main=True)
     for i, (what, value, style, sure, meaning) in enumerate(rows):
         at = block.first + i
         words = "prose" if i else "prose:middle"
@@ -203,12 +204,12 @@ def _changed(told: Told) -> list[Row]:
         figure = next(answer.figure for answer in told.first_screen().answers if answer.key == "changed")
         return [(tr("Since the last report"), None if figure == "–" else figure, "text", said, "")]
     if since.was is not None and since.is_now is not None:
-        what = tr("Chance since the last report, in points")
+        what = tr("Chance since the last report")
         sure = [tr(f"then {chance_said(since.was)}, now {chance_said(since.is_now)}")]
         if since.chance_error is not None:
             error = number(100 * since.chance_error, decimals=1)
             sure.append(tr(f"± {error} points (one standard error)"))
-        rows.append((what, 100 * (since.is_now - since.was), "points", "\n".join(sure), said))
+        rows.append((what, 100 * (since.is_now - since.was), "points_said", "\n".join(sure), said))
     if since.is_same_window:
         what, was, is_now = tr("Median since the last report"), since.last.p50, told.facts.p50
     else:
@@ -220,13 +221,16 @@ def _changed(told: Told) -> list[Row]:
     sure = [tr(f"then {number(was, decimals=decimals)}, now {number(is_now, decimals=decimals)}")]
     if since.moved_error is not None:
         sure.append(tr(f"± {number(since.moved_error, decimals=decimals)} (one standard error)"))
-    rows.append((what, since.moved, money_style(told.outlook), "\n".join(sure), "" if rows else said))
+    rows.append(
+        (what, since.moved, f"{money_style(told.outlook)}_change", "\n".join(sure), "" if rows else said)
+    )
     return rows
 
 
 def _said(told: Told, key: str) -> str:
     """What the first screen of every kind of report says to a question."""
-    return " ".join(next(answer for answer in told.first_screen().answers if answer.key == key).sentences)
+    answers = told.first_screen().answers
+    return sentences(next(answer for answer in answers if answer.key == key).sentences)
 
 
 def _first_lever(told: Told) -> list[Row]:
@@ -236,8 +240,8 @@ def _first_lever(told: Told) -> list[Row]:
     effects = [comparison.effect(i) for i in range(len(comparison.levers))]
     best = max(range(len(effects)), key=lambda i: effects[i].value)
     sure = tr(f"± {number(100 * effects[best].standard_error, decimals=1)} points (one standard error)")
-    name = known(comparison.levers[best].name)
-    return [(tr(f"The lever to pull first: {name}"), 100 * effects[best].value, "points", sure, said)]
+    name = whole_name(comparison.levers[best].name)
+    return [(tr(f"The lever to pull first: {name}"), 100 * effects[best].value, "points_said", sure, said)]
 
 
 def _belief(told: Told) -> list[Row]:

@@ -27,4 +27,4 @@ def cash_rows(sheet: Sheet, told: Told) -> None:
         [known(str(label)), *(float(table[part, q].iloc[i]) for part in BALANCES for q in _RANGE)]
         for i, label in enumerate(table.index)
     ]
-    sheet.table(columns, rows)
+    sheet.table(columns, rows, is_main=True)

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from funnelsim.faces.plots.style import plain
 from funnelsim.faces.report.workbook_looks import (
     DECIMALS,
-    KINDS,
     LONGEST_UNIT,
     MARKS,
     book_options,
-    number_format,
+    kinds,
+    points_word,
 )
 from funnelsim.faces.tables import display_width, shorten, visible, wrapped
 from funnelsim.vocabulary.language import language
@@ -25,7 +26,9 @@ from funnelsim.vocabulary.language import language
 _MOST_CHARACTERS = 32_000  # a cell of Excel holds 32,767
 _INDEX, _NARROWEST, _WIDEST, _WIDEST_PROSE = 5, 9, 40, 64  # columns of characters
 _WORDS_ALONE = 110
+_ROOM = 3  # of every cell: its indent and its edges
 _LINE_HEIGHT = 15.0
+_WIDEST_PAGE = 230  # columns of characters: more go on a second page beside the first
 _TALLEST_PAGE = 780  # points: in landscape on A4 letters of 11 points become 7
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -176,15 +179,20 @@ class Sheet:
         heights: dict[int, float] = {}
         for row, column, value, style in self.cells:
             if style.startswith(("prose", "head")) and isinstance(value, str):
-                lines = _lines(value, widths.get(column, _NARROWEST) - 2)
+                lines = _lines(
+                    value, widths.get(column, _NARROWEST) - (_ROOM if style.startswith("head") else 2)
+                )
                 heights[row] = max(heights.get(row, 0.0), lines * _LINE_HEIGHT)
             if style.endswith(":hero"):
                 heights[row] = max(heights.get(row, 0.0), 2 * _LINE_HEIGHT)
             self.book.write(self.page, row, column, value, style)
         n_shown = max(self.shown_columns, 1)
         room = sum(widths.get(i, _NARROWEST) for i in range(n_shown))
+        n_wide = 1 + room // _WIDEST_PAGE
+        reached = np.cumsum([widths.get(i, _NARROWEST) for i in range(n_shown)])
+        on_first = max(int((reached <= room / n_wide).sum()), 1)  # columns: no sentence is torn between pages
         for row, text, style in self.lines:
-            self._write_line(row, text, style, n_shown, room)
+            self._write_line(row, text, style, on_first, int(reached[on_first - 1]))
         for row, height in heights.items():
             if height > _LINE_HEIGHT:
                 self.page.set_row(row, min(height + 3, 400))
@@ -197,7 +205,7 @@ class Sheet:
             chart.set_size({"width": int(min(max(room * 7, 640), 1000)), "height": height})
             self.page.insert_chart(row, 0, chart, {"description": safe_text(alt)[:2000], "x_offset": 4})
         tall = sum(heights.get(row, _LINE_HEIGHT) for row in range(self.next))
-        self._print(n_shown, is_one_page=tall <= _TALLEST_PAGE)
+        self._print(n_shown, n_wide, is_one_page=tall <= _TALLEST_PAGE)
 
     def _widths(self) -> dict[int, int]:
         if not self.shown_columns:
@@ -234,18 +242,20 @@ class Sheet:
             self.page.merge_range(row, 0, row, n_shown - 1, "", made)
         self.page.write_string(row, 0, shown, made)
 
-    def _print(self, n_shown: int, *, is_one_page: bool) -> None:
+    def _print(self, n_shown: int, n_wide: int, *, is_one_page: bool) -> None:
         page = self.page
         page.hide_gridlines(2)
         page.set_landscape()
         page.set_paper(9)
         page.set_margins(left=0.5, right=0.5, top=0.7, bottom=0.7)
-        page.fit_to_pages(1, int(is_one_page))  # no table or chart is torn that fits in legible letters
+        page.fit_to_pages(n_wide, int(is_one_page))  # no table or chart is torn that fits in legible letters
         page.print_area(0, 0, max(self.next - 1, 0), n_shown - 1)
         name, title = (text.replace("&", "&&") for text in (self.name, shorten(self.book.title, 60)))
         page.set_footer(f"&L&9{_not_a_size(title)}&C&9{_not_a_size(name)}&R&9&P / &N")
         top = 0 if self.repeated is None else self.repeated
         page.repeat_rows(top)
+        if n_wide > 1:
+            page.repeat_columns(0)
         page.freeze_panes(top + 1, 1)
 
 
@@ -287,10 +297,10 @@ class Book:
         self.made = xlsxwriter.Workbook(self._content, book_options())
         properties = {"title": self.title[:255], "author": "funnelsim", "comments": facts}
         self.made.set_properties(properties | {"created": created.astype("datetime64[s]").item()})
-        amounts = {name: number_format(n, unit) for name, n in decimals.items()}
-        amounts |= {f"{name}_error": f'"± "{number_format(n)}' for name, n in decimals.items()}
-        self._kinds = KINDS | {name: {"num_format": code, "valign": "top"} for name, code in amounts.items()}
-        self._decimals = DECIMALS | dict(decimals) | {f"{name}_error": n for name, n in decimals.items()}
+        self._kinds = kinds(decimals, unit)
+        self._decimals = DECIMALS | {
+            f"{name}{of}": n for name, n in decimals.items() for of in ("", "_error", "_change")
+        }
         self._formats: dict[str, Any] = {}
         self.sheets: list[Sheet] = []
 
@@ -333,18 +343,19 @@ class Book:
             text = safe_text(shown[:200])
             parts = text.split() if kind == "head" else text.split("\n")
             longest = max((display_width(part) for part in parts), default=0)
-            return math.ceil(longest * (1.1 if language() == "zh" else 1.0)) + 3
+            return math.ceil(longest * (1.1 if language() == "zh" else 1.0)) + _ROOM
         if shown is None or isinstance(shown, np.datetime64):
             return 12
         larger = 2.0 if style.endswith(":hero") else 1.15 if style.endswith((":key", ":total")) else 1.0
-        return math.ceil(display_width(self._as_shown(float(shown), kind)) * larger) + 2
+        return math.ceil(display_width(self._as_shown(float(shown), kind)) * larger) + _ROOM
 
     def _as_shown(self, value: float, kind: str) -> str:
         if kind == "share":
             return f"{100 * value:.1f} %"
         is_error = kind.endswith("_error")
-        unit = shorten(visible(self.unit), LONGEST_UNIT) if "money" in kind and not is_error else ""
-        sign = "± " if is_error else ""
+        unit = shorten(plain(self.unit), LONGEST_UNIT) if "money" in kind and not is_error else ""
+        unit = points_word() if kind == "points_said" else unit
+        sign = "± " if is_error else "+" if kind.endswith(("points", "_said", "_change")) else ""
         return f"{sign}{value:,.{self._decimals.get(kind, 0)}f} {unit}".rstrip()
 
     def contents(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from funnelsim.faces.plots.style import plain
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.workbook_cells import Cell, Column, Live, Sheet
 from funnelsim.faces.report.workbook_deals import DealPlaces, RatePlaces
@@ -78,7 +79,7 @@ def _parts_of_mean(told: Told, deals: DealPlaces, periods: PeriodPlaces) -> list
 def _check_columns(measure: str, style: str) -> list[Column]:
     """What, figure, error, and a note; two columns between are for the course formula below."""
     columns = [Column(tr("what"), "prose"), Column(measure, style), Column("±", f"{style}_error")]
-    return [*columns, Column(""), Column(""), Column(tr("note"), "prose")]
+    return [*columns, Column(""), Column(""), Column(tr("remark"), "prose")]
 
 
 def _spread_out(row: list[Cell]) -> list[Cell]:
@@ -202,7 +203,7 @@ def _course_counts(told: Told, rates: RatePlaces, first: int) -> tuple[list[list
         link = Live(f"={rates.rows.cell(i, rates.conversion)}", factor)
         left = Live(f"=E{first + i}*B{first + i + 1}", came)
         ends = (row["conversion_low"], row["conversion_high"])
-        rows.append([tr(f"conversion of {stage}"), link, *ends, left, counted])
+        rows.append([tr(f"conversion of {plain(stage)}"), link, *ends, left, counted])
     return rows, came
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from funnelsim.faces.plots.style import plain
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.parts import whole_name
 from funnelsim.faces.report.sections_ahead import without_hours
 from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet
 from funnelsim.nouns.forecast import Forecast
@@ -65,7 +67,7 @@ def stage_rates(sheet: Sheet, told: Told) -> RatePlaces:
         rate = None
         if closed is not None:
             rate = Live(f"=IF(M{first + i}>0,L{first + i}/M{first + i},0)", float(closed.rates[i]))
-        rows.append([i + 1, str(name), row["n_exits"], *(row[key] for key in keys), won, of, rate])
+        rows.append([i + 1, whole_name(name), row["n_exits"], *(row[key] for key in keys), won, of, rate])
     block = sheet.table(columns, rows)
     return RatePlaces(table, block, conversion=3, nominal=10, closed=13)
 
@@ -167,7 +169,7 @@ def _deal_columns(outlook: Forecast, told: Told, places: DealPlaces) -> tuple[li
     columns = [Column(tr("deal")), Column(tr("stage")), Column(tr("stage #"), "index")]
     columns += [
         Column(tr(f"age in stage, {told.funnel.clock.step}s"), "count"),
-        Column(tr("chance"), "share"),
+        Column(tr("chance within the periods"), "share"),
         Column("±", "points_error"),
     ]
     at: dict[str, Any] = {}
@@ -199,8 +201,8 @@ def _deal_cells(
     stage = int(deals.stage[deal])
     chance = float(deals.chance[deal].sum())
     cells: list[Cell] = [
-        str(deals.deal_ids[deal]), deals.stage_names[stage], stage + 1, int(deals.age_steps[deal]), chance,
-        100 * float(deals.chance_sd[deal]),
+        plain(deals.deal_ids[deal]), whole_name(deals.stage_names[stage]), stage + 1,
+        int(deals.age_steps[deal]), chance, 100 * float(deals.chance_sd[deal]),
     ]  # fmt: skip
     if outlook.is_money:
         is_imputed, listed = bool(deals.is_imputed[deal]), float(places.listed_amounts[row])
@@ -279,7 +281,11 @@ def open_by_stage(sheet: Sheet, told: Told, deals: DealPlaces) -> Block | None:
     for code, name in enumerate(outlook.deals.stage_names):
         at, is_here = sheet.next + 2 + code, stage_of_row == code
         row = table.loc[name].to_dict() if is_here.any() else None
-        cells: list[Cell] = [code + 1, name, Live(f"=COUNTIF({by_number},A{at})", float(is_here.sum()))]
+        cells: list[Cell] = [
+            code + 1,
+            whole_name(name),
+            Live(f"=COUNTIF({by_number},A{at})", float(is_here.sum())),
+        ]
         wins = 0.0 if row is None else float(row["expected_wins"])
         spread = 0.0 if row is None else float(row["expected_wins_sd"])
         cells += [Live(f"=SUMIF({by_number},A{at},{deals.rows.column(deals.chance)})", wins), spread]

@@ -6,12 +6,11 @@ import numpy as np
 
 from funnelsim.faces.report.content import Told
 from funnelsim.faces.report.first import checked_instead
-from funnelsim.faces.report.parts import unit_name
+from funnelsim.faces.report.parts import unit_aside
 from funnelsim.faces.report.wording import share_held
 from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet
 from funnelsim.faces.report.workbook_charts import backtest_chart
 from funnelsim.faces.report.workbook_looks import number_format
-from funnelsim.faces.tables import enumerated
 from funnelsim.questions.backtest.result import OURS, Backtest
 from funnelsim.vocabulary.language import known, tr
 
@@ -25,11 +24,11 @@ def backtest_rows(sheet: Sheet, told: Told) -> None:
         return
     said = share_held(told)
     sheet.line(said[0], "asked")
-    unit = [unit_name(test.unit)] if test.unit and test.measure == "bookings" else []
+    unit = unit_aside(test.unit) if test.measure == "bookings" else ""
     sheet.line(tr("Forecasts made again at past dates, with what was known then, against what came."))
-    for text in (*said[1:], *checked_instead(told)):
+    for text in (*said[1:], *checked_instead(told), *(tr(note) for note in test.notes)):
         sheet.line(text)
-    sheet.line(enumerated([known(test.measure.capitalize()), *unit]))
+    sheet.line(f"{tr(test.measure.capitalize())}{unit}")
     sheet.gap()
     cells = test.cells.query("part == 'total' and window == 'period'")
     cells = cells[(cells["measure"] == test.measure) & (cells["method"] == OURS)]
@@ -70,6 +69,9 @@ def _share_held(sheet: Sheet, test: Backtest, block: Block, yes: str) -> None:
     sheet.put(sheet.next, 6, Live(f'=COUNTIF({held},"{yes}")/ROWS({held})', share), "share:total")
     sheet.next += 1
     sheet.line(bounds)
+    sheet.line(
+        tr("The last two columns are the heights of the bars in the chart: differences of the others.")
+    )
 
 
 def _scores(sheet: Sheet, test: Backtest) -> None:

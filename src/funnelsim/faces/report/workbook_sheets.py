@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from funnelsim.faces.report.content import Told
-from funnelsim.faces.report.parts import unit_name
+from funnelsim.faces.report.parts import in_unit, whole_name
 from funnelsim.faces.report.workbook_cells import Block, Cell, Column, Live, Sheet
 from funnelsim.faces.report.workbook_charts import fan_chart, lever_chart
 from funnelsim.faces.report.workbook_looks import number_format
-from funnelsim.faces.tables import enumerated, number
+from funnelsim.faces.tables import number
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.questions.compare import LeverComparison
 from funnelsim.questions.targets.attainable import quantiles_with_errors
@@ -52,8 +52,7 @@ class PeriodPlaces:
 
 def measured(outlook: Forecast) -> str:
     """What is forecast, with its unit."""
-    unit = unit_name(outlook.unit) if outlook.is_money else ""
-    return enumerated([known(outlook.measure.capitalize()), *([unit] if unit else [])])
+    return f"{tr(outlook.measure.capitalize())}{in_unit(outlook)}"
 
 
 def money_style(outlook: Forecast) -> str:
@@ -200,7 +199,7 @@ def lever_rows(sheet: Sheet, told: Told) -> None:
 def _lever_columns(style: str) -> list[Column]:
     columns = [Column(tr("lever"), "prose"), Column(tr("chance"), "share")]
     columns += [Column(tr("± points"), "points_error"), Column(tr("change in points"), "points")]
-    columns += [Column(tr("± points"), "points_error"), Column(tr("mean moves by"), style)]
+    columns += [Column(tr("± points"), "points_error"), Column(tr("mean moves by"), f"{style}_change")]
     columns.append(Column("±", f"{style}_error"))
     for name in _RANGES:
         columns += [Column(name.upper(), style), Column("±", f"{style}_error")]
@@ -217,7 +216,7 @@ def _lever_cells(comparison: LeverComparison, first: int) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for i, (name, row) in enumerate(zip(table.index, table.to_dict("records"), strict=True)):
         change = Live(f"=100*(B{first + i}-B${first})", 100 * (chances[i].value - chances[0].value))
-        cells: list[Cell] = [known(str(name)), chances[i].value, 100 * chances[i].standard_error]
+        cells: list[Cell] = [whole_name(name), chances[i].value, 100 * chances[i].standard_error]
         cells += [change, 100 * row["change_se"], row["change_of_mean"], row["change_of_mean_se"]]
         for quantile in _RANGES:
             cells += [row[quantile], row[f"{quantile}_se"]]

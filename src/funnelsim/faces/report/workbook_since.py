@@ -27,14 +27,18 @@ def since_rows(sheet: Sheet, told: Told) -> None:
         style = money_style(told.outlook)
         columns = [Column(tr("period"))]
         columns += [Column(f"{name} {when}", style) for when in (tr("then"), tr("now")) for name in _RANGE]
-        columns += [Column(tr("what came"), style), Column(tr("median moves by"), style)]
+        columns += [Column(tr("what came"), style), Column(tr("median moves by"), f"{style}_change")]
         columns.append(Column(tr("± of that"), style))
         columns.append(Column(tr("in words"), "prose"))
         windows = list(since.periods)
         if since.joint is not None and since.joint not in windows:
             windows.append(since.joint)
         first = sheet.next + 2
-        sheet.table(columns, [_row(window, first + i) for i, window in enumerate(windows)])
+        sheet.table(
+            columns,
+            [_row(window, first + i) for i, window in enumerate(windows)],
+            is_main=not isinstance(told.why, Revision),
+        )
     if isinstance(told.why, Revision):
         sheet.gap()
         _causes(sheet, told.why, money_style(told.outlook))
@@ -55,7 +59,7 @@ def _causes(sheet: Sheet, why: Revision, style: str) -> None:
     table = why.table()
     columns = [
         Column(tr("cause")),
-        Column(tr("change of the mean"), style),
+        Column(tr("change of the mean"), f"{style}_change"),
         Column(tr("mean after it"), style),
     ]
     columns.append(Column(tr("deals"), "count"))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from funnelsim import __version__
+from funnelsim.faces.plots.style import plain
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.parts import whole_name
 from funnelsim.faces.report.wording import TOGETHER, doubt_said, notes_of, rates_said, shock_said
 from funnelsim.faces.report.workbook_cells import Cell, Column, Sheet
 from funnelsim.faces.report.workbook_deals import listed_amounts
 from funnelsim.faces.report.workbook_sheets import measured
+from funnelsim.faces.tables import visible
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.nouns.history import DealHistory
 from funnelsim.vocabulary.language import known, tr
@@ -70,7 +73,7 @@ def _target(outlook: Forecast) -> tuple[str, Cell, str, str]:
 
 def _rows(sheet: Sheet, rows: list[tuple[str, Cell, str, str]]) -> None:
     """Names, values of different kinds, and notes."""
-    head = [Column(tr("input")), Column(tr("value")), Column(tr("note"), "prose")]
+    head = [Column(tr("input")), Column(tr("value")), Column(tr("remark"), "prose")]
     block = sheet.table(head, [])
     for i, (name, value, style, note) in enumerate(rows):
         at = block.first + i
@@ -113,7 +116,7 @@ def _position(told: Told) -> list[tuple[str, Cell, str, str]]:
     if funnel.shock is not None:
         rows.append((tr("shared shock"), tr(shock_said(funnel.shock)), "prose", ""))
     if told.comparison is not None:
-        levers = "\n".join(known(lever.name) for lever in told.comparison.levers)
+        levers = "\n".join(whole_name(lever.name) for lever in told.comparison.levers)
         rows.append((tr("levers compared"), levers, "prose", tr("on the sheet of levers")))
     return rows
 
@@ -127,7 +130,7 @@ def _definition(sheet: Sheet, told: Told) -> None:
         Column(tr("promotion standard"), "prose"),
     ]
     rows: list[list[Cell]] = [
-        [stage.name, stage.nominal_win_rate, stage.gate or tr("none written")]
+        [whole_name(stage.name), stage.nominal_win_rate, stage.gate or tr("none written")]
         for stage in told.funnel.stages.open
     ]
     sheet.table(columns, rows)
@@ -159,7 +162,14 @@ def record_rows(sheet: Sheet, told: Told) -> None:
     for row in summary.head(_MOST_ISSUES).to_dict("records"):
         level, rule, count, message, deal, value = (row[key] for key in keys)
         rows.append(
-            [known(str(level)), known(str(rule)), int(count), known(str(message)), str(deal), str(value)]
+            [
+                known(str(level)),
+                known(str(rule)),
+                int(count),
+                known(str(message)),
+                plain(deal),
+                visible(value),
+            ]
         )
     if rows:
         sheet.table(columns, rows, is_main=True)

@@ -89,8 +89,8 @@ def test_numbers_beside_can_be_added_up_by_the_reader(
 
 
 def test_nothing_expected_is_a_plain_zero() -> None:
-    """One deal, won before both dates: nothing can come, and nothing changed."""
-    log = {"deal_id": 2 * ["x"], "stage": ["a", "won"], "entered_at": ["2026-01-05", "2026-03-01"]}
+    """One deal, first seen at its win before both dates: no new deal is on record, and nothing changed."""
+    log = {"deal_id": ["x"], "stage": ["won"], "entered_at": ["2026-03-01"]}
     deals = pd.DataFrame({"deal_id": ["x"], "amount": [1000.0]})
     history = fs.read_deals(deals, pd.DataFrame(log), stages=fs.Stages.named(["a"]), as_of="2026-06-30")
     revised = fs.revision(history, "2026-03-31", window=["2026-04-01", "2027-01-01"], n_draws=4)

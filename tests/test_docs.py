@@ -107,6 +107,15 @@ def test_scenarios_that_ship_are_listed() -> None:
     assert sorted(row[0].strip("`") for row in listed[1:]) == shipped
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_file_that_a_page_reads_is_seen_to_be_written(page: Path) -> None:
+    """Who follows a page types what is shown: a hidden cell may set things, but makes no file."""
+    hidden = re.findall(
+        r"```\{code-cell\}\n:tags: \[(?:remove-cell|remove-input)\]\n(.*?)\n```", text_of(page), re.DOTALL
+    )
+    assert [cell for cell in hidden if re.search(r"to_csv|write_text|simulate ", cell)] == []
+
+
 @pytest.mark.parametrize("page", [*PAGES, *sorted((DOCS / "_static").iterdir())], ids=lambda path: path.name)
 def test_no_source_loads_anything_from_outside(page: Path) -> None:
     assert not LOADED.search(text_of(page))

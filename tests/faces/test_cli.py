@@ -192,7 +192,7 @@ def test_a_chance_of_none_or_all_futures_is_a_bound(target, words):
     "text",
     [
         "5000000", "5_000_000", "5,000,000", "5M", "5m", "5000k", "0.005B", "5,000,000.0", "0.005bn", "500万",
-        "500萬", "0.05亿", "500万元", "５００万", "5000000元",
+        "500萬", "0.05亿", "500万元", "５００万", "5000000元", "¥500万", "￥500万",
     ],
 )  # fmt: skip
 def test_amounts_as_people_write_them(text):
@@ -222,6 +222,8 @@ def test_a_fraction_of_an_amount_is_exact():
         "万",
         "12,34万",
         "5万亿",
+        "五百万",
+        "500¥",
     ],
 )
 def test_other_amounts_are_wrong_usage(text):

@@ -22,7 +22,7 @@ _ENGLISH = re.compile(
 
 REFUSED = {
     "forecast --target x": "'--target' 的值有误："
-    "'x' 不是大于 0 的金额；请写成 5000000、5,000,000、5M、500k 或 550万",
+    "'x' 不是大于 0 的金额；请用数字写成 5000000、5,000,000、5M、500k 或 550万",
     "forecast --seed x": "'--seed' 的值有误：'x' 不是整数。",
     "forecast --seed": "选项 '--seed' 须带一个值。",
     "forecast --force=1": "选项 '--force' 不带值。",

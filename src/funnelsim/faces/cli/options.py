@@ -31,7 +31,7 @@ Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
 
 _FILE = click.Path(path_type=Path)
-_AMOUNT = re.compile(r"(\d+|\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)(\.\d+)?(k|m|bn?|万|亿)?元?")
+_AMOUNT = re.compile(r"¥?(\d+|\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)(\.\d+)?(k|m|bn?|万|亿)?元?")
 _PICTURES = (".png", ".svg", ".pdf")
 _LEAST_FUTURES = 100
 _FACTORS = {None: 1, "k": 1000, "m": 1000**2, "b": 1000**3, "bn": 1000**3, "万": 10**4, "亿": 10**8}
@@ -42,8 +42,8 @@ def amount(text: str) -> float:
 
     Examples
     --------
-    >>> amount("5,500,000"), amount("5.5M"), amount("550万")
-    (5500000.0, 5500000.0, 5500000.0)
+    >>> amount("5,500,000"), amount("5.5M"), amount("550万"), amount("￥550万")
+    (5500000.0, 5500000.0, 5500000.0, 5500000.0)
     """
     plain = unicodedata.normalize("NFKC", text).strip().lower().replace("萬", "万").replace("億", "亿")
     match = _AMOUNT.fullmatch(plain)
@@ -52,7 +52,7 @@ def amount(text: str) -> float:
     value = float(digits * _FACTORS[match[3]]) if match else 0.0
     if not 0 < value < math.inf:
         raise click.BadParameter(
-            f"{text!r} is no amount above 0; write it as 5000000, 5,000,000, 5M, 500k or 550万"
+            f"{text!r} is no amount above 0; write it in digits, as 5000000, 5,000,000, 5M, 500k or 550万"
         )
     return value
 

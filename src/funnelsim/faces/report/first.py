@@ -244,5 +244,5 @@ def off_by(test: Backtest) -> list[str]:
         return []
     size = percent(abs(bias), decimals=0)
     if bias > 0:
-        return [tr(f"On average {size} too much was expected; the forecast is not corrected for that.")]
-    return [tr(f"On average {size} too little was expected; the forecast is not corrected for that.")]
+        return [tr(f"On average {size} too much was expected; that is not corrected.")]
+    return [tr(f"On average {size} too little was expected; that is not corrected.")]

@@ -236,11 +236,7 @@ def most_of_it(told: Told) -> list[str]:
     most = change.reindex(change.abs().sort_values(ascending=False, kind="stable").index)[:3]
     words = [f"{known(str(cause))} {signed(told, float(by))}" for cause, by in most.items() if round(by, 6)]
     total = signed(told, float(change.sum()))
-    return (
-        [tr(f"What moved the mean most, worked out anew: {style.enumerated(words)}; {total} in all.")]
-        if words
-        else []
-    )
+    return [tr(f"Mean, worked out anew: {style.enumerated(words)}; {total} in all.")] if words else []
 
 
 def _asked(facts: Facts) -> str:

@@ -220,7 +220,7 @@ def where(room: Room, key: str) -> str:
         return tr("cannot pass 100 %")
     stages = {CONVERSION: room.rates.first, WIN_RATE: room.rates.last, STAY: room.rates.slowest}
     found = stage_name(room.scenario, stages[key]) if key in stages else ""
-    return tr(f"{found}; the sales cycle moves it, too") if key == STAY else found
+    return tr(f"{found}; follows the cycle") if key == STAY else found
 
 
 def is_idle(room: Room, key: str) -> bool:

@@ -129,4 +129,4 @@ def test_both_are_told_in_chinese():
             read("amount", [1, 2, 3], unit="万元")
         assert str(error.value).startswith("unit='万元' 含有倍数；请只写币种，如 'CNY' 或 'EUR'")
         told = fs.vocabulary.language.tr("Error: " + as_options(english(error.value)))
-        assert told.startswith("错误：--unit 万元含有倍数；请只写币种")
+        assert told.startswith('错误：--unit "万元" 含有倍数；请只写币种')

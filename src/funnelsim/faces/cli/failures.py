@@ -199,7 +199,10 @@ def _option(found: re.Match[str]) -> str:
 
 
 def _with_value(found: re.Match[str]) -> str:
-    return f"{_option(found)} {_for_shells(found[2])}"
+    value = found[2]
+    # In a Chinese sentence a Chinese name without marks would run into what follows.
+    said = _for_shells(value) if value.isascii() else f'"{value}"'
+    return f"{_option(found)} {said}"
 
 
 def _for_shells(value: str) -> str:

@@ -166,11 +166,8 @@ def _first_lever(told: Told) -> Answer:
     if best.value <= max(_CLEAR * best.standard_error, 0.0005):
         text = tr("None of the levers compared clearly raises the chance of the target.")
         return Answer("lever", question, "–", (text,))
-    first, gain = (
-        name(comparison.levers[ranked[0]].name, _LONGEST_LEVER),
-        number(100 * best.value, decimals=1),
-    )
-    error = number(100 * best.standard_error, decimals=1)
+    first = name(comparison.levers[ranked[0]].name, _LONGEST_LEVER)
+    gain, error = (number(100 * one, decimals=1) for one in (best.value, best.standard_error))
     texts = [tr(f"Of the levers compared, the chance gains most from: {first} (+{gain} ± {error} points).")]
     if len(ranked) > 1:
         second = effects[ranked[1]]

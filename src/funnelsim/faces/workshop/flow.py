@@ -26,6 +26,7 @@ _FALL = 0.7  # seconds in which a lost deal drops out
 _HALF = 54.0  # half the height of the funnel at its mouth, in pixels
 _MIDDLE = 62.0
 _LEAST_HALF = 4.0
+_OUTERMOST = 0.92  # of half the height: how far from the middle a deal moves
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,14 +93,14 @@ def flow(room: Room, moves: Moves, numbers: Numbers) -> str:
     n_open = funnel.stages.n_open
     halves = _halves(numbers.reach)
     dots, frames = [], []
-    lanes = Streams(0).generator("workshop lanes").uniform(-0.92, 0.92, (_MOST_DEALS, 2)).tolist()
+    lanes = Streams(0).generator("workshop lanes").random((_MOST_DEALS, 2)).tolist()
     for i, deal in enumerate(deals(room, funnel, n_deals)):
         lane, entered = lanes[i]
-        path = _Path.of(deal, lane, halves, n_open)
+        path = _Path.of(deal, _OUTERMOST * (2 * lane - 1), halves, n_open)
         frames.append(f"@keyframes d{i}{{{path.frames}}}")
         kind = " class=w" if deal.is_won else ""
         for turn in range(path.n_turns):
-            moment = (turn + (entered + 0.92) / 1.84) * _PERIOD
+            moment = (turn + entered) * _PERIOD
             dots.append(
                 f'<i{kind} style="transform:{path.at(moment)};'
                 f'animation:d{i} {path.n_turns * _PERIOD:.0f}s linear {-moment:.2f}s infinite"></i>'

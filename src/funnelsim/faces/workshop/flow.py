@@ -16,16 +16,17 @@ from funnelsim.numerics.incidence import incidence_by_age
 from funnelsim.vocabulary.language import tr
 from funnelsim.vocabulary.randomness import Streams
 
-N_DEALS = 200  # that enter in a period, with as many leads as today
-_MOST_DEALS = 300
+N_DEALS = 120  # that enter in a period, with as many leads as today
+_MOST_DEALS = 180
 _MOST_STAYS = 12  # of a deal that goes back and forth
 _SECONDS = 9.0  # that a deal takes for all stages at today's median stays
-_PERIOD = 5.0  # seconds after which the next deal like it enters
+_PERIOD = 4.0  # seconds after which the next deal like it enters
 _STUCK = 8.0  # seconds in which a deal that is never decided is shown
 _FALL = 0.7  # seconds in which a lost deal drops out
 _HALF = 54.0  # half the height of the funnel at its mouth, in pixels
 _MIDDLE = 62.0
 _LEAST_HALF = 4.0
+_OUTSIDE, _BELOW = 102.0, 134.0  # where nothing is seen any more: per cent of the width, pixels
 _OUTERMOST = 0.92  # of half the height: how far from the middle a deal moves
 
 Floats = npt.NDArray[np.float64]
@@ -141,19 +142,19 @@ class _Path:
         heights = _MIDDLE + lane * np.interp(at_borders, np.arange(len(halves)), halves)
         places = tuple(zip((at_borders * width).tolist(), heights.tolist(), strict=True))
         x = places[-1][0]
-        last = (x + width * 0.5, _MIDDLE) if deal.is_won else (x + width * 0.1, _MIDDLE + _HALF + 16)
+        # It leaves over the edge: to fade out as well would double what a browser has to do.
+        last = (_OUTSIDE, _MIDDLE) if deal.is_won else (x + width * 0.1, _BELOW)
         share = 100 / (n_turns * _PERIOD)
         steps = [
-            f"{share * seconds:.1f}%{{transform:{_at(*place)};opacity:1}}"
+            f"{share * seconds:.1f}%{{transform:{_at(*place)}}}"
             for seconds, place in zip(times, places, strict=True)
         ]
-        steps.append(f"{share * (end + _FALL):.1f}%,to{{transform:{_at(*last)};opacity:0}}")
-        return cls("".join(steps), n_turns, times, places)
+        steps.append(f"{share * (end + _FALL):.1f}%,to{{transform:{_at(*last)}}}")
+        return cls("".join(steps), n_turns, (*times, end + _FALL), (*places, last))
 
     def at(self, moment: float) -> str:
         """Where it is in a picture that stands still, some seconds after it entered."""
-        place = _at(*(float(np.interp(moment, self.times, one)) for one in zip(*self.places, strict=True)))
-        return place + (";opacity:0" if moment > self.times[-1] else "")
+        return _at(*(float(np.interp(moment, self.times, one)) for one in zip(*self.places, strict=True)))
 
 
 def _at(x: float, y: float) -> str:

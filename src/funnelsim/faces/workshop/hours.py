@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +26,6 @@ from funnelsim.vocabulary.estimate import Estimate
 N_FUTURES, N_DRAWS, SEED = 200, 100, 0  # what funnelsim forecast takes: at rest both show one figure
 _PAUSE_SECONDS = 1.0  # a slider that rests for so long counts as placed
 _LOOK_SECONDS = 0.1
-_NICENESS = 10  # the page itself comes first
 _KEPT = 256  # positions whose totals are kept: two kilobytes each
 
 Place = tuple[str, Position]  # a scenario, and where its sliders stand
@@ -75,8 +75,6 @@ def walked(scenario: Scenario, funnel: Funnel) -> Law:
 
 def walk_on_demand(pipe: Connection) -> None:
     """What the other process does: it walks what it is sent, until the page is gone."""
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
     with suppress(EOFError, OSError):
         while True:
             scenario, funnel = pipe.recv()
@@ -170,6 +168,7 @@ class Hours:
             self._pipe, theirs = spawn.Pipe()
             self._process = spawn.Process(target=walk_on_demand, args=(theirs,), daemon=True)
             self._process.start()
+            _give_way(self._process)
             theirs.close()
         return self._pipe
 
@@ -177,6 +176,16 @@ class Hours:
         if self._process is not None:
             self._process.kill()
         self._process = self._pipe = self._walking = None
+
+
+def _give_way(process: SpawnProcess) -> None:
+    """From its first line on it runs only when the page, its server and the browser leave a core idle."""
+    assert process.pid is not None
+    with suppress(OSError):
+        if sys.platform == "linux":
+            os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
+        elif sys.platform != "win32":
+            os.setpriority(os.PRIO_PROCESS, process.pid, 19)
 
 
 def _chance(law: Law | None, target: float) -> Estimate | None:

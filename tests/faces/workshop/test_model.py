@@ -66,7 +66,7 @@ def test_collection_moves_the_share_that_is_paid(cash: Room) -> None:
 def test_cash_is_that_of_simulated_futures_on_the_same_draws(cash: Room) -> None:
     """The page computes the law of cash; four standard errors of 50,000 futures are 0.9 points."""
     scenario, moves = cash.scenario, {"leads": 10, "collection": -10}
-    engine = fs.MonteCarlo(n_futures=50_000, n_draws=100)
+    engine = fs.MonteCarlo(n_futures=50_000, n_draws=50)
     drawn = fs.forecast(
         cash.funnel(moves), scenario.pipeline, periods=scenario.periods, measure="cash", engine=engine
     )

@@ -38,8 +38,8 @@ from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.randomness import Streams
 
 N_DOTS = 100  # equally likely futures that stand for all
-_MOST_DRAWS = 100  # where steps are few, so that a picture still comes within half a second
-_FEW_STEPS = 200
+_MOST_DRAWS = 100  # as funnelsim forecast takes; where a picture still comes within half a second with them
+_FEW_STEPS = 200  # and wins are counted: cash has waits for payment of its own to go through
 _KEPT = 64  # states of the sliders whose numbers are kept: a few kilobytes each
 
 Floats = npt.NDArray[np.float64]
@@ -114,7 +114,8 @@ class Room:
             fiscal_start_month=scenario.fiscal_start_month,
         )
         self.n_steps = int(self.periods.steps_ahead[-1])
-        self.n_draws = _MOST_DRAWS if self.n_steps <= _FEW_STEPS else N_DRAWS
+        is_light = self.n_steps <= _FEW_STEPS and self.measure != "cash"
+        self.n_draws = _MOST_DRAWS if is_light else N_DRAWS
         self._base = self._outlook(scenario.funnel)
         self.today = self.numbers({})
 

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from funnelsim.nouns.classes import UNKNOWN
 from funnelsim.nouns.funnel import Funnel, Span
 from funnelsim.numerics.backward import values_by_step, won_from_age_by_step
-from funnelsim.numerics.recursion import won_after_entry, won_from_age
+from funnelsim.numerics.recursion import StageRates, won_after_entry, won_from_age
 from funnelsim.vocabulary.periods import Periods
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 _DRAWS_PER_BATCH = 25  # fixed, so that the answer does not depend on the number of workers
@@ -169,11 +170,14 @@ def chances_without_shock(
     expected = {klass for klass in arriving[0][1] if arriving_class in (None, klass)}
     within = np.zeros((len(draws), len(positions.stage), len(ahead)))
     on_entry = np.zeros((len(draws), span.n_steps - 1, len(ahead)))
+    rates = funnel.draw_rates(streams, draws)
+    factors = None if funnel.is_steady else funnel.factors(streams, draws, span)
     for klass in sorted({*positions.klass.tolist(), *expected}):
         here = positions.klass == klass
-        case = _Case(funnel, klass, positions.stage[here], positions.age[here], ahead, span)
-        chances_of = _steady_chances if funnel.is_steady else _moving_chances
-        within[:, here], entering = chances_of(case, streams, draws)
+        stage, age = positions.stage[here], positions.age[here]
+        case = _Case(rates.of_class(klass), funnel.stages.is_won, stage, age, ahead, span)
+        found = _steady_chances(case) if factors is None else _moving_chances(case, factors)
+        within[:, here], entering = found
         volume = funnel.changes.of_class(klass).volume  # what came before the cutoff is as it was
         of_step = np.repeat([1.0, volume], [span.n_before, span.n_ahead])[:, None]
         for i, ((_, shares), by_class) in enumerate(arriving):
@@ -192,17 +196,21 @@ def chances_without_shock(
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """Deals of one class, and the edges by which their wins count."""
+    """Deals of one class, their exit rates, and the edges by which their wins count."""
 
-    funnel: Funnel
-    klass: int
+    rates: list[StageRates]
+    is_won: Flags
     stage: Ints
     age: Ints
     ahead: Ints
     span: Span
 
+    @property
+    def n_draws(self) -> int:
+        return len(self.rates[0].rates)
 
-def _steady_chances(case: _Case, streams: Streams, draws: Sequence[int]) -> tuple[Floats, Floats]:
+
+def _steady_chances(case: _Case) -> tuple[Floats, Floats]:
     """Chances to be won by each edge when rates do not change with time.
 
     Returns
@@ -211,10 +219,10 @@ def _steady_chances(case: _Case, streams: Streams, draws: Sequence[int]) -> tupl
     on_entry : ndarray of shape (n_draws, n_steps, n_open, n_edges)
         Of a deal that arrives in each step after the last one whose arrivals are recorded.
     """
-    ahead, is_won = case.ahead, case.funnel.stages.is_won
-    stages, edges = case.funnel.rates(streams, draws, case.klass), ahead + case.span.n_before
+    ahead, is_won, stages = case.ahead, case.is_won, case.rates
+    edges = ahead + case.span.n_before
     after_entry = won_after_entry(stages, is_won, int(edges[-1]))
-    within = np.zeros((len(draws), len(case.stage), len(ahead)))
+    within = np.zeros((case.n_draws, len(case.stage), len(ahead)))
     for code, stage in enumerate(stages):
         here = case.stage == code
         if here.any():
@@ -224,14 +232,12 @@ def _steady_chances(case: _Case, streams: Streams, draws: Sequence[int]) -> tupl
     return within, on_entry.swapaxes(2, 3)
 
 
-def _moving_chances(case: _Case, streams: Streams, draws: Sequence[int]) -> tuple[Floats, Floats]:
-    """The same when rates change from step to step."""
-    funnel, ahead, start = case.funnel, case.ahead, case.span.n_before
-    stages = funnel.rates(streams, draws, case.klass)
-    factors = funnel.factors(streams, draws, case.span)
+def _moving_chances(case: _Case, factors: list[Floats]) -> tuple[Floats, Floats]:
+    """The same when rates change from step to step, by `factors` of all places, as of ``Funnel.factors``."""
+    stages, ahead, start = case.rates, case.ahead, case.span.n_before
     multipliers = [by_place[:, stage.places] for by_place, stage in zip(factors, stages, strict=True)]
-    values = values_by_step(stages, multipliers, funnel.stages.is_won, ahead + start)
-    within = np.zeros((len(draws), len(case.stage), len(ahead)))
+    values = values_by_step(stages, multipliers, case.is_won, ahead + start)
+    within = np.zeros((case.n_draws, len(case.stage), len(ahead)))
     for code, (stage, multiplier) in enumerate(zip(stages, multipliers, strict=True)):
         here = case.stage == code
         if here.any():

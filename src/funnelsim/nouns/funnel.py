@@ -14,6 +14,7 @@ from funnelsim.nouns.calendar import Calendar
 from funnelsim.nouns.changes import Changes
 from funnelsim.nouns.classes import UNKNOWN, Classes
 from funnelsim.nouns.collections import Collections
+from funnelsim.nouns.drawn_rates import DrawnRates
 from funnelsim.nouns.pace import Pace, period_name
 from funnelsim.nouns.shock import Shock
 from funnelsim.nouns.table import told
@@ -203,40 +204,20 @@ class Funnel(Shown):
         klass : int
             Code of a class of deals; by default those of all deals.
         """
-        changes = self.changes.of_class(klass)
+        return self.draw_rates(streams, draws).of_class(klass)
+
+    def draw_rates(self, streams: Streams, draws: Sequence[int]) -> DrawnRates:
+        """The same for every class, with what classes share drawn once."""
+        multipliers = None
+        if self.classes is not None:
+            sources, narrowing = strata(streams, "classes", draws), self.changes.narrowing
+            multipliers = np.stack([self.classes.draw(one, narrowing) for one in sources], axis=1)
+        hazards = tuple(
+            of_stage.draw_hazards(strata(streams, "hazards", draws, stage))
+            for stage, of_stage in enumerate(self.hazards)
+        )
         levels = self._lasting_levels(streams, draws)
-        usual = [
-            StageRates.from_hazards(
-                hazards.first_age,
-                hazards.draw_hazards(strata(streams, "hazards", draws, stage)),
-                changes.speed[stage],
-            )
-            for stage, hazards in enumerate(self.hazards)
-        ]
-        if levels is not None:
-            usual = [
-                replace(stage, rates=stage.rates * levels[:, None, s, stage.places])
-                for s, stage in enumerate(usual)
-            ]
-        if self.classes is not None and klass != UNKNOWN:
-            own = np.stack(
-                [
-                    self.classes.draw(one, changes.narrowing)[klass]
-                    for one in strata(streams, "classes", draws)
-                ]
-            )
-            usual = [
-                replace(stage, rates=stage.rates * base[:, stage.places] * own[:, None, s, stage.places])
-                for s, (stage, base) in enumerate(zip(usual, self.classes.base, strict=True))
-            ]
-        # Last of all, so that a class leaves as often as before: shares are tilted, their sum stays.
-        return [
-            replace(
-                stage,
-                rates=tilt_forward(stage.rates, self.stages.is_forward(s)[stage.places], log_odds),
-            )
-            for s, (stage, log_odds) in enumerate(zip(usual, changes.forward_log_odds, strict=True))
-        ]
+        return DrawnRates(self.stages, self.changes, self.hazards, hazards, levels, self.classes, multipliers)
 
     def _lasting_levels(self, streams: Streams, draws: Sequence[int]) -> Floats | None:
         """Levels that neither move nor swing, shape (n_draws, n_open, n_places), where no other does.

@@ -107,7 +107,7 @@ def test_parquet_keeps_its_types(tmp_path):
         ("deals.csv", b'{"deals": []}', "JSON", "pandas.read_json"),
         ("deals.xlsx", b"id,stage\n1,lead\n", "text", "rename it to .csv"),
         ("deals.parquet", b"PK\x03\x04....", "an Excel workbook", "rename it to .xlsx"),
-        ("deals.csv", b"id,stage\n1,le\0ad\n", "no text file", "give a CSV"),
+        ("deals.csv", b"id,stage\n1,le\0ad\n", "line 2 holds a NUL", "give a CSV"),
         ("deals.csv", "id,at\n1,Köln\n".encode("latin-1"), "neither UTF-8 nor GB18030", "CSV UTF-8"),
         ("deals.csv", b"id,at\n1,\xff\xff\n", "neither UTF-8 nor GB18030", "CSV UTF-8"),
         ("deals.csv", b"", "empty", "export"),

@@ -193,7 +193,10 @@ def _decoded(content: bytes, name: str, findings: Findings) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return str(_opened(lambda: content.decode("utf-16")))
     if b"\0" in content:
-        raise _UnreadableError(f"it is no text file; {_CSV_HINT}")
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        raise _UnreadableError(
+            f"line {line} holds a NUL character, as no text file does; take it out, or {_CSV_HINT}"
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

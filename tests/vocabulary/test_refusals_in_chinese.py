@@ -45,7 +45,11 @@ def test_a_name_of_a_file_is_not_said_as_a_word(tmp_path: Path) -> None:
     with pytest.raises(FunnelsimError) as caught, fs.use_language("zh"):
         fs.read_deals(path)
     fault = str(caught.value).split("\n")[1]
-    assert fault == "  deals.csv：第 1 行含有 NUL 字符，文本文件不应含有；请删去它；或者请给出 CSV、Parquet 或 Excel 文件"
+    said, way_out = (
+        "第 1 行含有 NUL 字符，文本文件不应含有",
+        "请删去它；或者请给出 CSV、Parquet 或 Excel 文件",
+    )
+    assert fault == f"  deals.csv：{said}；{way_out}"
 
 
 def test_faults_of_a_stages_file_keep_their_keys(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from funnelsim.faces.workshop.factors import KEYS
 from funnelsim.faces.workshop.lessons import LESSONS
 from funnelsim.faces.workshop.model import Room
 from funnelsim.faces.workshop.page import Workshop, style
-from funnelsim.faces.workshop.wording import share
+from funnelsim.faces.workshop.wording import percent, share
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import LanguageError, language, missed_texts, use_language
 
@@ -246,3 +246,13 @@ def test_bars_escape_what_they_show() -> None:
 def test_the_style_asks_for_nothing_outside() -> None:
     assert "url(" not in style()
     assert "@import" not in style()
+
+
+def test_a_percentage_half_way_between_two_is_shown_with_its_half() -> None:
+    """50 % and 15 % more are 57.5 %, by anybody's arithmetic."""
+    assert [percent(0.5 * 1.15), percent(0.574), percent(0.0575, 1), percent(0.65)] == [
+        "57.5 %",
+        "57 %",
+        "5.75 %",
+        "65 %",
+    ]

@@ -80,8 +80,10 @@ def count(number: float) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in percent."""
-    return f"{100 * share:.{digits}f} %"
+    """A share in percent; with one digit more where it lies half way, as 57.5 % looks wrong either way."""
+    halves = 2 * 100 * share * 10**digits
+    is_half = round(halves) % 2 == 1 and abs(halves - round(halves)) < 1e-9
+    return f"{100 * share:.{digits + is_half}f} %"
 
 
 def points(change: Estimate) -> str:

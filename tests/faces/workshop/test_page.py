@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 import funnelsim as fs
+from funnelsim.faces.plots.style import Scale
 from funnelsim.faces.workshop import boards
 from funnelsim.faces.workshop.answers import Answer
 from funnelsim.faces.workshop.bars import Bar, bars
@@ -16,7 +17,7 @@ from funnelsim.faces.workshop.factors import KEYS
 from funnelsim.faces.workshop.lessons import LESSONS
 from funnelsim.faces.workshop.model import Room
 from funnelsim.faces.workshop.page import Workshop, style
-from funnelsim.faces.workshop.wording import percent, share
+from funnelsim.faces.workshop.wording import adding_up, percent, share
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import LanguageError, language, missed_texts, use_language
 
@@ -256,3 +257,16 @@ def test_a_percentage_half_way_between_two_is_shown_with_its_half() -> None:
         "5.75 %",
         "65 %",
     ]
+
+
+def test_parts_of_a_mean_add_up_as_they_are_read(workshop: Workshop) -> None:
+    """3 + 12.43 + 20.44 are 35.87: beside 35.9, rounding each by itself would make 35.8."""
+    assert adding_up([3.0, 12.43, 20.44], Scale("", "wins"), 1) == ["3.0", "12.4", "20.5"]
+    assert adding_up([1_000_000.0, 2_240_000.0], Scale("M", "EUR"), 1) == ["1.0", "2.2"]
+    for scenario in fs.shipped_scenarios():
+        workshop.chooser.value = scenario
+        mean, parts = re.search(
+            r'data-number="mean"[^>]*>([^<]*)<.*?<em>([^<]*)<', workshop._keys.value
+        ).groups()
+        of_parts = [float(part.replace(",", "")) for part in re.findall(r"[\d,.]+", parts)]
+        assert sum(of_parts) == pytest.approx(float(mean.replace(",", "")))

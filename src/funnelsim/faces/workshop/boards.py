@@ -18,7 +18,9 @@ from funnelsim.faces.workshop.hours import WithHours
 from funnelsim.faces.workshop.model import Numbers, Room
 from funnelsim.faces.workshop.outlook import N_FUTURES
 from funnelsim.faces.workshop.wording import (
+    adding_up,
     count,
+    digits_of,
     error_of,
     is_count,
     money,
@@ -32,8 +34,6 @@ from funnelsim.faces.workshop.wording import (
 )
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import language, tr
-
-_SPANS = {"M": "months", "Q": "quarters", "W": "weeks", "Y": "years"}
 
 
 def keys(room: Room, numbers: Numbers) -> str:
@@ -102,7 +102,7 @@ def _from_to(name: str, said: list[str], value: float | None = None) -> str:
 
 def _mean_error(scale: Scale, mean: Estimate) -> str:
     """The standard error of a mean, to the last digit that the mean is written with."""
-    digits = len(scale.number(mean.value).partition(".")[2])
+    digits = digits_of(scale.number(mean.value))
     error, least = mean.standard_error / scale.factor, 10.0**-digits
     return f"± {error:,.{digits}f}" if error >= 0.5 * least else f"± <{least:.{digits}f}"
 
@@ -114,7 +114,7 @@ def _when(room: Room) -> str:
 
 def _parts(room: Room, numbers: Numbers) -> str:
     scale = scale_of(room.scenario, room.today.p90)
-    done, of_open, of_new = (scale.number(round(part, 6)) for part in numbers.parts)
+    done, of_open, of_new = adding_up(numbers.parts, scale, digits_of(scale.number(numbers.mean.value)))
     if room.scenario.measure in ("revenue", "cash"):
         return tr(f"{done} won before + {of_open} open + {of_new} new")
     return tr(f"{done} realised + {of_open} open + {of_new} new")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import cache
 from html import escape
 
@@ -84,6 +85,22 @@ def percent(share: float, digits: int = 0) -> str:
     halves = 2 * 100 * share * 10**digits
     is_half = round(halves) % 2 == 1 and abs(halves - round(halves)) < 1e-9
     return f"{100 * share:.{digits + is_half}f} %"
+
+
+def digits_of(said: str) -> int:
+    """Decimals of a number as it is written."""
+    return len(said.partition(".")[2])
+
+
+def adding_up(parts: Sequence[float], scale: Scale, digits: int) -> list[str]:
+    """Parts of a total, each rounded up or down, the nearest first, so that what is read adds up."""
+    units = [part / scale.factor * 10**digits for part in parts]
+    whole = [math.floor(one + 1e-9) for one in units]
+    n_up = round(sum(units)) - sum(whole)
+    largest_rest = sorted(range(len(units)), key=lambda which: whole[which] - units[which])
+    for which in largest_rest[:n_up]:
+        whole[which] += 1
+    return [f"{one / 10**digits:,.{digits}f}" for one in whole]
 
 
 def points(change: Estimate) -> str:

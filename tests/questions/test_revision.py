@@ -35,6 +35,7 @@ def test_causes_add_up_to_the_cent(measure: str, seed: int) -> None:
     assert table["level"].iloc[0] == pytest.approx(changed.before.mean().value, rel=1e-12)
     assert table["level"].iloc[-1] == pytest.approx(changed.after.mean().value, rel=1e-12)
     assert abs(table["level"].iloc[-2] - table["level"].iloc[-1]) < 0.005
+    assert changed.moved.value == pytest.approx(table["change"].sum())
 
 
 def test_the_forecasts_are_those_of_the_two_dates(history: DealHistory, revised: fs.Revision) -> None:
@@ -43,6 +44,13 @@ def test_the_forecasts_are_those_of_the_two_dates(history: DealHistory, revised:
     assert revised.before.mean().value == alone.mean().value
     assert revised.after.realised_bookings > 0
     assert revised.before.realised_bookings == 0
+
+
+def test_the_error_of_the_whole_change_is_what_other_seeds_show(history: DealHistory) -> None:
+    """The spread over 12 seeds has an error of a fifth: an error twice too large or small would fail."""
+    seeds = [fs.revision(history, SINCE, window=WINDOW, n_draws=40, seed=seed).moved for seed in range(12)]
+    changes, errors = np.array(seeds).T
+    assert 0.55 < np.sqrt(np.mean(errors**2)) / changes.std(ddof=1) < 1.8
 
 
 def test_every_deal_is_told_once_and_by_what_became_of_it(history: DealHistory, revised: fs.Revision) -> None:

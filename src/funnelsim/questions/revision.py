@@ -16,10 +16,11 @@ from funnelsim.fitting.fit import fit as fit_funnel
 from funnelsim.nouns.forecast import Forecast, ForecastError
 from funnelsim.nouns.funnel import Funnel
 from funnelsim.nouns.history import DealHistory
-from funnelsim.nouns.law import Measure
+from funnelsim.nouns.law import Measure, over_draws
 from funnelsim.nouns.table import told
 from funnelsim.vocabulary.display import Shown
 from funnelsim.vocabulary.door import checked
+from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.pipeline import Pipeline
 from funnelsim.vocabulary.randomness import Streams
 
@@ -74,6 +75,12 @@ class Revision(Shown):
         frame.loc[self.days[1]] = [0.0, 0, float(self.after.mean().value)]
         frame = frame.astype({"n_deals": int})[["change", "level", "n_deals"]].rename_axis("cause")
         return told(frame, self._column_units())
+
+    @property
+    def moved(self) -> Estimate:
+        """Change of the expected total, draw by draw, with the standard error of the computation."""
+        then, now = (side.law().mean_by_draw() for side in (self.before, self.after))
+        return over_draws(now - then)
 
     def _column_units(self) -> Mapping[str, str]:
         unit = self.before.unit if self.before.is_money else "wins"

@@ -366,3 +366,4 @@ def test_the_command_says_why(tmp_path: Path) -> None:
     text = now.read_text(encoding="utf-8")
     assert re.search(r"Mean, worked out anew: \w", text)
     assert "the forecast of 2026-05-31 is worked out again from the records of today" in text
+    assert re.search(r"up to 2026-08-31: from [\d,]+ EUR to [\d,]+ EUR, [+-][\d.]+ ± [\d.]+ k EUR", text)

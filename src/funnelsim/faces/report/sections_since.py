@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from funnelsim.faces.plots import plot_revision, style
 from funnelsim.faces.plots.units import period_name, scale_of
 from funnelsim.faces.report.facts import Facts
@@ -52,7 +54,7 @@ def changed(told: Told) -> Section | None:
         texts.append(tr("Ranges of several periods are those of their total: no ranges are added up."))
     drawings: tuple[Drawing, ...] = ()
     if isinstance(told.why, Revision):
-        texts += _why(told.why)
+        texts += _why(told, told.why)
         drawings = (Drawing("why", tr("Why the forecast has moved"), plot_revision, told.why),)
     elif told.why:
         texts.append(tr(told.why))
@@ -81,18 +83,29 @@ def _how_sure(told: Told) -> list[str]:
     return texts
 
 
-def _why(why: Revision) -> list[str]:
-    return [
+def _why(told: Told, why: Revision) -> list[str]:
+    then, now = (amount(told.outlook, round(float(side.mean().value))) for side in (why.before, why.after))
+    moved = signed(told, *why.moved)
+    texts = [
         tr(
-            f"Why the mean has moved: the forecast of {why.days[0]} is worked out again from "
-            f"the records of today, then cause by cause up to {why.days[1]}, with draws of their own: both "
-            "ends may lie a little beside the figures above."
-        ),
+            f"Why the mean has moved: the forecast of {why.days[0]} is worked out again from the records of "
+            f"today, then cause by cause up to {why.days[1]}: from {then} to {now}, {moved}. A cause by "
+            "itself has no ±: all rest on the same draws of the rates, so their errors do not add."
+        )
+    ]
+    same = np.array_equal(why.after.periods.edges[[0, -1]], told.outlook.periods.edges[[0, -1]])
+    if same and why.after.measure == told.outlook.measure:
+        here = amount(told.outlook, round(float(told.outlook.mean().value)))
+        texts.append(
+            tr(f"The mean of this report, {here}, may differ from that: it is computed in its own way.")
+        )
+    texts.append(
         tr(
             "Slipped: still in the same stage, so time was lost. New: deals that came, less what had been "
             "expected of them. Model: what the records since have taught about the rates."
-        ),
-    ]
+        )
+    )
+    return texts
 
 
 def _by_window(told: Told) -> Table:
@@ -235,7 +248,7 @@ def most_of_it(told: Told) -> list[str]:
     change = told.why.table()["change"].loc[[*CAUSES, "model"]]
     most = change.reindex(change.abs().sort_values(ascending=False, kind="stable").index)[:3]
     words = [f"{known(str(cause))} {signed(told, float(by))}" for cause, by in most.items() if round(by, 6)]
-    total = signed(told, float(change.sum()))
+    total = signed(told, *told.why.moved)
     return [tr(f"Mean, worked out anew: {style.enumerated(words)}; {total} in all.")] if words else []
 
 

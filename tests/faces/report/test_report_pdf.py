@@ -89,7 +89,7 @@ def test_it_hands_its_figures_to_the_next_report(
     better = comparison.outlooks[0]
     page = fs.write_report(tmp_path / "now.html", better, scenario.funnel, previous=last)
     moved = 100 * (better.chance().value - comparison.base.chance().value)
-    assert f"+{moved:.1f} ± " in page.read_text(encoding="utf-8")
+    assert f"+{moved:.1f} ± " in page.read_text("utf-8").replace("\xa0", " ")
 
 
 def test_it_speaks_chinese(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from importlib import resources
 
@@ -16,6 +17,9 @@ from funnelsim.faces.tables import visible
 from funnelsim.vocabulary.language import language, tr
 
 _FIRST = (7.2, 5.0)  # inches: the fan beside the answers
+_BEFORE_A_UNIT = re.compile(
+    r"(?<=\d) (?=[%±万亿]|[kM]?\b ?[A-Z]{3}\b)|(?<=\d [kM]) (?=[A-Z]{3}\b)|(?<=±) (?=\d)"
+)
 _NARROW = (4.4, 4.8)  # the same for a telephone, whose reader would else see a part of it at a time
 
 
@@ -61,5 +65,5 @@ def _unbroken(cell: str) -> Markup:
 
 
 def _legible(value: object) -> object:
-    """Text without what no reader sees or what turns its order; markup of our own as it is."""
-    return visible(value) if type(value) is str else value
+    """Text without what no reader sees or what turns its order, numbers on a line with their units."""
+    return _BEFORE_A_UNIT.sub("\u00a0", visible(value)) if type(value) is str else value

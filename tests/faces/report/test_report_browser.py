@@ -162,3 +162,19 @@ def test_a_printed_page_begins_with_the_answers(browser: Any, whole_reports: dic
     assert "Ranges by period" in pages[1].extract_text()  # so the fan, all outlines, stands on the first
     assert round(pages[0].mediabox.width) == 595  # A4
     page.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_last_sheet_is_not_printed_for_a_line_or_two(
+    browser: Any, whole_reports: dict[str, Path], tmp_path: Path, lang: str
+) -> None:
+    """The last section is pushed down a sheet, 5 mm at a time, so that it ends anywhere."""
+    pypdf = pytest.importorskip("pypdf", reason="pypdf reads what was printed: pip install pypdf")
+    page = browser.new_page()
+    page.goto(whole_reports[lang].as_uri())
+    for down in range(0, 250, 5):
+        page.evaluate(f"document.querySelector('#assumed').style.paddingTop = '{down}mm'")
+        page.pdf(path=str(tmp_path / "p.pdf"), prefer_css_page_size=True)
+        last = pypdf.PdfReader(tmp_path / "p.pdf").pages[-1].extract_text()
+        assert last.count("\n") >= 3, last
+    page.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -130,6 +131,8 @@ def serve(lang: Language, *, port: int, has_browser: bool, tell: Callable[[str],
         warnings.filterwarnings("ignore", message=".*dict-traits is deprecated", category=DeprecationWarning)
         app.initialize(_arguments(path, port, lang))
     _keep_to_this_machine(app)
+    # Of two settings of the server's own that do not agree: as above, nothing that a trainer can mend.
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     address = f"http://{HOST}:{port}/"
     tell(f"The workshop is at {address}; this machine alone can open it. Ctrl-C ends it.")
     if has_browser:

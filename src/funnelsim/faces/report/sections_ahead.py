@@ -53,7 +53,8 @@ def periods(told: Told) -> Section:
     outlook = told.outlook
     notes = [
         tr(TOTAL_IS_JOINT),
-        tr("One future in ten ends below P10, one above P90. The columns before the mean add up to it."),
+        tr("One future in ten ends below P10, one above P90."),
+        tr("The columns before the mean add up to it, means of periods to the total's, but for rounding."),
         *_classical(told),
     ]
     drawing = Drawing("chance", tr("Which target is attainable?"), plot_chance, outlook)

@@ -52,12 +52,12 @@ def test_what_a_report_wrote_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_figures_no_report_writes_are_refused(edited: dict[str, object], tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="is no report of funnelsim"):
+    with pytest.raises(ReportError, match="is no report, or damaged"):
         last_facts(a_page(tmp_path, json.dumps(FACTS | edited)))
 
 
 def test_brackets_without_end_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="is no report of funnelsim"):
+    with pytest.raises(ReportError, match="is no report, or damaged"):
         last_facts(a_page(tmp_path, "[" * 100_000))
 
 
@@ -78,7 +78,18 @@ def test_a_workbook_that_unpacks_to_very_much_is_read_no_further(tmp_path: Path)
     told = f"<dc:description>{json.dumps(FACTS)}</dc:description>"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
         book.writestr("docProps/core.xml", " " * 2_000_000 + told)
-    with pytest.raises(ReportError, match="is no report of funnelsim"):
+    with pytest.raises(ReportError, match="is no report, or damaged"):
+        last_facts(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_part_of_a_workbook_is_told_as_damaged(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "last.xlsx"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("docProps/core.xml", f"<dc:description>{json.dumps(FACTS)}</dc:description>")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ReportError, match="is no report, or damaged; give a file"):
         last_facts(path)
 
 

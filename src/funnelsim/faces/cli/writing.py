@@ -116,7 +116,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     except OSError as error:
         raise RequestError(f"{path} cannot be written ({error.strerror})") from error
     if stat.S_ISDIR(mode):
-        raise RequestError(f"{path} is a folder; name a file in it, such as {path / 'result.csv'}")
+        raise RequestError(f"{path} is a folder; name a file in it")
     if mode and not (stat.S_ISREG(mode) or is_stream(path)):
         raise RequestError(f"{path} is neither a file nor a pipe; choose another name")
     if stat.S_ISREG(mode) and not is_stream(path) and not force:

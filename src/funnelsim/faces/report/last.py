@@ -21,6 +21,8 @@ _IN_WORKBOOK = re.compile(r"<dc:description>(.*?)</dc:description>", re.DOTALL)
 _IN_PDF = re.compile(r"/Keywords \((\{.*?\})\)", re.DOTALL)
 _LARGEST = 100_000_000  # bytes
 _LARGEST_PART = 1_000_000  # bytes, of the part of a workbook that carries the figures, once unpacked
+# What reading another file or half a report ends in; brackets nested without end are in none either.
+_NO_REPORT = (ValueError, OverflowError, EOFError, KeyError, RecursionError, zipfile.BadZipFile, zlib.error)
 
 
 def last_facts(path: Path) -> Facts:
@@ -38,15 +40,15 @@ def last_facts(path: Path) -> Facts:
     if not is_file:
         raise ReportError(f"{path}: the last report cannot be read (it is no file)")
     if size > _LARGEST:
-        raise ReportError(f"{path}: is too large for a report; give one that write_report wrote")
+        raise ReportError(f"{path}: is too large for a report; give a file that funnelsim report wrote")
     try:
         return Facts.read(json.loads(_carried(path)))
-    except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, RecursionError):  # nested brackets without end: no report has any
-            raise _no_report(path) from error
+    except _NO_REPORT as error:
+        raise ReportError(
+            f"{path}: is no report, or damaged; give a file that funnelsim report wrote"
+        ) from error
+    except (OSError, RuntimeError) as error:
         raise ReportError(f"{path}: the last report cannot be read ({error})") from error
-    except (ValueError, OverflowError) as error:
-        raise _no_report(path) from error
 
 
 def check_earlier(path: Path, last: Facts, as_of: str) -> None:
@@ -96,10 +98,6 @@ def check_same_business(path: Path, last: Facts, funnel: Funnel, history: DealHi
             f"{path}: the last report is of another business: it knows none of these stages; give the last "
             "report of this business, or leave it out; were all stages renamed, write the last one anew"
         )
-
-
-def _no_report(path: Path) -> ReportError:
-    return ReportError(f"{path}: is no report of funnelsim; give one that write_report wrote")
 
 
 def _carried(path: Path) -> str:

@@ -170,6 +170,14 @@ def test_all_or_none_held_is_no_certainty(held: float, bounds: tuple[float, floa
     assert (found.low, found.high) == pytest.approx(bounds)
 
 
+@pytest.mark.parametrize(("held", "block_length"), [([1.0, 0.0] * 2, 2), ([1.0, 0.0, 0.0, 1.0] * 2, 4)])
+def test_blocks_that_are_all_alike_are_no_certainty(held: list[float], block_length: int) -> None:
+    """Every other range held: whatever two blocks are drawn, half of their ranges did. As 1 trial of 2."""
+    found = bootstrap_share(held, np.ones(len(held)), np.random.default_rng(0), block_length=block_length)
+    exact = stats.binomtest(1, 2).proportion_ci(0.9, method="exact")
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+
+
 def test_no_actuals_at_all_or_in_some_resamples() -> None:
     rng = np.random.default_rng
     none = bootstrap_ratio(np.ones(6), np.zeros(6), rng(0), block_length=1)

@@ -270,15 +270,20 @@ def bootstrap_share(
     Returns
     -------
     BlockInterval
-        Between 0 and 1. If all cells held, or none, all resamples are alike; then the bound is that of as
-        many independent trials as there are blocks, ``((1 - interval) / 2) ** (1 / n_blocks)`` for all: on
-        the safe side, since a block holds more than one cell.
+        Between 0 and 1. Where all resamples are alike, as when all cells held, or every other one with blocks
+        of two, the bounds are the exact ones [1]_ of as many independent trials as there are blocks: on the
+        safe side, since a block holds more than one cell.
 
     Raises
     ------
     ValueError
         If shapes do not fit, more cells held than there are, or a number is negative or not finite; as
         :func:`bootstrap_statistic`.
+
+    References
+    ----------
+    .. [1] Clopper, Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the
+       binomial, *Biometrika* 26(4), 404-413.
     """
     held, cells = _checked(n_held, n_cells)
     if (held > cells).any():
@@ -294,10 +299,18 @@ def bootstrap_share(
         within=(0.0, 1.0),
         widen=widen,
     )
-    if found.value in (0.0, 1.0) and found.low == found.high:
-        reach = ((1.0 - interval) / 2) ** (1.0 / found.n_blocks)
-        return found._replace(low=reach) if found.value == 1.0 else found._replace(high=1.0 - reach)
+    if found.low == found.high:
+        low, high = _exact_bounds(found.value, found.n_blocks, (1.0 - interval) / 2)
+        return found._replace(low=low, high=high)
     return found
+
+
+def _exact_bounds(share: float, n_trials: float, tail: float) -> tuple[float, float]:
+    """Between which shares an observed one is no surprise on either side."""
+    n_held = share * n_trials
+    low = special.betaincinv(n_held, n_trials - n_held + 1.0, tail) if share > 0.0 else 0.0
+    high = special.betaincinv(n_held + 1.0, n_trials - n_held, 1.0 - tail) if share < 1.0 else 1.0
+    return float(low), float(high)
 
 
 def _widening(n_blocks: float, block_length: int, tail: float) -> float:

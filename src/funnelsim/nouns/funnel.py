@@ -21,13 +21,9 @@ from funnelsim.nouns.table import told
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
-from funnelsim.numerics.incidence import (
-    dwell_quantile,
-    incidence_by_age,
-    tilt_forward,
-    win_rates,
-)
+from funnelsim.numerics.incidence import incidence_by_age, observed_routes, tilt_forward, win_rates
 from funnelsim.numerics.recursion import StageRates
+from funnelsim.numerics.staying import age_of_share
 from funnelsim.numerics.strata import strata, stratum
 from funnelsim.numerics.weighted_pipeline import ClosedRates
 from funnelsim.vocabulary.clock import Clock
@@ -389,21 +385,19 @@ class Funnel(Shown):
 
     def _stage_figures(self, hazards: list[Floats]) -> dict[str, Floats]:
         """Conversion, win rate, undecided share and dwell; each of shape (..., n_open)."""
-        last_ages = [int(stage.first_age[-1]) for stage in self.hazards]
-        # Dwell looks on for as long again: of ten deals none has stayed as long as one in ten does.
-        curves = [
-            incidence_by_age(stage.first_age, h, 2 * last)
-            for stage, h, last in zip(self.hazards, hazards, last_ages, strict=True)
-        ]
-        seen = [curve[..., :last, :] for curve, last in zip(curves, last_ages, strict=True)]
-        routes = np.stack([curve.sum(axis=-2) for curve in seen], axis=-2)
+        ages = [stage.first_age for stage in self.hazards]
+        routes = np.stack([observed_routes(age, h) for age, h in zip(ages, hazards, strict=True)], axis=-2)
         forward = np.array([self.stages.is_forward(stage) for stage in range(self.stages.n_open)])
         return {
             "conversion": np.where(forward, routes, 0.0).sum(axis=-1),
             "win_rate": win_rates(routes, self.stages.is_won),
             "undecided": 1.0 - routes.sum(axis=-1),
-            "median_dwell": np.stack([dwell_quantile(curve, 0.5) for curve in curves], axis=-1),
-            "p90_dwell": np.stack([dwell_quantile(curve, 0.9) for curve in curves], axis=-1),
+            "median_dwell": np.stack(
+                [_dwell(age, h, 0.5) for age, h in zip(ages, hazards, strict=True)], axis=-1
+            ),
+            "p90_dwell": np.stack(
+                [_dwell(age, h, 0.9) for age, h in zip(ages, hazards, strict=True)], axis=-1
+            ),
         }
 
     def _shown_table(self) -> pd.DataFrame:
@@ -441,3 +435,14 @@ class Funnel(Shown):
         from funnelsim.nouns.funnel_file import read_funnel
 
         return read_funnel(Path(path))
+
+
+def _dwell(first_age: Ints, hazards: Floats, share: float) -> Floats:
+    """Age by which a share of those who leave have left; 0 where nobody leaves.
+
+    It looks on for as long again as anyone was seen: of ten deals none has stayed as long as one in ten does.
+    """
+    longer = np.append(first_age, 2 * first_age[-1])
+    is_counted = np.ones(hazards.shape[-1], dtype=bool)
+    age = age_of_share(longer, np.concatenate([hazards, hazards[..., -1:, :]], axis=-2), is_counted, share)
+    return np.where(np.isfinite(age), age, 0.0)

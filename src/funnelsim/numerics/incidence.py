@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.numerics.staying import routes_by_bin
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -43,7 +45,7 @@ def observed_routes(first_age: Ints, hazards: Floats) -> Floats:
     -------
     ndarray of shape (..., n_places)
     """
-    routes: Floats = incidence_by_age(first_age, hazards, int(first_age[-1])).sum(axis=-2)
+    routes: Floats = routes_by_bin(first_age, hazards).sum(axis=-2)
     return routes
 
 

@@ -249,7 +249,7 @@ def test_where_reps_run_out_of_hours_deals_have_one_chance_and_the_page_says_wha
     own = outlook.by_deal().set_index("deal_id")["chance"]
     assert told.deals.set_index("deal_id")["chance"].to_dict() == own.to_dict()
     assert "costs_if_lost" in told.deals
-    said = next(section for section in told.sections() if section.key == "deals").sentences
+    said = next(section for section in told.sections if section.key == "deals").sentences
     assert any("as if the reps had hours for every deal" in text for text in said)
 
 

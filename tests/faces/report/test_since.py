@@ -133,13 +133,13 @@ def test_a_target_whose_time_is_over_is_answered_by_what_came(case: Case, tmp_pa
             spans=(Span("2025-Q1", "2025-01-01", "2025-04-01", 20, 30, 40),),
         )  # fmt: skip
         told = Told(wins, funnel, history, previous=last)
-        answer = next(one for one in told.first_screen().answers if one.key == "changed")
+        answer = next(one for one in told.first_screen.answers if one.key == "changed")
         assert answer.figure == f"2025-Q1: target {verdict_}"
         said = f"{target} wins in 2025-Q1, was {verdict_}: {won.sum()} wins came, {gap}."
         assert any(said in sentence for sentence in answer.sentences), answer.sentences
         assert "All periods of the last report are over." in answer.sentences
         told = dataclasses.replace(told, history=None)
-        assert any("what came is not known here" in one for one in told.first_screen().answers[2].sentences)
+        assert any("what came is not known here" in one for one in told.first_screen.answers[2].sentences)
 
 
 def test_a_change_has_the_error_of_both_computations(case: Case, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_change_has_the_error_of_both_computations(case: Case, tmp_path: Path)
         assert one.moved_error is not None
         assert one.now_error is not None
         assert one.moved_error == pytest.approx(np.hypot(one.then.p50_error, one.now_error))
-    changes = Told(after, funnel, history, previous=facts).first_screen().answers[2]
+    changes = Told(after, funnel, history, previous=facts).first_screen.answers[2]
     points = f"{100 * (now.value - then.value):+.1f} ± {100 * told.chance_error:.1f}"
     assert changes.figure == f"{points} points"
     assert abs(now.value - then.value) < 2 * told.chance_error  # one position, one funnel: all is computation
@@ -180,10 +180,10 @@ def test_a_last_report_without_errors_is_compared_without_them_and_says_why(case
     told = Told(after, funnel, history, previous=bare)
     assert told.since is not None
     assert (told.since.moved_error, told.since.chance_error) == (None, None)
-    first = told.first_screen().answers[2]
+    first = told.first_screen.answers[2]
     assert not any("±" in text for text in (first.figure, first.sentences[0]))
     assert "Without ±: the last report, of an earlier version, hands on none." in first.sentences
-    section = next(one for one in told.sections() if one.key == "since")
+    section = next(one for one in told.sections if one.key == "since")
     assert any("hands on no errors" in text for text in section.sentences)
     assert any("does not tell of which business it is" in text for text in section.sentences)
 

@@ -57,10 +57,12 @@ class Told:
     position: Pipeline | None = None
     why: Revision | str | None = None
 
+    @cached_property
     def first_screen(self) -> FirstScreen:
         """The answers that stand before everything else."""
         return first_screen(self)
 
+    @cached_property
     def sections(self) -> list[Section]:
         """All that stands below, in the order of the questions a reader has."""
         makers: list[Callable[[Told], Section | None]] = [

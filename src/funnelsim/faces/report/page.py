@@ -32,7 +32,7 @@ def page(told: Told, title: str) -> bytes:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=_legible, trim_blocks=True
     )
-    first = told.first_screen()
+    first = told.first_screen
     text = environment.from_string(template).render(
         lang="zh-Hans" if language() == "zh" else "en",
         title=title or tr("Sales forecast"),
@@ -40,7 +40,7 @@ def page(told: Told, title: str) -> bytes:
         first=first,
         fan=_markup(first.drawing, _FIRST),
         narrow=_markup(replace(first.drawing, key=f"{first.drawing.key}-narrow"), _NARROW),
-        sections=told.sections(),
+        sections=told.sections,
         markup=_markup,
         unbroken=_unbroken,
         hint=tr("Swipe sideways to see the whole picture."),

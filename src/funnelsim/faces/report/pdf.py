@@ -35,10 +35,10 @@ _LONGEST_TITLE = 70
 def pdf(told: Told, title: str) -> bytes:
     """The pages, in the language that is spoken."""
     name = shorten(visible(title or tr("Sales forecast")), _LONGEST_TITLE)
-    first = told.first_screen()
+    first = told.first_screen
     paper = Paper(f"{name} · {tr(f'Made by funnelsim {__version__}.')}")
     _first_page(paper, first, name)
-    for section in told.sections():
+    for section in told.sections:
         _section(paper, section)
     return paper.finished(name, first.asked, told.facts.text(), dt.date.fromisoformat(told.as_of))
 

@@ -86,7 +86,7 @@ def _answer(sheet: Sheet, told: Told, periods: PeriodPlaces, weighted: str) -> N
     """The first sheet: the questions of a reader, one row each, and the fan."""
     outlook = told.outlook
     sheet.line(sheet.book.title, "title")
-    asked = told.first_screen().asked
+    asked = told.first_screen.asked
     sheet.line(asked[:1].upper() + asked[1:], "asked")
     rows = [
         *_chance(outlook),
@@ -201,7 +201,7 @@ def _changed(told: Told) -> list[Row]:
     since, said = told.since, _said(told, "changed")
     rows: list[Row] = []
     if since is None or since.moved is None:
-        figure = next(answer.figure for answer in told.first_screen().answers if answer.key == "changed")
+        figure = next(answer.figure for answer in told.first_screen.answers if answer.key == "changed")
         return [(tr("Since the last report"), None if figure == "–" else figure, "text", said, "")]
     if since.was is not None and since.is_now is not None:
         what = tr("Chance since the last report")
@@ -229,7 +229,7 @@ def _changed(told: Told) -> list[Row]:
 
 def _said(told: Told, key: str) -> str:
     """What the first screen of every kind of report says to a question."""
-    answers = told.first_screen().answers
+    answers = told.first_screen.answers
     return sentences(next(answer for answer in answers if answer.key == key).sentences)
 
 

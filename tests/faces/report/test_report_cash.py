@@ -64,6 +64,20 @@ def test_the_page_tells_what_is_paid_unpaid_and_late(
     assert "Of 2026-Q3 only what lies after 2026-08-31 is shown here as invoiced and paid." in text
 
 
+def test_without_invoices_the_first_screen_says_what_is_not_counted(
+    case: tuple[fs.Funnel, fs.Pipeline, fs.Forecast], tmp_path: Path
+) -> None:
+    """Two of the quarter's three months are over: without them its cash is that of one."""
+    funnel, _, known = case
+    position, engine = fs.simulate_history(seed=0).pipeline(), fs.MonteCarlo(n_futures=200, n_draws=4)
+    said = "What was paid up to 2026-08-31 is not known and not counted."
+    for periods, is_said in (("2Q", True), (["2026-09-01", "2027-01-01"], False)):
+        outlook = fs.forecast(funnel, position, periods=periods, measure="cash", engine=engine)
+        text = text_of(fs.write_report(tmp_path / f"{is_said}.html", outlook, funnel))
+        assert (said in text[: text.index('id="periods"')]) == is_said
+    assert said not in text_of(fs.write_report(tmp_path / "known.html", known, funnel))
+
+
 def test_the_headline_says_that_the_ranges_checked_are_those_of_bookings(
     case: tuple[fs.Funnel, fs.Pipeline, fs.Forecast], tmp_path: Path
 ) -> None:

@@ -267,6 +267,9 @@ def test_the_chance_of_the_old_target_is_asked_again(case: Case, tmp_path: Path)
     text = text_of(fs.write_report(tmp_path / "now.html", after, funnel, history=history, previous=last))
     assert "The target is another one. That of the last report, 5,000,000 EUR, had a chance of" in text
     assert after.chance(5_000_000).value > after.chance().value
+    none = dataclasses.replace(after, target=None)
+    text = text_of(fs.write_report(tmp_path / "none.html", none, funnel, history=history, previous=last))
+    assert "No target is given now. That of the last report, 5,000,000 EUR, had a chance of" in text
 
 
 def test_the_page_says_what_was_said_what_came_and_what_cannot_be_compared(
@@ -281,7 +284,7 @@ def test_the_page_says_what_was_said_what_came_and_what_cannot_be_compared(
     first, rest = text[: text.index('id="periods"')], text[text.index('id="since"') :]
     assert "The last report's target, 5,000,000 EUR in 2026-Q2 to 2027-Q1, had a chance of" in first
     assert "2026-Q2 is over:" in first
-    assert "Mean, worked out anew:" in first
+    assert "Mean, worked out anew, mainly:" in first
     assert "The last report was about 2026-Q2 to 2027-Q1, this one is about 2026-Q3 to 2027-Q2" in rest
     assert "The last report said nothing of 2027-Q2." in rest
     assert "Known up to 2026-05-31 and up to 2026-08-31 (EUR)" in rest
@@ -365,6 +368,6 @@ def test_the_command_says_why(tmp_path: Path) -> None:
         done = CliRunner().invoke(main, ["report", *more])
         assert done.exit_code == 0, done.output
     text = text_of(now)
-    assert re.search(r"Mean, worked out anew: \w", text)
+    assert re.search(r"Mean, worked out anew, mainly: \w", text)
     assert "the forecast of 2026-05-31 is worked out again from the records of today" in text
     assert re.search(r"up to 2026-08-31: from [\d,]+ EUR to [\d,]+ EUR, [+-][\d.]+ ± [\d.]+ k EUR", text)

@@ -29,6 +29,7 @@ from funnelsim.faces.report.sections_since import (
     within_noise,
 )
 from funnelsim.faces.tables import number, percent
+from funnelsim.nouns.forecast import FROM_CUTOFF_NOTE
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.vocabulary.language import tr
 
@@ -89,6 +90,9 @@ def _range(told: Told) -> Answer:
     ]
     if outlook.realised:
         texts.append(tr(f"Of that {amount(outlook, outlook.realised)} are realised already."))
+    is_running = outlook.periods.edges[0] <= outlook.periods.cutoff_step
+    if outlook.measure == "cash" and is_running and FROM_CUTOFF_NOTE in outlook.notes:
+        texts.append(tr(f"What was paid up to {told.as_of} is not known and not counted."))
     return Answer("range", tr("Range"), scale.span(low, high), tuple(texts))
 
 
@@ -141,6 +145,11 @@ def _chances(told: Told, was: float, is_now: float) -> str:
         return tr(
             f"The last report's target, {old} in {last.window}, had a chance of {chance_said(was)}; with "
             f"what has come since, it has {chance_said(is_now)}."
+        )
+    if outlook.target is None:
+        return tr(
+            f"No target is given now. That of the last report, {old}, had a chance of {chance_said(was)}; "
+            f"now it has {chance_said(is_now)}."
         )
     return tr(
         f"The target is another one. That of the last report, {old}, had a chance of {chance_said(was)}; "

@@ -89,9 +89,9 @@ def _classical(told: Told) -> list[str]:
     missing = int(outlook.deals.is_imputed.sum())
     return [
         tr(
-            f"The classical weighted pipeline is {amount(outlook, figure.figure)}; its coin-flip 80 % range "
-            f"(each open deal one coin) goes from {number(low)} to {number(high)}. It leaves out deals yet "
-            "to come, and when deals close."
+            f"The classical weighted pipeline, with what is realised, is {amount(outlook, figure.figure)}; "
+            f"its coin-flip 80 % range (each open deal one coin) goes from {number(low)} to {number(high)}. "
+            "It leaves out deals yet to come, and when deals close."
         ),
         *([tr(f"It also leaves out the {missing:,} open deals without an amount.")] if missing else []),
     ]
@@ -134,12 +134,17 @@ def _of_deals(table: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
     if (shown["chance_sd"] > 0).any():
         told.append(
             tr(
-                "± of a chance: one standard deviation, from how far the rates are known and, where reps are "
-                "followed, from the number of futures."
+                "Chance: to be won within the periods; ± is one standard deviation, from how far the rates "
+                "are known and, where reps are followed, from the number of futures."
             )
         )
     if "won_p10" in table:
-        told.append(tr("Likely won: four out of five of a deal's wins happen between these two dates."))
+        told.append(
+            tr(
+                "Likely won: four out of five of a deal's wins, later ones as well, fall between these two "
+                "dates."
+            )
+        )
     if "amount_is_imputed" in shown and shown["amount_is_imputed"].any():
         told.append(tr("An amount with * is not listed: it is the mean of won deals."))
     by = "expected" if "expected" in table else "chance"

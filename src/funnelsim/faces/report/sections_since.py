@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -169,13 +170,11 @@ def verdict(window: Window) -> str:
     return tr("over: more than the range") if window.came > window.then.p90 else tr("over: within the range")
 
 
-def signed(told: Told, value: float, error: float | None = None) -> str:
-    """A change of what is forecast, rounded, with its sign, error and unit; it may be small beside all."""
+def signed(told: Told, value: float, error: float | None = None, beside: Iterable[float] = ()) -> str:
+    """A change of what is forecast, with its sign, error and unit: one for all changes told beside it."""
     unit = told.outlook.unit if told.outlook.is_money else "wins"
-    scale = style.Scale.of([value, error or 0.0], unit, is_count=not told.outlook.is_money)
-    if error is None:
-        return _signed(scale.text(value), value)
-    return f"{_signed(scale.number(value), value)} ± {scale.text(error)}"
+    scale = style.Scale.of([value, error or 0.0, *beside], unit, is_count=not told.outlook.is_money)
+    return _signed(scale.text(value) if error is None else scale.with_error(value, error), value)
 
 
 def moved_points(since: Since) -> str:
@@ -247,9 +246,13 @@ def most_of_it(told: Told) -> list[str]:
         return []
     change = told.why.table()["change"].loc[[*CAUSES, "model"]]
     most = change.reindex(change.abs().sort_values(ascending=False, kind="stable").index)[:3]
-    words = [f"{known(str(cause))} {signed(told, float(by))}" for cause, by in most.items() if round(by, 6)]
-    total = signed(told, *told.why.moved)
-    return [tr(f"Mean, worked out anew: {style.enumerated(words)}; {total} in all.")] if words else []
+    total = signed(told, *told.why.moved, beside=most)
+    words = [
+        f"{known(str(cause))} {signed(told, float(by), beside=[*most, *told.why.moved])}"
+        for cause, by in most.items()
+        if round(by, 6)
+    ]
+    return [tr(f"Mean, worked out anew, mainly: {style.enumerated(words)}; {total} in all.")] if words else []
 
 
 def _asked(facts: Facts) -> str:

@@ -70,6 +70,12 @@ def test_words_longer_than_a_line_are_broken():
     assert wrapped("", 10) == [""]
 
 
+def test_names_without_end_are_broken_and_cut_all_the_same():
+    """Work that grows with the square of the length, or its cube, would never end here."""
+    assert wrapped("x" * 400_000, 20) == ["x" * 20] * 20_000
+    assert shorten("赢" * 400_000, 20) == "赢" * 9 + "…"
+
+
 def test_long_names_are_cut_and_say_so():
     assert shorten("a" * 50, 10) == "a" * 9 + "…"
     assert display_width(shorten("赢" * 50, 10)) <= 10

@@ -95,21 +95,26 @@ def name_lines(text: object) -> list[str]:
 
 def shorten(text: str, most: int = _WIDEST_NAME) -> str:
     """The text, cut to a number of columns with "…" where it is longer."""
-    if display_width(text) <= most:
-        return text
-    while display_width(text) > most - 1:
-        text = text[:-1]
-    return text + "…"
+    return text if len(_beginning(text, most)) == len(text) else _beginning(text, most - 1) + "…"
+
+
+def _beginning(text: str, room: int) -> str:
+    """As much of a text as fits; it is looked at no further, for names may have very many characters."""
+    width = 0
+    for n, mark in enumerate(text):
+        width += display_width(mark)
+        if width > room:
+            return text[:n]
+    return text
 
 
 def wrapped(text: str, room: int) -> list[str]:
     """The text in lines of at most `room` columns, broken at blanks or beside Chinese where possible."""
-    lines, line = [], ""
+    lines, line, room = [], "", max(room, 2)
     for blank, word in _words(text):
-        while display_width(word) > room:
-            head = next(n for n in range(len(word), 0, -1) if display_width(word[:n]) <= max(room, 2))
-            lines += [line, word[:head]] if line else [word[:head]]
-            line, word = "", word[head:]
+        while len(head := _beginning(word, room)) < len(word):
+            lines += [line, head] if line else [head]
+            line, word = "", word[len(head) :]
         joined = f"{line}{blank}{word}" if line else word
         if display_width(joined) > room:
             lines.append(line)

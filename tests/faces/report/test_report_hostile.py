@@ -64,7 +64,7 @@ def hostile() -> tuple[Funnel, fs.Forecast]:
     stages = scenario.funnel.stages
     named = [
         dataclasses.replace(stage, name=f"{name} {i}", gate=name)
-        for i, (stage, name) in enumerate(zip(stages.open, names, strict=False))
+        for i, (stage, name) in enumerate(zip(stages.open, [names[-1], *names], strict=False))
     ]
     funnel = dataclasses.replace(
         scenario.funnel, stages=dataclasses.replace(stages, open=tuple(named)), unit="<b>€</b>"

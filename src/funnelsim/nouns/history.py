@@ -73,8 +73,9 @@ class DealHistory(Shown):
                 "nothing can be learnt; choose a later moment"
             )
         if not len(self.paths.deal):
+            when = str(self.cutoff).removesuffix("T23:59:59.999999")
             raise HistoryError(
-                f"no deal is known at {self.cutoff}; choose a later moment, or look at the rows left out"
+                f"no deal is known at {when}; choose a later moment, or look at the rows left out"
             )
 
     @cached_property

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -296,6 +297,30 @@ def test_too_little_history_says_so_by_day(tmp_path: Path) -> None:
     said = "cannot be checked: records from 2024-07-01 to 2024-09-30 are too short for it."
     assert said in text  # nothing of origins and looks, but what finance has and can do
     assert "add older records if there are any, or check again after the next quarter" in text
+
+
+@pytest.mark.thorough
+def test_without_any_win_the_page_says_why_wins_are_counted(tmp_path: Path) -> None:
+    days = pd.date_range("2026-01-01", periods=160, freq="D").strftime("%Y-%m-%d")
+    deals = pd.DataFrame({"deal_id": [f"d{i}" for i in range(160)], "created_at": days})
+    deals["outcome"] = ["lost" if i < 120 else "open" for i in range(160)]
+    deals["closed_at"] = [days[i + 20] if i < 120 else "" for i in range(160)]
+    deals["amount"] = 1000
+    deals.to_csv(tmp_path / "deals.csv", index=False)
+    moves = pd.DataFrame({"deal_id": deals["deal_id"], "stage": "Talk", "entered_at": days})
+    moves.to_csv(tmp_path / "moves.csv", index=False)
+    stages = '[[stage]]\nname = "Talk"\n' + "".join(
+        f'[[outcome]]\nname = "{end}"\nkind = "{end}"\n' for end in ("won", "lost")
+    )
+    (tmp_path / "stages.toml").write_text(stages, encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("deals.csv", "moves.csv", "stages.toml", "page.html")]
+    asked = ["report", *files[:2], "--stages", files[2], "--draws", "4", "--quiet", "-o", files[3]]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0, done.output
+    text = text_of(Path(files[3]))
+    assert "No deal has been won yet: wins are counted, for what they bring is not known." in text
+    assert "cannot be checked: no deal has been won yet" in text
+    assert "too short for it" not in text
 
 
 def test_files_of_one_report_are_written_together_or_not_at_all(

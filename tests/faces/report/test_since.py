@@ -91,6 +91,14 @@ def test_without_records_only_what_both_forecast_is_compared(case: Case) -> None
         after.quantile(0.5, window=3) - before.quantile(0.5, window=slice(1, 4))
     )
     assert (told.was, told.is_now) == (None, None)
+    said = "Only one of the two reports comes from records"
+    for history, is_said in ((None, False), (case[0], True)):  # the last report had none
+        texts = next(
+            one
+            for one in Told(after, funnel, history, previous=last_facts(path)).sections
+            if one.key == "since"
+        ).sentences
+        assert any(said in text for text in texts) == is_said
 
 
 def test_a_target_that_what_came_has_reached_is_certain(case: Case) -> None:

@@ -180,6 +180,11 @@ def _checked(case: Case, learning: Learning, output: Output) -> Backtest | str:
 
     if case.history is None:
         return "A scenario has no past: whether such ranges hold cannot be checked."
+    if not (case.history.deals["outcome"] == "won").any():
+        return (
+            "Whether such ranges held cannot be checked: no deal has been won yet, so there is nothing to "
+            "hold them against. Take them as unproven."
+        )
     output.progress("forecasting again at past origins")
     counted: Counted | None = "wins" if case.question.measure == "wins" else None
     try:

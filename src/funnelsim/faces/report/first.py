@@ -85,11 +85,13 @@ def _range(told: Told) -> Answer:
     texts = [
         tr(
             f"In four futures out of five the total lies between {number(low)} and {amount(outlook, high)}; "
-            f"half of them end above {amount(outlook, middle)}."
+            f"the median is {amount(outlook, middle)}."
         )
     ]
     if outlook.realised:
         texts.append(tr(f"Of that {amount(outlook, outlook.realised)} are realised already."))
+    if told.history is not None and not (told.history.deals["outcome"] == "won").any():
+        texts.append(tr("No deal has been won yet: wins are counted, for what they bring is not known."))
     is_running = outlook.periods.edges[0] <= outlook.periods.cutoff_step
     if outlook.measure == "cash" and is_running and FROM_CUTOFF_NOTE in outlook.notes:
         texts.append(tr(f"What was paid up to {told.as_of} is not known and not counted."))

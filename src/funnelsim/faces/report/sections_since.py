@@ -81,6 +81,10 @@ def _how_sure(told: Told) -> list[str]:
         texts.append(tr(_NO_ERROR))
     if not last.stages:
         texts.append(tr(_WHOSE))
+    elif bool(last.deals) != bool(now.deals):
+        texts.append(
+            tr("Only one of the two reports comes from records: see to it that both are of one business.")
+        )
     return texts
 
 

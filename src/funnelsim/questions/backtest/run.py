@@ -227,9 +227,7 @@ def _look(
         return f"the origin {origin.day} is left out: {english(error)}"
     n_won = int((seen.deals["outcome"] == "won").sum())
     if n_won < _LEAST_WINS:
-        return (
-            f"the origin {origin.day} is left out: {n_won} deals were won by then, {_LEAST_WINS} are needed"
-        )
+        return f"the origin {origin.day} is left out: wins by then {n_won}, needed {_LEAST_WINS}"
     found = None if kept is None else kept.find(seen, origin, streams)
     if found is not None:
         return found

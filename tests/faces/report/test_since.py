@@ -292,7 +292,7 @@ def test_the_page_says_what_was_said_what_came_and_what_cannot_be_compared(
     first, rest = text[: text.index('id="periods"')], text[text.index('id="since"') :]
     assert "The last report's target, 5,000,000 EUR in 2026-Q2 to 2027-Q1, had a chance of" in first
     assert "2026-Q2 is over:" in first
-    assert "Mean, worked out anew, mainly:" in first
+    assert "Mean, worked out anew, mainly (" in first
     assert "The last report was about 2026-Q2 to 2027-Q1, this one is about 2026-Q3 to 2027-Q2" in rest
     assert "The last report said nothing of 2027-Q2." in rest
     assert "Known up to 2026-05-31 and up to 2026-08-31 (EUR)" in rest
@@ -376,6 +376,6 @@ def test_the_command_says_why(tmp_path: Path) -> None:
         done = CliRunner().invoke(main, ["report", *more])
         assert done.exit_code == 0, done.output
     text = text_of(now)
-    assert re.search(r"Mean, worked out anew, mainly: \w", text)
+    assert re.search(r"Mean, worked out anew, mainly \(k EUR\): \w", text)
     assert "the forecast of 2026-05-31 is worked out again from the records of today" in text
     assert re.search(r"up to 2026-08-31: from [\d,]+ EUR to [\d,]+ EUR, [+-][\d.]+ ± [\d.]+ k EUR", text)

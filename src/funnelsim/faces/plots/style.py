@@ -207,19 +207,19 @@ class Scale:
         return f"{self.number(amount)} {self.name}".strip()
 
     def with_error(self, amount: float, error: float) -> str:
-        """An amount and its standard error to as many decimals, enough for a figure of the error, and unit.
+        """An amount and its standard error to as many decimals, enough for a figure of the error; no unit.
 
         Examples
         --------
         >>> Scale("k", "EUR").with_error(37_300, 1_950)
-        '37.3 ± 1.9 k EUR'
+        '37.3 ± 1.9'
         """
         said, scaled = self.number(max(abs(amount), error)), error / self.factor
         if "e" in said:
-            return f"{self.number(amount)} ± {self.text(error)}"
+            return f"{self.number(amount)} ± {self.number(error)}"
         least = -int(np.floor(np.log10(scaled))) if scaled > 0 else 0
         decimals = max(len(said.partition(".")[2]), min(least, 6))
-        return f"{amount / self.factor:,.{decimals}f} ± {scaled:,.{decimals}f} {self.name}".strip()
+        return f"{amount / self.factor:,.{decimals}f} ± {scaled:,.{decimals}f}"
 
     def range(self, low: float, high: float) -> str:
         """A range without its unit."""

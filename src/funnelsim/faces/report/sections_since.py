@@ -174,11 +174,19 @@ def verdict(window: Window) -> str:
     return tr("over: more than the range") if window.came > window.then.p90 else tr("over: within the range")
 
 
-def signed(told: Told, value: float, error: float | None = None, beside: Iterable[float] = ()) -> str:
-    """A change of what is forecast, with its sign, error and unit: one for all changes told beside it."""
+def signed(told: Told, value: float, error: float | None = None) -> str:
+    """A change of what is forecast, rounded, with its sign, error and unit; it may be small beside all."""
+    scale = _scale(told, [value, error or 0.0])
+    return f"{_changed(scale, value, error)} {scale.name}".strip()
+
+
+def _scale(told: Told, changes: Iterable[float]) -> style.Scale:
     unit = told.outlook.unit if told.outlook.is_money else "wins"
-    scale = style.Scale.of([value, error or 0.0, *beside], unit, is_count=not told.outlook.is_money)
-    return _signed(scale.text(value) if error is None else scale.with_error(value, error), value)
+    return style.Scale.of(list(changes), unit, is_count=not told.outlook.is_money)
+
+
+def _changed(scale: style.Scale, value: float, error: float | None = None) -> str:
+    return _signed(scale.number(value) if error is None else scale.with_error(value, error), value)
 
 
 def moved_points(since: Since) -> str:
@@ -250,13 +258,12 @@ def most_of_it(told: Told) -> list[str]:
         return []
     change = told.why.table()["change"].loc[[*CAUSES, "model"]]
     most = change.reindex(change.abs().sort_values(ascending=False, kind="stable").index)[:3]
-    total = signed(told, *told.why.moved, beside=most)
-    words = [
-        f"{known(str(cause))} {signed(told, float(by), beside=[*most, *told.why.moved])}"
-        for cause, by in most.items()
-        if round(by, 6)
-    ]
-    return [tr(f"Mean, worked out anew, mainly: {style.enumerated(words)}; {total} in all.")] if words else []
+    scale = _scale(told, [*most, *told.why.moved])
+    words = [f"{known(str(cause))} {_changed(scale, by)}" for cause, by in most.items() if round(by, 6)]
+    unit = style.aside(scale.name) if scale.name else ""
+    total = _changed(scale, *told.why.moved)
+    said = tr(f"Mean, worked out anew, mainly{unit}: {style.enumerated(words)}; {total} in all.")
+    return [said] if words else []
 
 
 def _asked(facts: Facts) -> str:

@@ -447,7 +447,7 @@ def test_calibration_measures_a_shock_and_says_so(history: DealHistory) -> None:
         ({"origins": []}, "origins is empty"),
         ({"origins": "2025-01-01"}, "give a number, or a list"),
         ({"origins": ["2026-08-31"]}, "leaves nothing to compare with"),
-        ({"origins": ["2024-07-02"]}, "won by then"),
+        ({"origins": ["2024-07-02"]}, "wins by then 1, needed 5"),
         ({"origins": 1, "burn_in": 1}, "kept for the shared shock"),
     ],
 )

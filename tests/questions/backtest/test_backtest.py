@@ -169,6 +169,30 @@ def test_scores_follow_their_definitions(done: fs.Backtest) -> None:
     assert np.isnan(row["our_skill"])
 
 
+def test_bounds_of_the_bias_are_those_of_a_mean_of_independent_errors(done: fs.Backtest) -> None:
+    """At 400 origins, 20 % too much on average and errors of 30 %: 0.2 within 1.645 * 0.3 / sqrt(400).
+
+    Bounds 15 % too wide or too narrow fail, and so do bounds of the wrong sign; the bootstrap's own error is
+    3 % of them, that of the errors' standard deviation 3.5 %.
+    """
+    errors = np.random.default_rng(8).normal(0.0, 0.3, 400)
+    cells = done.cells.query("method == 'funnelsim' and measure == 'bookings' and part == 'total'").iloc[:1]
+    cells = pd.concat([cells.assign(window="period", ahead=1)] * 400, ignore_index=True)
+    days = np.datetime_as_string(np.datetime64("2025-01-01") + np.arange(400))
+    cells = cells.assign(origin=days, actual=1.0, mean=1.2 + errors - errors.mean())
+    row = replace(done, cells=cells, block_length=1).scores().iloc[0]
+    assert row["bias"] == pytest.approx(0.2)
+    half = stats.norm.ppf(0.95) * 0.3 / np.sqrt(400)
+    assert row["bias"] - row["bias_low"] == pytest.approx(half, rel=0.15)
+    assert row["bias_high"] - row["bias"] == pytest.approx(half, rel=0.15)
+
+
+def test_each_period_says_when_it_ends(history: DealHistory) -> None:
+    cells = quick(history, periods="2Q", origins=["2025-03-31"]).cells.query("measure == 'wins'")
+    told = set(zip(cells["ahead"], cells["until"], strict=True))
+    assert told == {(1, "2025-06-30"), (2, "2025-09-30")}
+
+
 def test_deals_are_scored_by_whether_they_were_won_within_the_periods(
     history: DealHistory, done: fs.Backtest
 ) -> None:

@@ -50,10 +50,11 @@ class Origin:
     @property
     def day(self) -> str:
         """The origin as a date; with its time where it is not the end of a day."""
-        after = self.moment + np.timedelta64(1, "us")
-        if after == after.astype("datetime64[D]"):
-            return str(np.datetime_as_string(self.moment, unit="D"))
-        return str(np.datetime_as_string(after, unit="m")).replace("T", " ")
+        return _day_before(self.moment + np.timedelta64(1, "us"))
+
+    def ends(self, clock: Clock) -> tuple[str, ...]:
+        """The last day of each period; with the time of its end where that is not the end of a day."""
+        return tuple(_day_before(after) for after in clock.start_of(self.edges[1:]))
 
 
 def origins_of(history: DealHistory, periods: str, origins: int | Sequence[object]) -> list[Origin]:
@@ -96,6 +97,13 @@ def origins_of(history: DealHistory, periods: str, origins: int | Sequence[objec
             )
         made.append(Origin(moments[0].astype("datetime64[us]") - np.timedelta64(1, "us"), edges))
     return made
+
+
+def _day_before(after: np.datetime64) -> str:
+    """The day that ends at a moment, or the moment."""
+    if after == after.astype("datetime64[D]"):
+        return str(np.datetime_as_string(after - np.timedelta64(1, "us"), unit="D"))
+    return str(np.datetime_as_string(after, unit="m")).replace("T", " ")
 
 
 def _start(clock: Clock, step: int) -> pd.Timestamp:

@@ -36,8 +36,8 @@ class Backtest(Shown):
     cells : DataFrame
         One row for each total that was forecast: ``method``, ``origin``, ``measure``, ``part`` ("open":
         deals open at the origin; "total": and those that arrived later), ``window`` ("period", or "sum" of
-        the periods up to it), ``ahead`` (periods after the origin), ``actual``, ``mean``, ``crps``, ``pit``
-        and quantiles.
+        the periods up to it), ``ahead`` (periods after the origin), ``until`` (last day of the period),
+        ``actual``, ``mean``, ``crps``, ``pit`` and quantiles.
     deals : DataFrame
         One row for each method that gives chances, and each deal open at an origin: ``method``, ``origin``,
         ``deal_id``, its ``chance`` to be won within all periods, and ``won``.
@@ -76,8 +76,9 @@ class Backtest(Shown):
         return tuple(self.cells["method"].unique())
 
     def _column_units(self) -> Mapping[str, str]:
-        shares = ("bias", "error", "coverage_50", "coverage_80", "coverage_95", "width_80", "our_skill")
-        return dict.fromkeys(shares, PERCENT)
+        shares = ("bias", "bias_low", "bias_high", "error", "width_80", "our_skill")
+        coverages = ("coverage_50", "coverage_80", "coverage_95")
+        return dict.fromkeys((*shares, *coverages), PERCENT)
 
     def _shown_table(self) -> pd.DataFrame:
         return self.scores()
@@ -88,17 +89,18 @@ class Backtest(Shown):
         Parameters
         ----------
         interval : float
-            Of the bounds of coverage and skill, by block bootstrap over origins.
+            Of the bounds of bias, coverage and skill, by block bootstrap over origins.
 
         Returns
         -------
         DataFrame
             All but ``n_cells`` have no unit: shares, or ratios to the mean of what came. ``n_cells``;
             ``ncrps`` (mean CRPS over mean actual), and ``our_ncrps`` on the same cells; ``bias`` and
-            ``error`` (sums of forecast means less actuals, and of their sizes, over the sum of actuals),
-            ``pinball`` (mean over the 10, 50 and 90 % quantiles, over mean actual), ``coverage_50``, ``_80``,
-            ``_95`` with ``coverage_80_low`` and ``_high``, ``width_80`` (over mean actual), ``pit_mean``, and
-            ``our_skill``: the share of this method's CRPS that ours saves, with its bounds.
+            ``error`` (sums of forecast means less actuals, and of their sizes, over the sum of actuals) with
+            ``bias_low`` and ``_high``, ``pinball`` (mean over the 10, 50 and 90 % quantiles, over mean
+            actual), ``coverage_50``, ``_80``, ``_95`` with ``coverage_80_low`` and ``_high``, ``width_80``
+            (over mean actual), ``pit_mean``, and ``our_skill``: the share of this method's CRPS that
+            ours saves, with its bounds.
         """
         check_interval(interval, BacktestError)
         rows = []
@@ -111,12 +113,14 @@ class Backtest(Shown):
         return told(pd.DataFrame(rows), self._column_units())
 
     def _bounds(self, cells: pd.DataFrame, same: pd.DataFrame, interval: float) -> dict[str, float]:
-        """Bounds of the coverage, and what ours saves on the same cells."""
-        coverage = self._coverage(cells, interval)
+        """Bounds of bias and coverage, and what ours saves on the same cells."""
+        bias, coverage = self._bias(cells, interval), self._coverage(cells, interval)
         skill = self._skill(same, cells, interval)
         if (cells["method"] == OURS).all():
             skill = BlockInterval(np.nan, np.nan, np.nan, skill.n_blocks)
         return {
+            "bias_low": bias.low,
+            "bias_high": bias.high,
             "coverage_80_low": coverage.low,
             "coverage_80_high": coverage.high,
             "our_ncrps": same["crps"].mean() / _scale(same),
@@ -134,6 +138,13 @@ class Backtest(Shown):
             by_origin["sum"].to_numpy(float), by_origin["size"].to_numpy(float), rng,
             block_length=self.block_length, interval=interval,
         )  # fmt: skip
+
+    def _bias(self, cells: pd.DataFrame, interval: float) -> BlockInterval:
+        """What was expected over what came, less 1: a skill with its sign turned."""
+        expected, came = cells.groupby("origin")[["mean", "actual"]].sum().to_numpy(float).T
+        rng = Streams(self.seed).generator("bootstrap")
+        skill = bootstrap_skill(expected, came, rng, block_length=self.block_length, interval=interval)
+        return BlockInterval(-skill.value, -skill.high, -skill.low, skill.n_blocks)
 
     def _skill(self, cells: pd.DataFrame, against: pd.DataFrame, interval: float) -> BlockInterval:
         ours, theirs = (some.groupby("origin")["crps"].sum().to_numpy(float) for some in (cells, against))

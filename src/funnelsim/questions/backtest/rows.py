@@ -22,7 +22,7 @@ PINBALL_LEVELS = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 
 def rows_of(
     method: str,
-    day: str,
+    look: Look,
     measure: Counted,
     samples: dict[str, Floats],
     actual: dict[str, Floats],
@@ -32,7 +32,8 @@ def rows_of(
 
     Parameters
     ----------
-    method, day : str
+    method : str
+    look : Look
     measure : {"bookings", "wins"}
     samples : dict of ndarray of shape (n_samples, n_periods)
         Joint samples by part: ``"open"`` (deals open at the origin) and ``"total"``.
@@ -41,6 +42,7 @@ def rows_of(
     rng : Generator
         For the randomised probability integral transform: it is uniform also where totals have ties.
     """
+    ends = look.origin.ends(look.funnel.clock)
     for part, drawn in samples.items():
         n_known = int((~np.isnan(actual[part])).cumprod().sum())
         for window in ("period", "sum"):
@@ -49,8 +51,9 @@ def rows_of(
             for h in range(n_known):
                 if window == "sum" and h == 0:
                     continue  # the same as the first period
-                head = {"method": method, "origin": day, "measure": measure, "part": part}
-                yield head | {"window": window, "ahead": h + 1} | _scored(through[:, h], float(came[h]), rng)
+                head = {"method": method, "origin": look.origin.day, "measure": measure, "part": part}
+                which: dict[str, object] = {"window": window, "ahead": h + 1, "until": ends[h]}
+                yield head | which | _scored(through[:, h], float(came[h]), rng)
 
 
 def _scored(sample: Floats, came: float, rng: np.random.Generator) -> dict[str, object]:

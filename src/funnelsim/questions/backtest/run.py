@@ -251,7 +251,7 @@ def _our_rows(look: Look, wins: Wins, futures: Futures, streams: Streams) -> lis
         actual = _actual(look, wins, measure)
         rng = streams.generator("pit", int(look.origin.edges[0]), len(measure))
         samples = {"open": of_open, "total": of_open + of_new}
-        rows += rows_of(OURS, look.origin.day, measure, samples, actual, rng)
+        rows += rows_of(OURS, look, measure, samples, actual, rng)
     return rows
 
 
@@ -297,7 +297,7 @@ def _rival_rows(
         samples = {"total": drawn.total}
         if drawn.open_deals is not None:
             samples["open"] = drawn.open_deals
-        rows += rows_of(name, look.origin.day, measure, samples, actual, rng)
+        rows += rows_of(name, look, measure, samples, actual, rng)
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from funnelsim.faces.plots import plot_fan
@@ -245,12 +246,17 @@ def judgement(low: float, high: float, n_cells: int) -> str:
 
 
 def off_by(test: Backtest) -> list[str]:
-    """Whether past forecasts were too high or too low on the whole."""
+    """Whether past forecasts were too high or too low on the whole, and between what that may lie."""
     scores = test.scores().query("part == 'total' and window == 'period' and method == 'funnelsim'")
-    bias = float(scores.loc[scores["measure"] == test.measure, "bias"].iloc[0])
+    row = scores[scores["measure"] == test.measure].iloc[0]
+    bias, low, high = (float(row[column]) for column in ("bias", "bias_low", "bias_high"))
     if bias != bias:
         return []
     size = percent(abs(bias), decimals=0)
+    may_be = tr("too few dates for a range")
+    if isfinite(low) and isfinite(high):
+        least, most = (low, high) if bias > 0 else (-high, -low)
+        may_be = f"{percent(least, decimals=0)} {tr('to')} {percent(most, decimals=0)}"
     if bias > 0:
-        return [tr(f"On average {size} too much was expected; that is not corrected.")]
-    return [tr(f"On average {size} too little was expected; that is not corrected.")]
+        return [tr(f"On average {size} too much was expected ({may_be}); not corrected.")]
+    return [tr(f"On average {size} too little was expected ({may_be}); not corrected.")]

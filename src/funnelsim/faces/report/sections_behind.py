@@ -12,7 +12,7 @@ from funnelsim.faces.plots import plot_backtest, plot_funnel, style
 from funnelsim.faces.plots.units import period_name, steps
 from funnelsim.faces.report.first import checked_instead, judgement, off_by
 from funnelsim.faces.report.parts import Drawing, Section, Table, amount, name, span
-from funnelsim.faces.report.wording import TOGETHER, doubt_said, notes_of, rates_said, share_held
+from funnelsim.faces.report.wording import TOGETHER, as_sentence, doubt_said, notes_of, rates_said, share_held
 from funnelsim.faces.tables import decimals_for, number, percent
 from funnelsim.questions.backtest.result import Backtest
 from funnelsim.vocabulary.language import known, tr
@@ -100,7 +100,8 @@ def checked(told: Told) -> Section:
         *share_held(told),
         judgement(*told.held[1:]),
         *off_by(test),
-        *(tr(note) for note in test.notes),
+        tr("Bounds here and on the first screen are 90 % intervals, by block bootstrap over the past dates."),
+        *(as_sentence(tr(note)) for note in test.notes),
     ]
     return Section("checked", title, tuple(says), (drawing,), (_origins(told, test),))
 
@@ -117,13 +118,14 @@ def _origins(told: Told, test: Backtest) -> Table:
             (
                 f"{pd.Timestamp(row['origin']):%Y-%m-%d}",
                 str(int(row["ahead"])),
+                str(row["until"]),
                 f"{number(low, decimals=decimals)} – {number(high, decimals=decimals)}",
                 number(came, decimals=decimals),
                 verdict,
             )
         )
-    titles = (tr("forecast from"), tr("period ahead"), tr("80 % range"), tr("what came"), tr("the range"))
-    return Table(tr("Past forecasts and what came"), titles, tuple(rows), (4,))
+    titles = (tr("forecast from"), tr("period ahead"), tr("until"), tr("80 % range"), tr("what came"))
+    return Table(tr("Past forecasts and what came"), (*titles, tr("the range")), tuple(rows), (2, 5))
 
 
 def data(told: Told) -> Section:

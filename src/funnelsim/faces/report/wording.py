@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from funnelsim.faces.plots import style
 from funnelsim.faces.tables import percent
 from funnelsim.nouns.forecast import JOINT_NOTE
 from funnelsim.nouns.shock import Shock
@@ -17,6 +18,7 @@ TOTAL_IS_JOINT = (
     "The range of the total is worked out for all periods together: it is not the sum of their ranges."
 )
 TOGETHER = "All deals, open ones and those yet to come, are played through together: that gives the range."
+_ENDS = (".", "!", "?", "。", "！", "？")
 
 
 def _is_by_hand(told: Told) -> bool:
@@ -56,7 +58,14 @@ def notes_of(told: Told) -> list[str]:
     said = {JOINT_NOTE: TOTAL_IS_JOINT}
     if shock is not None:
         said[shock.in_words()] = shock_said(shock)
-    return list(dict.fromkeys(tr(said.get(note, note)) for note in (*told.outlook.notes, *told.funnel.notes)))
+    notes = (*told.outlook.notes, *told.funnel.notes)
+    return list(dict.fromkeys(as_sentence(tr(said.get(note, note))) for note in notes))
+
+
+def as_sentence(note: str) -> str:
+    """A note of a forecast or a backtest, which a terminal lists bare, as a sentence of a page."""
+    whole = note[:1].upper() + note[1:]
+    return whole if whole.endswith(_ENDS) else style.sentence(whole)
 
 
 def shock_said(shock: Shock) -> str:

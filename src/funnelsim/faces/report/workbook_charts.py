@@ -122,15 +122,15 @@ def backtest_chart(book: Book, table: Block, *, title: str, y_name: str, y_forma
     ----------
     book : Book
     table : Block
-        Columns: 0 origin, 2 P10, 3 P50, 4 P90, 5 what came, 7 and 8 the heights of the two halves.
+        Columns: 0 origin, 3 P10, 4 P50, 5 P90, 6 what came, 8 and 9 the heights of the two halves.
     title, y_name, y_format : str
     """
     bars = book.made.add_chart({"type": "column", "subtype": "stacked"})
     origins = "=" + table.column(0)
     parts = (
-        (2, tr("below the ranges"), None),
-        (7, tr("P10 to P50"), "#7FB8D8"),
-        (8, tr("P50 to P90"), "#BFDDEE"),
+        (3, tr("below the ranges"), None),
+        (8, tr("P10 to P50"), "#7FB8D8"),
+        (9, tr("P50 to P90"), "#BFDDEE"),
     )
     for column, name, colour in parts:
         fill = {"none": True} if colour is None else {"color": colour}
@@ -138,7 +138,7 @@ def backtest_chart(book: Book, table: Block, *, title: str, y_name: str, y_forma
         bars.add_series(values | {"fill": fill, "border": {"none": True}, "gap": 80})
     came = book.made.add_chart({"type": "line"})
     mark = {"type": "diamond", "size": 9, "fill": {"color": VERMILLION}, "border": {"color": INK}}
-    values = {"name": tr("what came"), "categories": origins, "values": "=" + table.column(5)}
+    values = {"name": tr("what came"), "categories": origins, "values": "=" + table.column(6)}
     came.add_series(values | {"line": {"none": True}, "marker": mark})
     bars.combine(came)
     _dressed(bars, title, x_name=tr("forecast from"), y_name=y_name, y_format=y_format, text_axis=True)

@@ -83,7 +83,7 @@ def fit_factors(observed: Floats, expected: Floats, kinds: dict[Kind, Ints]) -> 
     Notes
     -----
     Counts are Poisson with mean expected x product of factors, each factor Gamma(10, 10) before the data; the
-    modes are found kind by kind, 30 rounds (iterative proportional fitting with shrinkage).
+    modes are found kind by kind, 30 rounds (iterative proportional fitting with shrinkage); one for one kind.
 
     References
     ----------
@@ -93,7 +93,7 @@ def fit_factors(observed: Floats, expected: Floats, kinds: dict[Kind, Ints]) -> 
     values = {kind: np.ones(SIZES[kind]) for kind in kinds}
     sums = {kind: np.bincount(at, observed, SIZES[kind]) for kind, at in kinds.items()}
     alone: dict[Kind, Floats] = {}
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if len(kinds) > 1 else 1):  # one by itself is there at once
         for kind, at in kinds.items():
             others = expected * by_step({k: v for k, v in values.items() if k != kind}, kinds, len(observed))
             alone[kind] = np.bincount(at, others, SIZES[kind]).astype(float)

@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from funnelsim.engines.exact import Exact as Exact
     from funnelsim.engines.montecarlo import MonteCarlo as MonteCarlo
     from funnelsim.engines.run import forecast as forecast
-    from funnelsim.faces.plots import alt_text as alt_text
-    from funnelsim.faces.plots import plot_amounts as plot_amounts
-    from funnelsim.faces.plots import plot_backtest as plot_backtest
-    from funnelsim.faces.plots import plot_capacity as plot_capacity
-    from funnelsim.faces.plots import plot_chance as plot_chance
-    from funnelsim.faces.plots import plot_coverage as plot_coverage
-    from funnelsim.faces.plots import plot_drift as plot_drift
-    from funnelsim.faces.plots import plot_dwell as plot_dwell
-    from funnelsim.faces.plots import plot_effects as plot_effects
-    from funnelsim.faces.plots import plot_fan as plot_fan
-    from funnelsim.faces.plots import plot_frontier as plot_frontier
-    from funnelsim.faces.plots import plot_funnel as plot_funnel
-    from funnelsim.faces.plots import plot_incidence as plot_incidence
-    from funnelsim.faces.plots import plot_lever_grid as plot_lever_grid
-    from funnelsim.faces.plots import plot_levers as plot_levers
-    from funnelsim.faces.plots import plot_open_deals as plot_open_deals
-    from funnelsim.faces.plots import plot_pit as plot_pit
-    from funnelsim.faces.plots import plot_quotas as plot_quotas
-    from funnelsim.faces.plots import plot_receivables as plot_receivables
-    from funnelsim.faces.plots import plot_revision as plot_revision
-    from funnelsim.faces.plots import plot_segments as plot_segments
-    from funnelsim.faces.plots import plot_shares as plot_shares
-    from funnelsim.faces.plots import save_picture as save_picture
+    from funnelsim.faces.plots.amounts import plot_amounts as plot_amounts
+    from funnelsim.faces.plots.backtest import plot_backtest as plot_backtest
+    from funnelsim.faces.plots.backtest import plot_pit as plot_pit
+    from funnelsim.faces.plots.capacity import plot_capacity as plot_capacity
+    from funnelsim.faces.plots.chance import plot_chance as plot_chance
+    from funnelsim.faces.plots.coverage import plot_coverage as plot_coverage
+    from funnelsim.faces.plots.drift import plot_drift as plot_drift
+    from funnelsim.faces.plots.dwell import plot_dwell as plot_dwell
+    from funnelsim.faces.plots.effects import plot_effects as plot_effects
+    from funnelsim.faces.plots.fan import plot_fan as plot_fan
+    from funnelsim.faces.plots.funnel import plot_funnel as plot_funnel
+    from funnelsim.faces.plots.incidence import plot_incidence as plot_incidence
+    from funnelsim.faces.plots.joint import plot_frontier as plot_frontier
+    from funnelsim.faces.plots.joint import plot_lever_grid as plot_lever_grid
+    from funnelsim.faces.plots.joint import plot_shares as plot_shares
+    from funnelsim.faces.plots.levers import plot_levers as plot_levers
+    from funnelsim.faces.plots.open_deals import plot_open_deals as plot_open_deals
+    from funnelsim.faces.plots.quotas import plot_quotas as plot_quotas
+    from funnelsim.faces.plots.receivables import plot_receivables as plot_receivables
+    from funnelsim.faces.plots.revision import plot_revision as plot_revision
+    from funnelsim.faces.plots.saving import save_picture as save_picture
+    from funnelsim.faces.plots.segments import plot_segments as plot_segments
+    from funnelsim.faces.plots.sheet import alt_text as alt_text
     from funnelsim.faces.report import write_report as write_report
     from funnelsim.fitting.collections import fit_collections as fit_collections
     from funnelsim.fitting.fit import fit as fit
@@ -360,29 +360,29 @@ _HOME = {
     "indicators": "questions.targets.indicators",
     "simulate_history": "questions.worlds",
     "sample_funnel": "questions.worlds",
-    "plot_fan": "faces.plots",
-    "plot_chance": "faces.plots",
-    "plot_incidence": "faces.plots",
-    "plot_levers": "faces.plots",
-    "plot_amounts": "faces.plots",
-    "plot_segments": "faces.plots",
-    "plot_backtest": "faces.plots",
-    "plot_pit": "faces.plots",
-    "plot_shares": "faces.plots",
-    "plot_lever_grid": "faces.plots",
-    "plot_frontier": "faces.plots",
-    "plot_quotas": "faces.plots",
-    "plot_receivables": "faces.plots",
-    "plot_revision": "faces.plots",
-    "plot_drift": "faces.plots",
-    "plot_dwell": "faces.plots",
-    "plot_effects": "faces.plots",
-    "plot_funnel": "faces.plots",
-    "plot_coverage": "faces.plots",
-    "plot_open_deals": "faces.plots",
-    "plot_capacity": "faces.plots",
-    "save_picture": "faces.plots",
-    "alt_text": "faces.plots",
+    "plot_fan": "faces.plots.fan",
+    "plot_chance": "faces.plots.chance",
+    "plot_incidence": "faces.plots.incidence",
+    "plot_levers": "faces.plots.levers",
+    "plot_amounts": "faces.plots.amounts",
+    "plot_segments": "faces.plots.segments",
+    "plot_backtest": "faces.plots.backtest",
+    "plot_pit": "faces.plots.backtest",
+    "plot_shares": "faces.plots.joint",
+    "plot_lever_grid": "faces.plots.joint",
+    "plot_frontier": "faces.plots.joint",
+    "plot_quotas": "faces.plots.quotas",
+    "plot_receivables": "faces.plots.receivables",
+    "plot_revision": "faces.plots.revision",
+    "plot_drift": "faces.plots.drift",
+    "plot_dwell": "faces.plots.dwell",
+    "plot_effects": "faces.plots.effects",
+    "plot_funnel": "faces.plots.funnel",
+    "plot_coverage": "faces.plots.coverage",
+    "plot_open_deals": "faces.plots.open_deals",
+    "plot_capacity": "faces.plots.capacity",
+    "save_picture": "faces.plots.saving",
+    "alt_text": "faces.plots.sheet",
     "aalen_johansen": "numerics.aalen_johansen",
     "Clock": "vocabulary.clock",
     "Periods": "vocabulary.periods",

@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import funnelsim as fs
-from funnelsim.faces import plots
-from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.sheet import alt_text
 from funnelsim.questions.solve import LeverGrid
 from funnelsim.vocabulary.language import LanguageError, missed_texts
 
@@ -108,7 +107,7 @@ def drawn() -> dict[str, Draw]:
     }
 
 
-PICTURES = sorted(name for name in plots.__all__ if name.startswith("plot_"))
+PICTURES = sorted(name for name in fs.__all__ if name.startswith("plot_"))
 # Values of the attributes of the records, as a customer's system spells them.
 NAMES = re.compile(r"North|East|South|West|rep \d+|web|outbound|referral|event|partner|Core|Plus|Pro")
 OWN = re.compile("|".join([*STAGES, "多开拓线索|提升演示质量|线索|转化|展会|培训|签单|丢单"]))

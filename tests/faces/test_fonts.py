@@ -23,7 +23,6 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
 import funnelsim as fs
-from funnelsim.faces import plots
 from funnelsim.faces.plots import fonts
 from funnelsim.faces.plots.sheet import readable
 from funnelsim.nouns.records import Records
@@ -274,7 +273,7 @@ def test_every_picture_draws_chinese_names_without_a_warning(name: str, caplog) 
 
 
 def test_every_function_that_draws_ends_by_choosing_fonts() -> None:
-    drawing = [getattr(plots, name) for name in plots.__all__ if name.startswith("plot_")]
+    drawing = [getattr(fs, name) for name in fs.__all__ if name.startswith("plot_")]
     assert [f.__name__ for f in drawing if ".finish(" not in inspect.getsource(inspect.getmodule(f))] == []
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import PlotError, alt_text
+from funnelsim.faces.plots.sheet import PlotError, alt_text
 from funnelsim.nouns.capacity import CapacityUse
 
 DRAWS = np.array([0.7, 0.8, 0.9, 1.0])

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import PlotError, alt_text
+from funnelsim.faces.plots.sheet import PlotError, alt_text
 
 QUANTILES = {"p2_5": 0.025, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9, "p97_5": 0.975}
 

@@ -9,7 +9,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.sheet import alt_text
 from funnelsim.nouns.records import Records
 
 

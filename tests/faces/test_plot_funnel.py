@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.sheet import alt_text
 from funnelsim.numerics.arrivals import Arrivals
 from funnelsim.numerics.hazards import StageHazards
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.sheet import alt_text
 from funnelsim.questions.solve import LeverGrid
 
 mpl.use("Agg")

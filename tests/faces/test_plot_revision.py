@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.sheet import alt_text
 
 
 @pytest.fixture(scope="module")

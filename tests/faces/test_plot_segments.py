@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.sheet import alt_text
 from funnelsim.nouns.records import Records
 
 

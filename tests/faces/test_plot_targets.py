@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import funnelsim as fs
-from funnelsim.faces.plots import alt_text
+from funnelsim.faces.plots.sheet import alt_text
 from funnelsim.nouns.forecast import ForecastError
 
 mpl.use("Agg")

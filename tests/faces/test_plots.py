@@ -18,16 +18,12 @@ from matplotlib.text import Text
 import funnelsim as fs
 import funnelsim.faces.plots.fonts as fonts
 import funnelsim.faces.plots.sheet as sheet_module
-from funnelsim.faces.plots import (
-    PlotError,
-    UnreadableWarning,
-    alt_text,
-    plot_chance,
-    plot_fan,
-    plot_incidence,
-    plot_levers,
-    style,
-)
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.chance import plot_chance
+from funnelsim.faces.plots.fan import plot_fan
+from funnelsim.faces.plots.incidence import plot_incidence
+from funnelsim.faces.plots.levers import plot_levers
+from funnelsim.faces.plots.sheet import PlotError, UnreadableWarning, alt_text
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals

@@ -14,7 +14,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 import funnelsim as fs
-from funnelsim.faces.plots import PlotError, alt_text
+from funnelsim.faces.plots.sheet import PlotError, alt_text
 
 SVG = "{http://www.w3.org/2000/svg}"
 

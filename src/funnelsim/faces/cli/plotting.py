@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 def write_fan(outlook: Forecast, path: Path, output: Output) -> None:
     """Write the ranges by period as a fan."""
-    from funnelsim.faces.plots import plot_fan
+    from funnelsim.faces.plots.fan import plot_fan
 
     _write(plot_fan(outlook), path, output)
 
 
 def write_bars(comparison: LeverComparison, path: Path, output: Output) -> None:
     """Write the effects of levers as bars."""
-    from funnelsim.faces.plots import plot_levers
+    from funnelsim.faces.plots.levers import plot_levers
 
     _write(plot_levers(comparison), path, output)
 
 
 def write_backtest(test: Backtest, path: Path, output: Output) -> None:
     """Write forecasts of a backtest against what came."""
-    from funnelsim.faces.plots import plot_backtest
+    from funnelsim.faces.plots.backtest import plot_backtest
 
     _write(plot_backtest(test), path, output)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy.stats import binom
+from scipy import special
 
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet, readable, spoken
@@ -131,7 +131,8 @@ def plot_pit(
         color=style.tint(style.BLUE, 0.5),
         edgecolor="white",
     )
-    low, high = 100 * np.asarray(binom.ppf(_BAND, len(cells), 1 / _N_BINS)) / len(cells)
+    within = special.bdtr(np.arange(len(cells) + 1), len(cells), 1 / _N_BINS)
+    low, high = 100 * np.searchsorted(within, _BAND) / len(cells)
     band = sheet.ax.axhspan(low, high, color=style.GREY, alpha=0.25, linewidth=0, zorder=0, label="chance")
     line = sheet.ax.axhline(100 / _N_BINS, color=style.INK, linewidth=1.0, linestyle="--")
     sheet.ax.set_xlim(0, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from funnelsim.faces.plots import plot_fan
+from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.units import scale_of
 from funnelsim.faces.report.parts import (
     Answer,

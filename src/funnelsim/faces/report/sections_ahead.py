@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from funnelsim.faces.plots import plot_chance, plot_levers, plot_open_deals, plot_receivables
+from funnelsim.faces.plots.chance import plot_chance
+from funnelsim.faces.plots.levers import plot_levers
+from funnelsim.faces.plots.open_deals import plot_open_deals
+from funnelsim.faces.plots.receivables import plot_receivables
 from funnelsim.faces.plots.units import period_name
 from funnelsim.faces.report.parts import (
     Drawing,

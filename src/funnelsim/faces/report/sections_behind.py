@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from funnelsim import __version__
-from funnelsim.faces.plots import plot_backtest, plot_funnel, style
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.backtest import plot_backtest
+from funnelsim.faces.plots.funnel import plot_funnel
 from funnelsim.faces.plots.units import period_name, steps
 from funnelsim.faces.report.first import checked_instead, judgement, off_by
 from funnelsim.faces.report.parts import Drawing, Section, Table, amount, name, span

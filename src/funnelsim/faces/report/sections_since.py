@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from funnelsim.faces.plots import plot_revision, style
+from funnelsim.faces.plots import style
+from funnelsim.faces.plots.revision import plot_revision
 from funnelsim.faces.plots.units import period_name, scale_of
 from funnelsim.faces.report.facts import Facts
 from funnelsim.faces.report.parts import (

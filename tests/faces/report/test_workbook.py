@@ -206,7 +206,7 @@ def test_figures_say_what_they_count(book: Path, case: Case, tmp_path: Path) -> 
     signed = '+#,##0" EUR";-#,##0" EUR";#,##0" EUR"'
     assert shown_as(path, "Since last report", "2026-Q3", "I") == signed  # the column after what came
     assert test.notes
-    assert set(test.notes) <= {str(row[0]) for row in sheets_of(book)["Backtest"] if row}
+    assert {f"{note}." for note in test.notes} <= {str(row[0]) for row in sheets_of(book)["Backtest"] if row}
 
 
 def shown_as(path: Path, sheet: str, begins: str, column: str) -> str:

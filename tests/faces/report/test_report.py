@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ import funnelsim as fs
 from funnelsim.faces.cli import main
 from funnelsim.faces.report import ReportError, kinds
 from funnelsim.faces.report.content import Told
+from funnelsim.faces.report.first import off_by
 from funnelsim.faces.report.last import last_facts
 from funnelsim.faces.report.parts import chance_said
 from funnelsim.faces.report.write import write_told
@@ -381,3 +383,31 @@ def test_no_line_breaks_between_a_number_and_its_unit(text: str, whole: list[str
     page = fs.write_report(tmp_path / "u.html", outlook, scenario.funnel, title=text).read_text("utf-8")
     for piece in whole:
         assert piece.replace(" ", "\xa0") in page
+
+
+@pytest.mark.parametrize(
+    ("bias", "low", "high", "told"),
+    [
+        (0.12, -0.05, 0.29, "On average 12 % too much was expected (-5 % to 29 %); not corrected."),
+        (-0.05, -0.16, 0.08, "On average 5 % too little was expected (-8 % to 16 %); not corrected."),
+        (
+            0.1,
+            np.nan,
+            np.nan,
+            "On average 10 % too much was expected (too few dates for a range); not corrected.",
+        ),
+        (
+            0.1,
+            -0.2,
+            np.inf,
+            "On average 10 % too much was expected (too few dates for a range); not corrected.",
+        ),
+    ],
+)
+def test_a_bias_is_told_with_its_bounds_in_its_own_direction(
+    bias: float, low: float, high: float, told: str
+) -> None:
+    row = {"part": "total", "window": "period", "method": "funnelsim", "measure": "wins"}
+    scores = pd.DataFrame([row | {"bias": bias, "bias_low": low, "bias_high": high}])
+    test = SimpleNamespace(measure="wins", scores=lambda: scores)
+    assert off_by(test) == [told]  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from funnelsim.faces.plots.fan import plot_fan
 from funnelsim.faces.plots.incidence import plot_incidence
 from funnelsim.faces.plots.levers import plot_levers
 from funnelsim.faces.plots.sheet import PlotError, UnreadableWarning, alt_text
+from funnelsim.faces.tables import display_width
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.numerics.amounts import Amounts
 from funnelsim.numerics.arrivals import Arrivals
@@ -619,7 +620,7 @@ def test_a_single_parameter_draw_claims_no_standard_error(sample: Sample) -> Non
 def test_wrapped_texts_keep_to_their_box(text: str, width: int, n_lines: int) -> None:
     lines = style.wrap(style.plain(text), width, n_lines).split("\n")
     assert len(lines) <= n_lines
-    assert all(style.width_of(each) <= width for each in lines)
+    assert all(display_width(each) <= width for each in lines)
 
 
 @settings(deadline=None)

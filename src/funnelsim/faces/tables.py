@@ -70,7 +70,7 @@ def plain(text: str, encoding: str | None) -> str:
 
 
 def display_width(text: str) -> int:
-    """Columns a text takes on a terminal: Chinese characters take two, combining marks none.
+    """Columns a text takes in letters of one width: Chinese characters take two, combining marks none.
 
     Examples
     --------
@@ -95,10 +95,10 @@ def name_lines(text: object) -> list[str]:
 
 def shorten(text: str, most: int = _WIDEST_NAME) -> str:
     """The text, cut to a number of columns with "…" where it is longer."""
-    return text if len(_beginning(text, most)) == len(text) else _beginning(text, most - 1) + "…"
+    return text if len(beginning(text, most)) == len(text) else beginning(text, most - 1) + "…"
 
 
-def _beginning(text: str, room: int) -> str:
+def beginning(text: str, room: int) -> str:
     """As much of a text as fits; it is looked at no further, for names may have very many characters."""
     width = 0
     for n, mark in enumerate(text):
@@ -112,7 +112,7 @@ def wrapped(text: str, room: int) -> list[str]:
     """The text in lines of at most `room` columns, broken at blanks or beside Chinese where possible."""
     lines, line, room = [], "", max(room, 2)
     for blank, word in _words(text):
-        while len(head := _beginning(word, room)) < len(word):
+        while len(head := beginning(word, room)) < len(word):
             lines += [line, head] if line else [head]
             line, word = "", word[len(head) :]
         joined = f"{line}{blank}{word}" if line else word

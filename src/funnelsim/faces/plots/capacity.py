@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, PlotError, Sheet, safe, spoken
 from funnelsim.faces.plots.units import period_name, steps, tick_names
+from funnelsim.faces.tables import display_width
 from funnelsim.nouns.capacity import CapacityUse
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.vocabulary.language import Language, tr
@@ -104,10 +105,10 @@ def _ticks(sheet: Sheet, use: CapacityUse, periods: pd.DataFrame) -> int:
     waits = [_wait(row) for _, row in periods.iterrows()]
     own = tick_names(use.labels)
     room = sheet.columns(relative=0.9) / max(len(own), 1) - 2
-    if max(map(style.width_of, waits), default=0) > max(room, *(map(style.width_of, own))):
+    if max(map(display_width, waits), default=0) > max(room, *(map(display_width, own))):
         waits = [wait.split(" ")[0] for wait in waits]
     names = [f"{name}\n{wait}" for name, wait in zip(own, waits, strict=True)]
-    longest = max(style.width_of(line) for name in names for line in name.split("\n"))
+    longest = max(display_width(line) for name in names for line in name.split("\n"))
     each = max(-(-len(names) * (longest + 2) // sheet.columns(relative=0.9)), 1)
     sheet.ax.set_xticks(np.arange(len(names))[::each], [safe(name) for name in names[::each]])
     sheet.ax.tick_params(axis="x", length=0)

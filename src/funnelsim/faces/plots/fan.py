@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, Sheet, line_height, safe, share_of_width, spoken
 from funnelsim.faces.plots.units import amount_ticks, during, scale_of, tick_names
+from funnelsim.faces.tables import display_width
 from funnelsim.nouns.forecast import Classical, Forecast
 from funnelsim.vocabulary.language import Language, tr
 
@@ -200,7 +201,7 @@ def _period_axis(sheet: Sheet, forecast: Forecast) -> int:
     """Name the periods between their ends, as many as fit; gives the lines that the names take."""
     ax, edges = sheet.ax, forecast.periods.edges.astype(float)
     names = tick_names(forecast.periods.labels)
-    longest = max(style.width_of(line) for name in names for line in name.split("\n"))
+    longest = max(display_width(line) for name in names for line in name.split("\n"))
     each = -(-len(names) * (longest + 2) // sheet.columns(relative=0.9))
     first = min(each // 2, len(names) - 1)  # a name at the very edge would reach into the other axis
     ax.set_xticks(

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import EM, safe, widen_fonts
 from funnelsim.faces.plots.svg import in_words
-from funnelsim.faces.tables import visible, wrapped
+from funnelsim.faces.tables import display_width, visible, wrapped
 from funnelsim.vocabulary.language import language
 
 WIDTH, HEIGHT = 11.69, 8.27  # inches: A4 on its side
@@ -135,7 +135,7 @@ class Paper:
         """A table; its titles stand again at the top of each page it goes on to."""
         size = _SMALL
         cells = [[wrapped(visible(cell), _WIDEST) for cell in row] for row in (titles, *rows)]
-        widest = [max(style.width_of(line) for row in cells for line in row[k]) for k in range(len(titles))]
+        widest = [max(display_width(line) for row in cells for line in row[k]) for k in range(len(titles))]
         room = (WIDTH - LEFT - RIGHT) * 72 / EM
         size = min(size, room / (_BOLD * sum(widest) + 3 * len(widest)))
         widths = [(_BOLD * columns + 3) * EM * size / 72 for columns in widest]

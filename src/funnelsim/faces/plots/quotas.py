@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, Sheet, drawable, readable, safe, spoken
 from funnelsim.faces.plots.units import amount_ticks, period_name
+from funnelsim.faces.tables import display_width
 from funnelsim.questions.targets.split import TargetSplit
 from funnelsim.vocabulary.language import Language, known, tr
 
@@ -72,7 +73,7 @@ def plot_quotas(split: TargetSplit, *, ax: Axes | None = None, lang: Language | 
     whole = _chance(table.iloc[-1])
     every = [tr(f"of all parts {_percent(split.chance_of_all().value)}")] if len(parts) > 1 else []
     target = style.Scale.of(split.target, unit, is_count=is_count).text(split.target)
-    longest = max((style.width_of(line) for name in fitted for line in name.split("\n")), default=0)
+    longest = max((display_width(line) for name in fitted for line in name.split("\n")), default=0)
     room = 0.92 - min(longest / sheet.columns(relative=0.9), 0.4)  # what names leave to the title
     words = style.joined(";", [tr(f"Chance of {target}: {whole}"), *every])
     sheet.title(words, share=room, n_lines=3)

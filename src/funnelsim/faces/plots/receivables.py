@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from funnelsim.faces.plots import style
 from funnelsim.faces.plots.sheet import Entry, Sheet, readable, safe, spoken
 from funnelsim.faces.plots.units import amount_ticks, during, period_name, tick_names
+from funnelsim.faces.tables import display_width
 from funnelsim.nouns.forecast import Forecast
 from funnelsim.vocabulary.language import Language, tr
 
@@ -88,7 +89,7 @@ def _columns(sheet: Sheet, table: pd.DataFrame) -> list[Entry]:
 def _ends(sheet: Sheet, labels: list[str]) -> int:
     """Name the periods, as many as fit; gives the lines that the names take."""
     names = tick_names(labels)
-    longest = max(style.width_of(line) for name in names for line in name.split("\n"))
+    longest = max(display_width(line) for name in names for line in name.split("\n"))
     each = max(-(-len(names) * (longest + 2) // sheet.columns(relative=0.9)), 1)
     sheet.ax.set_xticks(np.arange(len(names))[::each], [safe(name) for name in names[::each]])
     sheet.ax.tick_params(axis="x", length=0)

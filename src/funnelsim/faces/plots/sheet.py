@@ -24,6 +24,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
 from funnelsim.faces.plots import fonts, style
+from funnelsim.faces.tables import display_width
 from funnelsim.vocabulary.door import checked
 from funnelsim.vocabulary.errors import FunnelsimError, FunnelsimWarning
 from funnelsim.vocabulary.language import checked_language, known, language, tr, use_language
@@ -259,7 +260,7 @@ def make_room(ax: Axes) -> None:
 
 def legend_columns(texts: Sequence[str], room: int) -> int:
     """Most columns in which a legend, filled column by column, is no wider than the room."""
-    widths = [max(style.width_of(line) for line in text.split("\n")) + 5 for text in texts]
+    widths = [max(display_width(line) for line in text.split("\n")) + 5 for text in texts]
     for n in range(len(texts), 1, -1):
         rows = -(-len(texts) // n)
         columns = [widths[i * rows : (i + 1) * rows] for i in range(n)]
@@ -319,4 +320,4 @@ def line_height(sheet: Sheet) -> float:
 
 
 def share_of_width(sheet: Sheet, text: str) -> float:
-    return (max(map(style.width_of, text.split("\n"))) + 1) / sheet.columns(relative=0.9)
+    return (max(map(display_width, text.split("\n"))) + 1) / sheet.columns(relative=0.9)

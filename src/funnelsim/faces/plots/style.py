@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from funnelsim.faces.tables import beginning, display_width
 from funnelsim.vocabulary.estimate import Estimate
 from funnelsim.vocabulary.language import known, language, tr
 
@@ -45,28 +45,12 @@ def plain(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
-def width_of(text: str) -> int:
-    """Columns that a text takes in a fixed-width font: two for a Chinese character, none for an accent."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
-
-
 def shorten(text: str, width: int) -> str:
     """A text cut in its middle to `width` columns: what distinguishes names often stands at the end."""
-    if width_of(text) <= width:
+    if display_width(text) <= width:
         return text
-    tail = _cut(text[::-1], width // 3)[::-1]
-    return _cut(text, width - 1 - width_of(tail)).rstrip() + "…" + tail.lstrip()
-
-
-def _cut(text: str, width: int) -> str:
-    used = 0
-    for i, character in enumerate(text):
-        used += width_of(character)
-        if used > width:
-            return text[:i]
-    return text
+    tail = beginning(text[::-1], width // 3)[::-1]
+    return beginning(text, width - 1 - display_width(tail)).rstrip() + "…" + tail.lstrip()
 
 
 def wrap(text: str, width: int, n_lines: int) -> str:
@@ -97,11 +81,11 @@ def _lines(text: str, width: int) -> list[str]:
         options = []
         for start in range(end - 1, -1, -1):
             line = "".join(pieces[start:end]).strip()
-            if width_of(line) > width:
+            if display_width(line) > width:
                 break
             is_marked = end == len(pieces) or line[-1:] in _ENDS
             torn = 0.0 if is_marked else 0.2 if " " in pieces[end - 1 : end + 1] else 1.0
-            cost = 100.0 + torn + (1 - width_of(line) / width) ** 2
+            cost = 100.0 + torn + (1 - display_width(line) / width) ** 2
             options.append((best[start][0] + cost, start))
         best.append(min(options))
     return _backwards(pieces, [start for _, start in best])
@@ -110,8 +94,8 @@ def _lines(text: str, width: int) -> list[str]:
 def _parts(piece: str, width: int) -> list[str]:
     """A piece as it is, or cut where it is wider than a line."""
     parts = []
-    while width_of(piece) > width:
-        parts.append(_cut(piece, width) or piece[0])
+    while display_width(piece) > width:
+        parts.append(beginning(piece, width) or piece[0])
         piece = piece[len(parts[-1]) :]
     return [*parts, " " if piece.isspace() else piece]
 
@@ -177,7 +161,7 @@ class Scale:
     def name(self) -> str:
         """Prefix and unit, such as "M EUR"; empty when there is neither."""
         unit = _CHINESE_WINS if self.unit == "wins" and language() == "zh" else known(self.unit)
-        is_joint = self.prefix in ("万", "亿") and width_of(unit[:1]) != 1  # as in 万元
+        is_joint = self.prefix in ("万", "亿") and display_width(unit[:1]) != 1  # as in 万元
         return f"{self.prefix}{unit}" if is_joint else f"{self.prefix} {unit}".strip()
 
     def axis(self, what: str) -> str:
